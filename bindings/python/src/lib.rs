@@ -1,0 +1,1 @@
+//! Python bindings: a thin shell over the `ormai` crate.

@@ -1,0 +1,3 @@
+//! The ormai command line.
+
+fn main() {}

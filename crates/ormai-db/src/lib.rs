@@ -1,0 +1,1 @@
+//! Databases: running statements under limits, and reading a schema into a catalog.

@@ -1,0 +1,1 @@
+//! Statements: a scoped plan printed as one parameterised statement per dialect.

@@ -1,0 +1,1 @@
+//! Fixtures and throw-away databases for tests.

@@ -1,0 +1,1 @@
+//! Isolation for agents on multi-tenant databases.
