@@ -1,0 +1,1 @@
+//! Making plans: slots and buckets.

@@ -1,0 +1,14 @@
+//! A decision made concrete: what will be read, with its scope, and nothing of SQL yet.
+//!
+//! A plan is split in two. Its *shape* says which models, fields, rules and operators take
+//! part, and holds no value; its *binds* are the values, found by their [`Slot`]. A
+//! statement is printed from the shape alone, so its text cannot depend on a value, and
+//! the shape is the key of the statement cache.
+//!
+//! Only [`crate::authorize`] makes a [`Step`]: outside this crate the types can be read
+//! and not built.
+
+mod build;
+mod shape;
+
+pub use shape::*;

@@ -1,0 +1,86 @@
+//! A statement: text without values, and values without text.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ormai_core::plan::Slot;
+use ormai_core::value::{ColumnType, Value};
+
+/// A statement that can be run. Made by [`crate::Compiler`] only.
+#[derive(Clone)]
+pub struct Statement {
+    pub(crate) text: Arc<Text>,
+    pub(crate) values: Vec<Value>,
+}
+
+/// The text of a statement with the way in which values are bound to it. Shared by every
+/// tenant whose plan has the same shape.
+#[derive(Debug)]
+pub struct Text {
+    pub(crate) sql: Arc<str>,
+    pub(crate) binds: Vec<BindPlace>,
+    pub(crate) columns: Vec<ColumnType>,
+}
+
+/// What stands at one placeholder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BindPlace {
+    /// The value of a slot.
+    Value(Slot),
+    /// The whole list of a slot as one array of a type.
+    Array(Slot, ColumnType),
+    /// One item of the list in a slot; past its end the last item again.
+    Item(Slot, usize),
+}
+
+/// A value to bind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bind<'a> {
+    /// One value.
+    Value(&'a Value),
+    /// A list as one array whose items are of a type (PostgreSQL).
+    Array(&'a [Value], &'a ColumnType),
+}
+
+impl Statement {
+    /// The text, with the dialect's placeholders.
+    pub fn sql(&self) -> &Arc<str> {
+        &self.text.sql
+    }
+
+    /// The types of the columns that come back, in order.
+    pub fn columns(&self) -> &[ColumnType] {
+        &self.text.columns
+    }
+
+    /// The values in the order of the placeholders.
+    pub fn binds(&self) -> impl Iterator<Item = Bind<'_>> {
+        self.text.binds.iter().map(|place| match place {
+            BindPlace::Value(slot) => Bind::Value(self.value(*slot)),
+            BindPlace::Array(slot, ty) => Bind::Array(self.list(*slot), ty),
+            BindPlace::Item(slot, index) => {
+                let list = self.list(*slot);
+                Bind::Value(list.get(*index).or(list.last()).unwrap_or(&Value::Null))
+            }
+        })
+    }
+
+    /// A slot without a value would bind NULL, which no comparison admits.
+    fn value(&self, slot: Slot) -> &Value {
+        self.values.get(slot.index()).unwrap_or(&Value::Null)
+    }
+
+    fn list(&self, slot: Slot) -> &[Value] {
+        match self.value(slot) {
+            Value::Array(items) => items,
+            _ => &[],
+        }
+    }
+}
+
+/// Shows the text and how many values there are, never the values.
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement").field("sql", &self.text.sql).field("binds", &self.text.binds.len()).finish()
+    }
+}
