@@ -19,5 +19,6 @@ pub mod error;
 pub mod plan;
 pub mod policy;
 pub mod principal;
+pub mod request;
 pub mod suggest;
 pub mod value;
