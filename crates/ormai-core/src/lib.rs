@@ -20,5 +20,6 @@ pub mod plan;
 pub mod policy;
 pub mod principal;
 pub mod request;
+pub mod resolve;
 pub mod suggest;
 pub mod value;

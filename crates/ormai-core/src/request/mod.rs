@@ -27,6 +27,8 @@ use crate::plan::Direction;
 use crate::suggest;
 use reader::Reader;
 
+pub(crate) use reader::shown;
+
 /// What stands at the door, before any policy: generous, and never unbounded.
 pub mod limits {
     /// The longest request, in bytes.
@@ -78,7 +80,7 @@ impl Tool {
     /// `VALIDATION_ERROR` that names the nearest tool.
     pub fn from_name(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|tool| tool.name() == name).ok_or_else(|| {
-            Error::invalid("", format!("there is no tool `{}`", reader::shown(name)))
+            Error::invalid("", format!("there is no tool `{}`", shown(name)))
                 .hint(suggest::help(name, Self::ALL.map(Self::name)))
         })
     }
