@@ -9,6 +9,11 @@
 //! and not built.
 
 mod build;
+mod logic;
 mod shape;
+mod tree;
 
+pub(crate) use build::{Binds, bucket};
 pub use shape::*;
+pub use tree::{Applied, AppliedRule, ScopedPlan};
+pub(crate) use tree::{Continuation, GroupsPlan, IncludePlan, Layout, PagePlan, Root, RowsPlan};
