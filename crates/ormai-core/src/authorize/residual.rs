@@ -1,6 +1,9 @@
 //! Conditions of the policy, decided as far as the principal decides them. What is left
 //! over is about the row, and becomes part of the plan.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::Planner;
 use crate::catalog::{FieldId, ModelId, RelationId};
 use crate::condition::evaluate::compare_values;
@@ -33,6 +36,11 @@ impl Planner<'_> {
             Node::Not(part) => self.node(part, model)?.negate(),
             Node::Compare { op, left, right } => self.compare(*op, left, right, model)?,
             Node::In { needle, list, negated } => self.membership(needle, list, *negated, model)?,
+            // Only whether it is there is asked, so its type does not matter.
+            Node::IsNull { operand: Operand::Principal { path, .. }, negated } => {
+                let missing = attribute::is_missing(&self.authority.call.principal, path);
+                Predicate::Const(Truth::of(missing != *negated))
+            }
             Node::IsNull { operand, negated } => match self.operand(operand, model)? {
                 Decided::Missing => Predicate::Const(Truth::of(!negated)),
                 Decided::Value(value) => Predicate::Const(Truth::of(value.is_null() != *negated)),
@@ -156,7 +164,7 @@ impl Planner<'_> {
                     None => Decided::Missing,
                 }
             }
-            Operand::Now(ty) => Decided::Value(attribute::now(call.now, ty)),
+            Operand::Now(ty) => Decided::Value(now(call.now, ty)),
             Operand::Call(function, arguments) => self.call(*function, arguments, model)?,
         })
     }
@@ -212,6 +220,16 @@ impl Planner<'_> {
             Operand::Literal(_) => None,
             Operand::Call(_, arguments) => arguments.iter().find_map(|argument| self.operand_type(argument, model)),
         }
+    }
+}
+
+/// The time of the call, as a type.
+fn now(now: Timestamp, ty: &ColumnType) -> Value {
+    let civil = now.to_zoned(TimeZone::UTC).datetime();
+    match ty {
+        ColumnType::DateTime => Value::DateTime(civil),
+        ColumnType::Date => Value::Date(civil.date()),
+        _ => Value::Timestamp(now),
     }
 }
 

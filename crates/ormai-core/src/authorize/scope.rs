@@ -10,7 +10,7 @@ use crate::condition::attribute;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::{Applied, AppliedRule, Comparison, Predicate, Source, Term, Truth};
 use crate::policy::{Effect, ModelRules, Operation, ScopeRule, ScopeValue};
-use crate::principal::PrincipalPath;
+use crate::principal::{Attribute, PrincipalPath};
 use crate::value::Value;
 
 impl Planner<'_> {
@@ -83,7 +83,8 @@ impl Planner<'_> {
         };
         let principal = &self.authority.call.principal;
         let field = self.catalog().model(model).field(scope.field);
-        let found = if attribute::is_list(principal, path) {
+        let given_as_list = matches!(principal.attribute(path), Some(Attribute::Json(json)) if json.is_array());
+        let found = if given_as_list {
             attribute::list(principal, path, &field.ty).map(|list| {
                 // An empty list names no tenant at all.
                 list.filter(|values| !values.is_empty()).map(Value::Array)

@@ -11,9 +11,11 @@
 mod build;
 mod logic;
 mod shape;
+mod show;
 mod tree;
 
 pub(crate) use build::{Binds, bucket};
 pub use shape::*;
+pub use show::literal;
 pub use tree::{Applied, AppliedRule, ScopedPlan};
 pub(crate) use tree::{Continuation, GroupsPlan, IncludePlan, Layout, PagePlan, Root, RowsPlan};

@@ -118,7 +118,7 @@ fn page(
     call: &CallContext,
 ) -> Result<Answer> {
     let Harvest { mut root, includes, total } = harvest;
-    let mut related = Related::assemble(&plan.includes, includes, redactor);
+    let related = Related::assemble(&plan.includes, includes, redactor);
     let continuation = match plan.page {
         PagePlan::One => {
             let found = root.rows_mut().next().map(|raw| {
