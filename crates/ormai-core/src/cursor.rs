@@ -24,6 +24,14 @@ pub struct CursorKey {
     cipher: Aes256GcmSiv,
 }
 
+/// A key for [`CursorKey::new`] from a secret of any length.
+pub fn derive_key(secret: impl IntoIterator<Item = u8>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(b"ormai cursor key");
+    digest.update(secret.into_iter().collect::<Vec<u8>>());
+    digest.finalize().into()
+}
+
 /// Everything that a cursor is bound to, as a digest.
 pub(crate) struct Binding([u8; 32]);
 

@@ -2,7 +2,7 @@
 //! over is about the row, and becomes part of the plan.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 
 use super::Planner;
 use crate::catalog::{FieldId, ModelId, RelationId};
@@ -225,7 +225,7 @@ impl Planner<'_> {
 
 /// The time of the call, as a type.
 fn now(now: Timestamp, ty: &ColumnType) -> Value {
-    let civil = now.to_zoned(TimeZone::UTC).datetime();
+    let civil = Offset::UTC.to_datetime(now);
     match ty {
         ColumnType::DateTime => Value::DateTime(civil),
         ColumnType::Date => Value::Date(civil.date()),
