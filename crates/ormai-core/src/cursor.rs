@@ -143,8 +143,8 @@ mod tests {
         check(&sealed, &key, &binding, None);
         check("", &key, &binding, Some(2));
         check("%%%", &key, &binding, Some(2));
-        check(&sealed[1..], &key, &binding, Some(2));
-        check(&sealed[..sealed.len() - 1], &key, &binding, Some(2));
+        check(sealed.get(1..).unwrap(), &key, &binding, Some(2));
+        check(sealed.get(..sealed.len() - 1).unwrap(), &key, &binding, Some(2));
         check(&sealed, &CursorKey::new(&[8; 32]), &binding, Some(2));
         check(&sealed, &key, &key.binding("2", &acme, &query), Some(2));
         check(&sealed, &key, &key.binding("1", &call(Principal::new("globex").user("u1")), &query), Some(2));

@@ -47,6 +47,6 @@ impl Planner<'_> {
         });
         let step = Step { shape, binds: self.take_binds() };
         let layout = Arc::new(Layout { names, columns });
-        Ok(Root::Groups(GroupsPlan { step, layout, limit: limit as usize }))
+        Ok(Root::Groups(Box::new(GroupsPlan { step, layout, limit: limit as usize })))
     }
 }

@@ -56,7 +56,7 @@ impl Planner<'_> {
     }
 
     fn compare(&mut self, op: Comparison, left: &Operand, right: &Operand, model: ModelId) -> Result<Predicate> {
-        let ty = self.operand_type(left, model).or_else(|| self.operand_type(right, model));
+        let ty = Self::operand_type(left).or_else(|| Self::operand_type(right));
         let left = self.operand(left, model)?;
         let right = self.operand(right, model)?;
         let (op, term, value) = match (left, right) {
@@ -95,7 +95,7 @@ impl Planner<'_> {
                 (values, Some(ty))
             }
         };
-        let needle_type = self.operand_type(needle, model).or_else(|| ty.cloned());
+        let needle_type = Self::operand_type(needle).or_else(|| ty.cloned());
         let needle = self.operand(needle, model)?;
         let Some(values) = values else { return Ok(Predicate::Const(Truth::Unknown)) };
         if values.is_empty() {
@@ -170,7 +170,7 @@ impl Planner<'_> {
     }
 
     fn call(&mut self, function: Function, arguments: &[Operand], model: ModelId) -> Result<Decided> {
-        let ty = arguments.iter().find_map(|argument| self.operand_type(argument, model));
+        let ty = arguments.iter().find_map(Self::operand_type);
         let arguments = arguments.iter().map(|argument| self.operand(argument, model)).collect::<Result<Vec<_>>>()?;
         if arguments.iter().any(|argument| matches!(argument, Decided::Missing)) {
             return Ok(Decided::Missing);
@@ -213,12 +213,12 @@ impl Planner<'_> {
     }
 
     /// The type that an operand has of its own.
-    fn operand_type(&self, operand: &Operand, model: ModelId) -> Option<ColumnType> {
+    fn operand_type(operand: &Operand) -> Option<ColumnType> {
         match operand {
             Operand::Field(path) => Some(path.ty.clone()),
             Operand::Principal { ty, .. } | Operand::Now(ty) => Some(ty.clone()),
             Operand::Literal(_) => None,
-            Operand::Call(_, arguments) => arguments.iter().find_map(|argument| self.operand_type(argument, model)),
+            Operand::Call(_, arguments) => arguments.iter().find_map(Self::operand_type),
         }
     }
 }

@@ -34,7 +34,7 @@ impl Planner<'_> {
             Page::One => (PagePlan::One, None),
             Page::Many { cursor, with_total, request } => {
                 // The count takes the same scope and filter, and its values before the cursor's.
-                let total = with_total.then(|| self.total(&source, &filter)).transpose()?;
+                let total = with_total.then(|| self.total(&source, &filter).map(Box::new)).transpose()?;
                 let after = match &cursor {
                     None => None,
                     Some(cursor) => {
@@ -64,7 +64,7 @@ impl Planner<'_> {
         let step = Step { shape: Shape::Select(select), binds: self.take_binds() };
         let mut plans = Vec::new();
         self.includes(includes, model, &outputs, 0, &mut plans)?;
-        Ok(Root::Rows(RowsPlan { step, layout, limit: limit as usize, page, includes: plans }))
+        Ok(Root::Rows(Box::new(RowsPlan { step, layout, limit: limit as usize, page, includes: plans })))
     }
 
     /// Counts the rows of all pages: the scope and filter of the page, without its beginning

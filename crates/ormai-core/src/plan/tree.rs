@@ -23,8 +23,8 @@ pub struct ScopedPlan {
 /// What the plan answers.
 #[derive(Debug)]
 pub(crate) enum Root {
-    Rows(RowsPlan),
-    Groups(GroupsPlan),
+    Rows(Box<RowsPlan>),
+    Groups(Box<GroupsPlan>),
 }
 
 /// `query` and `get`.
@@ -42,7 +42,7 @@ pub(crate) struct RowsPlan {
 pub(crate) enum PagePlan {
     One,
     Many {
-        total: Option<Step>,
+        total: Option<Box<Step>>,
         /// Positions of the order's fields in the root's outputs; `None` without a total order.
         continuation: Option<Continuation>,
     },
@@ -136,8 +136,11 @@ impl ScopedPlan {
     /// The step that counts all rows, when that was asked for.
     pub fn take_total(&mut self) -> Option<Step> {
         match &mut self.root {
-            Root::Rows(RowsPlan { page: PagePlan::Many { total, .. }, .. }) => total.take(),
-            _ => None,
+            Root::Rows(rows) => match &mut rows.page {
+                PagePlan::Many { total, .. } => total.take().map(|step| *step),
+                PagePlan::One => None,
+            },
+            Root::Groups(_) => None,
         }
     }
 

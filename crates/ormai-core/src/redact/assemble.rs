@@ -95,7 +95,7 @@ pub fn answer(
     call: &CallContext,
 ) -> Result<Answer> {
     match plan.root {
-        Root::Rows(rows) => page(rows, harvest, redactor, cursors, policy_version, call),
+        Root::Rows(rows) => page(*rows, harvest, redactor, cursors, policy_version, call),
         Root::Groups(groups) => {
             let mut fetched = harvest.root;
             let has_more = fetched.len() > groups.limit;
