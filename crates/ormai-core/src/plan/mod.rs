@@ -10,5 +10,7 @@
 
 mod build;
 mod shape;
+#[cfg(feature = "strategies")]
+pub mod testing;
 
 pub use shape::*;
