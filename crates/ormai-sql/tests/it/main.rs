@@ -116,7 +116,12 @@ impl Of<'_> {
 
     /// `id` of the tenant's rows, limited by slot 1.
     pub(crate) fn ids(&self) -> Select {
-        testing::select(self.scoped(), self.fields(["id"]), 1)
+        self.read(["id"])
+    }
+
+    /// Fields of the tenant's rows, limited by slot 1.
+    pub(crate) fn read<const N: usize>(&self, outputs: [&str; N]) -> Select {
+        testing::select(self.scoped(), self.fields(outputs), 1)
     }
 
     /// The tenant's rows for which a filter is true.
