@@ -12,6 +12,8 @@ mod build;
 mod logic;
 mod shape;
 mod show;
+#[cfg(feature = "strategies")]
+pub mod testing;
 mod tree;
 
 pub(crate) use build::{Binds, bucket};
