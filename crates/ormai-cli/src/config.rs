@@ -124,7 +124,11 @@ impl Reader<'_> {
         for entry in entries {
             if planned.contains(&entry.key.as_str()) {
                 // Ignoring it would leave somebody without what they asked for.
-                self.error("not-available", format!("`{}` is not available in this version", entry.key), &entry.key_span);
+                self.error(
+                    "not-available",
+                    format!("`{}` is not available in this version", entry.key),
+                    &entry.key_span,
+                );
             } else if !known.contains(&entry.key.as_str()) {
                 self.unknown(&entry.key, &entry.key_span, &known);
             }
@@ -154,7 +158,9 @@ impl Reader<'_> {
                 "url" => url = self.text(&entry.value, "url"),
                 "max_connections" => match entry.value.content {
                     Content::Int(count) if count > 0 => max_connections = u32::try_from(count).ok(),
-                    _ => self.error("wrong-type", "`max_connections` must be a whole number above 0", &entry.value.span),
+                    _ => {
+                        self.error("wrong-type", "`max_connections` must be a whole number above 0", &entry.value.span)
+                    }
                 },
                 "schemas" => match &entry.value.content {
                     Content::Sequence(items) => {
@@ -190,7 +196,11 @@ impl Reader<'_> {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(PolicySource { name: path.display().to_string(), text, format }),
             Err(error) => {
-                self.error("policy-file", format!("the policy `{}` cannot be read: {error}", path.display()), &node.span);
+                self.error(
+                    "policy-file",
+                    format!("the policy `{}` cannot be read: {error}", path.display()),
+                    &node.span,
+                );
                 None
             }
         }
@@ -200,7 +210,11 @@ impl Reader<'_> {
         match &node.content {
             Content::Mapping(entries) => Some(entries),
             other => {
-                self.error("wrong-type", format!("{what} must be a mapping, and this is {}", other.describe()), &node.span);
+                self.error(
+                    "wrong-type",
+                    format!("{what} must be a mapping, and this is {}", other.describe()),
+                    &node.span,
+                );
                 None
             }
         }
@@ -233,7 +247,8 @@ impl Reader<'_> {
 
     fn unknown(&mut self, key: &str, span: &std::ops::Range<usize>, known: &[&str]) {
         let help = ormai::suggest::help(key, known.iter().copied());
-        self.findings.push(Diagnostic::error("unknown-key", format!("unknown key `{key}`")).at(span.clone(), "").help(help));
+        self.findings
+            .push(Diagnostic::error("unknown-key", format!("unknown key `{key}`")).at(span.clone(), "").help(help));
     }
 
     fn error(&mut self, code: &'static str, message: impl Into<String>, span: &std::ops::Range<usize>) {

@@ -32,11 +32,11 @@ pub use builder::{BuildError, Builder};
 pub use call::Call;
 pub use context::RunContext;
 pub use engine::{Engine, Keys};
-pub use explain::{Explanation, ExplainedStatement, ExplainedTable};
+pub use explain::{ExplainedStatement, ExplainedTable, Explanation};
 pub use response::{CallResult, Metadata, Response};
 pub use toolset::{OrmAi, Toolset};
 
-pub use ormai_core::{answer, catalog, condition, diagnostic, error, policy, principal, request, value};
+pub use ormai_core::{answer, catalog, condition, diagnostic, error, policy, principal, request, suggest, value};
 pub use ormai_db as db;
 pub use ormai_sql::Dialect;
 pub use sqlx;

@@ -32,7 +32,9 @@ pub(crate) async fn run(config: &Path, as_json: bool) -> Result<(), Failure> {
     } else {
         output::findings(&policy.name, &policy.text, findings)?;
         match version {
-            Some(version) => output::line(format!("the policy fits the database (version {version}, {} to read)", findings.len()))?,
+            Some(version) => {
+                output::line(format!("the policy fits the database (version {version}, {} to read)", findings.len()))?
+            }
             None => output::line(format!("the policy does not load: {errors} errors"))?,
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ormai::RunContext;
 use ormai::request::DescribeSchema;
-use ormai::schema::{DescribedModel, Definition};
+use ormai::schema::{Definition, DescribedModel};
 use serde_json::json;
 
 use super::call::refusal;

@@ -90,7 +90,8 @@ impl Words {
         let mut functions = BTreeSet::new();
         for open in view.models().filter_map(|rules| rules.aggregations.as_ref()) {
             functions.extend(open.count.then_some(AggregateFunction::Count));
-            functions.extend(open.functions.iter().filter(|(_, fields)| !fields.is_empty()).map(|(function, _)| function));
+            functions
+                .extend(open.functions.iter().filter(|(_, fields)| !fields.is_empty()).map(|(function, _)| function));
         }
         let fields: BTreeSet<&str> = view
             .models()
