@@ -282,6 +282,16 @@ impl Parser {
         }
     }
 
+    /// Gives up on what stands in the parentheses at hand and goes on behind them.
+    fn abandon<T>(&mut self) -> Option<T> {
+        self.skip();
+        while self.eat_keyword("AND") || self.eat_keyword("OR") {
+            self.skip();
+        }
+        self.eat_symbol(Symbol::Close);
+        None
+    }
+
     fn not(&mut self) -> Option<Expr> {
         let start = self.here().start;
         if self.eat_keyword("NOT") {
@@ -344,19 +354,15 @@ impl Parser {
         if !self.eat_symbol(Symbol::Open) {
             return self.expected("`(` and a relation after EXISTS", Some("write `EXISTS (relation WHERE …)`"));
         }
+        let alone = *self.peek_at(1) == Token::Symbol(Symbol::Close) || self.is_keyword_at(1, "WHERE");
         let relation = match self.peek() {
-            Token::Word(word) if word.eq_ignore_ascii_case("SELECT") => {
+            Token::Word(word) if word.eq_ignore_ascii_case("SELECT") && !alone => {
                 self.expected("a relation", Some("there are no subqueries: write `EXISTS (relation WHERE …)`"))
             }
             _ => self.name("a relation"),
         };
         if relation.is_none() {
-            self.skip();
-            while self.eat_keyword("AND") || self.eat_keyword("OR") {
-                self.skip();
-            }
-            self.eat_symbol(Symbol::Close);
-            return None;
+            return self.abandon();
         }
         let filter = if self.eat_keyword("WHERE") {
             self.deeper(Self::or).map(|filter| Some(Box::new(filter)))
@@ -480,7 +486,7 @@ fn foreign_word(token: &Token) -> Option<&'static str> {
         "ILIKE" => "write `lower(field) LIKE 'pattern'`",
         "SIMILAR" | "REGEXP" | "RLIKE" | "GLOB" => "there are no regular expressions: use LIKE",
         "ESCAPE" => "in a pattern `\\` takes the next character as itself",
-        "SELECT" | "CASE" | "CAST" | "COLLATE" | "INTERVAL" => "this part of SQL is not in the condition language",
+        "SELECT" | "WHEN" | "AS" | "COLLATE" => "this part of SQL is not in the condition language",
         _ => return None,
     })
 }

@@ -25,7 +25,8 @@ impl Parser {
                 return self.limit(format!("the list has more than {MAX_ITEMS} items"));
             }
             let item = self.item();
-            if item.is_some() && !self.is_symbol(Symbol::Comma) && !self.is_symbol(close) {
+            let ended = self.is_symbol(Symbol::Comma) || self.is_symbol(close) || *self.peek() == Token::End;
+            if item.is_some() && !ended {
                 items = self.expected("`,` or the end of the list", None);
             }
             keep(&mut items, item);
@@ -101,10 +102,13 @@ impl Parser {
             let open = self.here();
             self.bump();
             let inner = self.deeper(Self::scalar);
-            if inner.is_some() && !self.is_symbol(Symbol::Close) {
-                return self.expected("`)`", Some("only a single value may stand in parentheses here"));
+            if inner.is_some() && !self.is_symbol(Symbol::Close) && *self.peek() != Token::End {
+                self.expected::<()>("`)`", Some("only a single value may stand in parentheses here"));
+                return self.abandon();
             }
-            inner.as_ref()?;
+            if inner.is_none() {
+                return self.abandon();
+            }
             self.close(open)?;
             return inner;
         }
@@ -163,14 +167,18 @@ impl Parser {
         let mut arguments = Vec::new();
         if !self.is_symbol(Symbol::Close) {
             loop {
-                arguments.push(self.deeper(Self::scalar)?);
+                match self.deeper(Self::scalar) {
+                    Some(argument) => arguments.push(argument),
+                    None => return self.abandon(),
+                }
                 if !self.eat_symbol(Symbol::Comma) {
                     break;
                 }
             }
         }
         if !self.is_symbol(Symbol::Close) && *self.peek() != Token::End {
-            return self.expected("`,` or `)`", None);
+            self.expected::<()>("`,` or `)`", None);
+            return self.abandon();
         }
         self.close(open)?;
         let function = Name { text: name.text.to_ascii_lowercase(), span: name.span };
