@@ -13,8 +13,11 @@ impl Printer<'_> {
         match predicate {
             Predicate::Const(Truth::True) => Ok(None),
             Predicate::And(parts) => {
-                let parts = self.each(row, parts.iter().filter(|part| **part != Predicate::Const(Truth::True)))?;
-                Ok(all(parts))
+                let mut conditions = Vec::with_capacity(parts.len());
+                for part in parts {
+                    conditions.extend(self.condition(row, part)?);
+                }
+                Ok(all(conditions))
             }
             other => self.predicate(row, other).map(Some),
         }
@@ -28,7 +31,7 @@ impl Printer<'_> {
                 None => self.engine.truth(Truth::True),
             },
             Predicate::Or(parts) => {
-                let parts = self.each(row, parts.iter())?;
+                let parts = parts.iter().map(|part| self.predicate(row, part)).collect::<Result<Vec<_>, _>>()?;
                 any(parts).unwrap_or_else(|| self.engine.truth(Truth::False))
             }
             Predicate::Not(inner) => self.predicate(row, inner)?.not(),
@@ -54,14 +57,6 @@ impl Printer<'_> {
             }
             Predicate::Exists(exists) => self.exists(row, exists)?,
         })
-    }
-
-    fn each<'p>(
-        &mut self,
-        row: &mut Row,
-        parts: impl Iterator<Item = &'p Predicate>,
-    ) -> Result<Vec<Expr>, CompileError> {
-        parts.map(|part| self.predicate(row, part)).collect()
     }
 
     fn exists(&mut self, row: &mut Row, exists: &Exists) -> Result<Expr, CompileError> {

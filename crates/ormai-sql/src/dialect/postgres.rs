@@ -96,22 +96,22 @@ impl Engine for Postgres {
     /// Not for enums and char(n): an array of them cannot be bound as text, while a single
     /// placeholder takes the column's own type.
     fn takes_array(&self, ty: &ColumnType) -> bool {
-        match ty {
+        matches!(
+            ty,
             ColumnType::Bool
-            | ColumnType::Int16
-            | ColumnType::Int32
-            | ColumnType::Int
-            | ColumnType::Float
-            | ColumnType::Decimal
-            | ColumnType::Text
-            | ColumnType::Bytes
-            | ColumnType::Uuid
-            | ColumnType::Timestamp
-            | ColumnType::DateTime
-            | ColumnType::Date
-            | ColumnType::Time => true,
-            _ => false,
-        }
+                | ColumnType::Int16
+                | ColumnType::Int32
+                | ColumnType::Int
+                | ColumnType::Float
+                | ColumnType::Decimal
+                | ColumnType::Text
+                | ColumnType::Bytes
+                | ColumnType::Uuid
+                | ColumnType::Timestamp
+                | ColumnType::DateTime
+                | ColumnType::Date
+                | ColumnType::Time
+        )
     }
 
     fn has_lateral(&self) -> bool {

@@ -1,4 +1,5 @@
 //! What each kind of plan looks like in each dialect.
+#![expect(clippy::unwrap_used, reason = "what the tests share is a test as well")]
 
 mod aggregate;
 mod compiler;
