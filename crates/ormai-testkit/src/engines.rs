@@ -43,7 +43,7 @@ pub fn run_on(engine: Engine, body: impl AsyncFnOnce(&TestDatabase)) {
     });
 }
 
-/// Makes of each `async fn` the tests `….sqlite` and `….postgres`, each beside an empty
+/// Makes of each `async fn` the tests `…::sqlite` and `…::postgres`, each beside an empty
 /// database of its own. `cargo xtask test` fails when one of the two did not run.
 #[macro_export]
 macro_rules! both_engines {

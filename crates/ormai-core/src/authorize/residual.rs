@@ -1,12 +1,9 @@
 //! Conditions of the policy, decided as far as the principal decides them. What is left
 //! over is about the row, and becomes part of the plan.
 
-use jiff::Timestamp;
-use jiff::tz::Offset;
-
 use super::Planner;
 use crate::catalog::{FieldId, ModelId, RelationId};
-use crate::condition::evaluate::compare_values;
+use crate::condition::evaluate::{compare_values, now_as};
 use crate::condition::{Condition, FieldPath, LikePattern, List, Node, Operand, attribute};
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::{Comparison, Exists, Function, Predicate, Related, RelatedRows, Term, Truth};
@@ -98,11 +95,10 @@ impl Planner<'_> {
         let needle_type = Self::operand_type(needle).or_else(|| ty.cloned());
         let needle = self.operand(needle, model)?;
         let Some(values) = values else { return Ok(Predicate::Const(Truth::Unknown)) };
-        if values.is_empty() {
-            return Ok(Predicate::Const(Truth::of(negated)));
-        }
         match needle {
+            // A missing attribute decides before the list does.
             Decided::Missing => Ok(Predicate::Const(Truth::Unknown)),
+            _ if values.is_empty() => Ok(Predicate::Const(Truth::of(negated))),
             Decided::Value(value) if value.is_null() => Ok(Predicate::Const(Truth::Unknown)),
             Decided::Value(value) => {
                 let found =
@@ -164,7 +160,7 @@ impl Planner<'_> {
                     None => Decided::Missing,
                 }
             }
-            Operand::Now(ty) => Decided::Value(now(call.now, ty)),
+            Operand::Now(ty) => Decided::Value(now_as(call.now, ty)),
             Operand::Call(function, arguments) => self.call(*function, arguments, model)?,
         })
     }
@@ -220,16 +216,6 @@ impl Planner<'_> {
             Operand::Literal(_) => None,
             Operand::Call(_, arguments) => arguments.iter().find_map(Self::operand_type),
         }
-    }
-}
-
-/// The time of the call, as a type.
-fn now(now: Timestamp, ty: &ColumnType) -> Value {
-    let civil = Offset::UTC.to_datetime(now);
-    match ty {
-        ColumnType::DateTime => Value::DateTime(civil),
-        ColumnType::Date => Value::Date(civil.date()),
-        _ => Value::Timestamp(now),
     }
 }
 

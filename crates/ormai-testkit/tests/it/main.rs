@@ -40,11 +40,6 @@ both_engines! {
             .await;
         assert_eq!(database.count("strays").await, 0);
     }
-
-    async fn large_data_is_loaded_in_seconds(database: &TestDatabase) {
-        database.load(&Dataset::generated(Size::LARGE)).await;
-        assert_eq!(database.count("orders").await, 100_000);
-    }
 }
 
 /// The server's database is gone when the test's value is.
