@@ -19,6 +19,31 @@ const CAPACITY: usize = 1024;
 ///
 /// A text is found by its exact [`Shape`], which holds no value, so the cache cannot keep
 /// one either and all tenants share its entries.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use ormai_core::catalog::{CatalogBuilder, ModelBuilder};
+/// # use ormai_core::plan::{Comparison, Predicate, Shape, Step, Term, testing};
+/// # use ormai_core::value::{ColumnType, Value};
+/// use ormai_sql::{Bind, Compiler, Dialect};
+///
+/// # let model = ModelBuilder::table("User", "users").field("id", ColumnType::Int).field("tenant_id", ColumnType::Text);
+/// # let catalog = Arc::new(CatalogBuilder::new().model(model).build()?);
+/// # let (id, users) = catalog.models().next().unwrap();
+/// # let field = |name| users.find_field(name).unwrap();
+/// # let (left, right) = (Term::Column(field("tenant_id")), Term::Bind(testing::slot(0)));
+/// # let source = testing::source(id, Predicate::Compare { op: Comparison::Eq, left, right });
+/// # let shape = Shape::Select(testing::select(source, vec![field("id")], 1));
+/// # let step = Step::for_tests(shape, vec!["acme".into(), Value::Int(51)]);
+/// // A step comes from `authorize`: here the users of tenant `acme`, at most 51.
+/// let statement = Compiler::new(catalog, Dialect::Postgres).compile(step)?;
+/// assert_eq!(
+///     statement.sql().as_ref(),
+///     r#"SELECT "a0"."id" FROM (SELECT "t0"."id" FROM "users" AS "t0" WHERE "t0"."tenant_id" = $1) AS "a0" LIMIT $2"#
+/// );
+/// assert_eq!(statement.binds().next(), Some(Bind::Value(&Value::from("acme"))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Compiler {
     catalog: Arc<Catalog>,
     dialect: Dialect,

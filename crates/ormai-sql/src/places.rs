@@ -25,7 +25,7 @@ impl Places {
 
     /// The number itself, for the one part of a statement (LIMIT) that takes no expression.
     pub(crate) fn limit(&mut self, slot: Slot) -> u64 {
-        self.number(BindPlace::Value(slot))
+        self.number(BindPlace::Limit(slot))
     }
 
     /// A placeholder for a whole list as one array.

@@ -138,10 +138,16 @@ fn columns_come_back_with_their_types() {
 }
 
 #[test]
-fn a_missing_limit_is_not_no_limit() {
+fn what_is_no_limit_is_refused() {
     for dialect in DIALECTS {
-        let found = compile(dialect, by_ids(false), vec!["acme".into()]);
-        assert_eq!(found.unwrap_err(), CompileError::Values { slot: 1 });
+        let check = |values: Vec<Value>| {
+            let found = compile(dialect, by_ids(false), values);
+            assert_eq!(found.unwrap_err(), CompileError::Values { slot: 1 });
+        };
+        check(vec!["acme".into()]);
+        check(vec!["acme".into(), Value::Null, ints([1])]);
+        check(vec!["acme".into(), Value::Int(-1), ints([1])]);
+        check(vec!["acme".into(), "ALL".into(), ints([1])]);
     }
 }
 
@@ -204,4 +210,18 @@ fn nothing_shows_values_when_printed() {
     let statement = compile(Dialect::Sqlite, by_ids(false), vec!["acme".into(), Value::Int(51), ints([7])]).unwrap();
     let shown = format!("{statement:?}");
     assert!(!shown.contains("acme") && !shown.contains("51"), "{shown}");
+}
+
+#[test]
+fn threads_share_a_compiler() {
+    let compiler = Compiler::new(shop(), Dialect::Postgres);
+    let texts: Vec<Arc<str>> = std::thread::scope(|scope| {
+        let one = || {
+            let values = vec!["acme".into(), Value::Int(1), ints([1])];
+            Arc::clone(compiler.compile(Step::for_tests(by_ids(false), values)).unwrap().sql())
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(texts.windows(2).all(|pair| Arc::ptr_eq(&pair[0], &pair[1])));
 }
