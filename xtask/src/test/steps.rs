@@ -34,7 +34,8 @@ pub(super) fn tests(services: &mut Services) -> Found {
 }
 
 fn nextest(services: &mut Services) -> Result<TestRun, Failure> {
-    let report = project::target().join("nextest").join("xtask").join("junit.xml");
+    // Relative to the workspace wherever cargo builds to.
+    let report = project::root().join("target/nextest/xtask/junit.xml");
     let _ = std::fs::remove_file(&report);
     let arguments = ["nextest", "run", "--workspace", "--all-features", "--profile", "xtask", "--cargo-quiet"];
     let status = services.run(project::cargo(arguments).stdin(Stdio::null()))?;
