@@ -1,9 +1,11 @@
 //! Policies: what principals may do, checked against a catalog once, at start-up.
 
+mod compile;
 pub mod document;
 mod rules;
 pub mod syntax;
 
+pub use compile::{CompileOptions, CompiledPolicy};
 pub use document::PolicyDocument;
 pub use rules::*;
 pub use syntax::Format;
