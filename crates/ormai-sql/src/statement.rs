@@ -6,6 +6,8 @@ use std::sync::Arc;
 use ormai_core::plan::Slot;
 use ormai_core::value::{ColumnType, Value};
 
+use crate::error::CompileError;
+
 /// A statement that can be run. Made by [`crate::Compiler`] only.
 #[derive(Clone)]
 pub struct Statement {
@@ -20,6 +22,10 @@ pub struct Text {
     pub(crate) sql: Arc<str>,
     pub(crate) binds: Vec<BindPlace>,
     pub(crate) columns: Vec<ColumnType>,
+    /// How many slots the placeholders reach into.
+    slots: usize,
+    /// The lists, with the most values that their placeholders take.
+    lists: Vec<(Slot, usize)>,
 }
 
 /// What stands at one placeholder.
@@ -31,6 +37,47 @@ pub(crate) enum BindPlace {
     Array(Slot, ColumnType),
     /// One item of the list in a slot; past its end the last item again.
     Item(Slot, usize),
+}
+
+impl Text {
+    pub(crate) fn new(sql: Arc<str>, binds: Vec<BindPlace>, columns: Vec<ColumnType>) -> Self {
+        let mut slots = 0;
+        let mut lists: Vec<(Slot, usize)> = Vec::new();
+        for place in &binds {
+            let (BindPlace::Value(slot) | BindPlace::Array(slot, _) | BindPlace::Item(slot, _)) = place;
+            slots = slots.max(slot.index() + 1);
+            let places = match place {
+                BindPlace::Value(_) => continue,
+                BindPlace::Array(..) => usize::MAX,
+                BindPlace::Item(_, index) => index + 1,
+            };
+            match lists.iter_mut().find(|(known, _)| known == slot) {
+                Some((_, most)) => *most = (*most).max(places),
+                None => lists.push((*slot, places)),
+            }
+        }
+        Self { sql, binds, columns, slots, lists }
+    }
+
+    /// The text, with the dialect's placeholders.
+    pub fn sql(&self) -> &Arc<str> {
+        &self.sql
+    }
+
+    /// Whether values fit the placeholders. A missing limit would be none at all, NOT IN
+    /// admits everything when its list is empty, and must not forget the end of a long one.
+    pub(crate) fn admits(&self, values: &[Value]) -> Result<(), CompileError> {
+        if values.len() < self.slots {
+            return Err(CompileError::Values { slot: values.len() });
+        }
+        for (slot, places) in &self.lists {
+            match values.get(slot.index()) {
+                Some(Value::Array(items)) if (1..=*places).contains(&items.len()) => {}
+                _ => return Err(CompileError::Values { slot: slot.index() }),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A value to bind.
