@@ -49,10 +49,7 @@ impl From<BuildError> for Failure {
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         // The command line is an operator's, who may know what the driver says.
-        Self::failed(match error.operator_detail() {
-            Some(detail) => format!("{error}: {detail}"),
-            None => error.to_string(),
-        })
+        Self::failed(format!("{error}: {}", error.operator_detail()))
     }
 }
 

@@ -5,6 +5,11 @@ use std::fmt;
 use jiff::Timestamp;
 use ormai_core::principal::{CallContext, Principal};
 use ormai_db::{Database, Session};
+#[cfg(feature = "postgres")]
+use sqlx::{PgConnection, Postgres};
+#[cfg(feature = "sqlite")]
+use sqlx::{Sqlite, SqliteConnection};
+use sqlx::Transaction;
 use tokio::sync::Mutex;
 
 /// Who is asking, and on which connection the statements run.
@@ -28,7 +33,59 @@ pub(crate) enum Db<'c> {
     /// On another pool of the same database.
     Pool(Database),
     /// On a connection that the caller holds; one call at a time.
-    Held(Mutex<Session<'c>>),
+    Held(Mutex<Held<'c>>),
+}
+
+/// A connection or an open transaction that the caller holds.
+#[derive(Debug)]
+pub struct Held<'c>(Connection<'c>);
+
+#[derive(Debug)]
+enum Connection<'c> {
+    #[cfg(feature = "postgres")]
+    Postgres(&'c mut PgConnection),
+    #[cfg(feature = "sqlite")]
+    Sqlite(&'c mut SqliteConnection),
+}
+
+impl Held<'_> {
+    /// A session for one call on it.
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        match &mut self.0 {
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => Session::from_pg_connection(connection),
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => Session::from_sqlite_connection(connection),
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<'c> From<&'c mut PgConnection> for Held<'c> {
+    fn from(connection: &'c mut PgConnection) -> Self {
+        Self(Connection::Postgres(connection))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<'c> From<&'c mut Transaction<'_, Postgres>> for Held<'c> {
+    fn from(transaction: &'c mut Transaction<'_, Postgres>) -> Self {
+        Self(Connection::Postgres(transaction))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl<'c> From<&'c mut SqliteConnection> for Held<'c> {
+    fn from(connection: &'c mut SqliteConnection) -> Self {
+        Self(Connection::Sqlite(connection))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl<'c> From<&'c mut Transaction<'_, Sqlite>> for Held<'c> {
+    fn from(transaction: &'c mut Transaction<'_, Sqlite>) -> Self {
+        Self(Connection::Sqlite(transaction))
+    }
 }
 
 impl RunContext<'static> {
@@ -49,7 +106,7 @@ impl<'c> RunContext<'c> {
     /// Runs on a connection or an open transaction of the caller's:
     /// `&mut PgConnection`, `&mut SqliteConnection`, `&mut Transaction<'_, _>`.
     #[must_use]
-    pub fn within<'s>(self, connection: impl Into<Session<'s>>) -> RunContext<'s> {
+    pub fn within<'s>(self, connection: impl Into<Held<'s>>) -> RunContext<'s> {
         let Self { principal, request_id, trace_id, now, db: _ } = self;
         RunContext { principal, request_id, trace_id, now, db: Db::Held(Mutex::new(connection.into())) }
     }

@@ -30,7 +30,7 @@ mod toolset;
 
 pub use builder::{BuildError, Builder};
 pub use call::Call;
-pub use context::RunContext;
+pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
 pub use explain::{ExplainedStatement, ExplainedTable, Explanation};
 pub use response::{CallResult, Metadata, Response};
