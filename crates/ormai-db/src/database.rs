@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ormai_sql::Dialect;
 #[cfg(feature = "postgres")]
 use sqlx::PgPool;
 #[cfg(feature = "sqlite")]
@@ -13,16 +14,6 @@ use crate::limits::ConnectOptions;
 use crate::postgres;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
-
-/// The kind of a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Engine {
-    /// PostgreSQL.
-    Postgres,
-    /// SQLite.
-    Sqlite,
-}
 
 /// A database to run statements on; clones share its connections.
 ///
@@ -53,22 +44,20 @@ impl Database {
         let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
         match scheme {
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => {
-                Ok(Self(Source::Postgres(postgres::Source::connect(url, options).await?)))
-            }
+            "postgres" | "postgresql" => Ok(Self(Source::Postgres(postgres::Source::connect(url, options).await?))),
             #[cfg(feature = "sqlite")]
             "sqlite" => Ok(Self(Source::Sqlite(sqlite::Source::connect(url, options).await?))),
             _ => Err(DbError::failed("the URL starts with none of `postgres:` and `sqlite:`")),
         }
     }
 
-    /// The kind of the database.
-    pub fn engine(&self) -> Engine {
+    /// The dialect of its statements.
+    pub fn dialect(&self) -> Dialect {
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Source::Postgres(_) => Engine::Postgres,
+            Source::Postgres(_) => Dialect::Postgres,
             #[cfg(feature = "sqlite")]
-            Source::Sqlite(_) => Engine::Sqlite,
+            Source::Sqlite(_) => Dialect::Sqlite,
         }
     }
 }
@@ -90,6 +79,6 @@ impl From<SqlitePool> for Database {
 /// Shows the kind only: a URL may hold a password.
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Database").field(&self.engine()).finish()
+        f.debug_tuple("Database").field(&self.dialect()).finish()
     }
 }

@@ -69,10 +69,7 @@ impl DbError {
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Timeout | Self::Unavailable(_) | Self::Conflict { kind: ConflictKind::Concurrent, .. }
-        )
+        matches!(self, Self::Timeout | Self::Unavailable(_) | Self::Conflict { kind: ConflictKind::Concurrent, .. })
     }
 
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {

@@ -13,7 +13,7 @@ use sqlx::query::Query;
     clippy::disallowed_methods,
     reason = "the only place: the text was printed by ormai-sql, which puts no value into it"
 )]
-pub(crate) fn compiled<DB: HasStatementCache>(
+pub(crate) fn compiled<DB: sqlx::Database + HasStatementCache>(
     text: &Arc<str>,
     arguments: DB::Arguments,
     persistent: bool,

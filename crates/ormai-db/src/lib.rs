@@ -32,7 +32,7 @@ mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use database::{Database, Engine};
+pub use database::Database;
 pub use error::{Cause, ConflictKind, DbError};
 pub use introspect::{IntrospectOptions, introspect};
 pub use limits::ConnectOptions;

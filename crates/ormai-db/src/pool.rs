@@ -67,8 +67,7 @@ impl<O: Open> Pool<O> {
             }
         }
         let open = tokio::time::timeout(self.0.acquire_timeout, self.0.opener.open());
-        lease.slot =
-            Some(open.await.map_err(|_| DbError::unavailable("a connection could not be opened in time"))??);
+        lease.slot = Some(open.await.map_err(|_| DbError::unavailable("a connection could not be opened in time"))??);
         Ok(lease)
     }
 

@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use ormai_core::answer::Fetched;
-use ormai_sql::Statement;
+use ormai_sql::{Dialect, Statement};
 #[cfg(feature = "postgres")]
 use sqlx::{PgConnection, Postgres, Transaction};
 #[cfg(feature = "sqlite")]
 use sqlx::{Sqlite, SqliteConnection};
 
-use crate::database::{Database, Engine, Source};
+use crate::database::{Database, Source};
 use crate::error::DbError;
 #[cfg(feature = "postgres")]
 use crate::postgres;
@@ -76,13 +76,13 @@ impl<'c> Session<'c> {
         Self::from_sqlite_connection(transaction)
     }
 
-    /// The kind of the database.
-    pub fn engine(&self) -> Engine {
+    /// The dialect of its statements.
+    pub fn dialect(&self) -> Dialect {
         match &self.0 {
             #[cfg(feature = "postgres")]
-            Inner::Postgres(_) => Engine::Postgres,
+            Inner::Postgres(_) => Dialect::Postgres,
             #[cfg(feature = "sqlite")]
-            Inner::Sqlite(_) => Engine::Sqlite,
+            Inner::Sqlite(_) => Dialect::Sqlite,
         }
     }
 
@@ -122,6 +122,6 @@ impl<'c> Session<'c> {
 
 impl fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Session").field(&self.engine()).finish()
+        f.debug_tuple("Session").field(&self.dialect()).finish()
     }
 }

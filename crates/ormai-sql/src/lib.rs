@@ -23,6 +23,8 @@ mod select;
 mod source;
 mod statement;
 mod term;
+#[cfg(feature = "testing")]
+mod testing;
 mod witness;
 
 pub use compiler::Compiler;

@@ -25,11 +25,6 @@ pub(super) fn arguments(statement: &Statement) -> Result<Bound, DbError> {
                 bound.has_null |= value.is_null();
                 scalar_or_array(value)?
             }
-            Bind::Array(items, ColumnType::Enum(of)) => {
-                let words = items.iter().map(|item| word(item, &of.name)).collect::<Result<Vec<_>, _>>()?;
-                bound.arguments.add(Words { items: words, name: of.name.clone() }).map_err(refused)?;
-                continue;
-            }
             Bind::Array(items, of) => array(items, element(of)?)?,
         };
         bound.arguments.add(parameter).map_err(refused)?;
@@ -75,7 +70,8 @@ impl Encode<'_, Postgres> for Parameter {
 fn scalar_or_array(value: &Value) -> Result<Parameter, DbError> {
     if let Value::Array(items) = value {
         let first = items.iter().find(|item| !item.is_null());
-        let ty = first.map_or(Ok(oid::TEXT), |first| scalar(first).map(|(ty, _)| if ty == 0 { oid::TEXT } else { ty }))?;
+        let ty =
+            first.map_or(Ok(oid::TEXT), |first| scalar(first).map(|(ty, _)| if ty == 0 { oid::TEXT } else { ty }))?;
         return array(items, ty);
     }
     let (ty, bytes) = scalar(value)?;

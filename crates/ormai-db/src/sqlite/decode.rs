@@ -69,9 +69,7 @@ fn integer(int: i64, column: &ColumnType) -> Value {
 fn real(float: f64, column: &ColumnType) -> Value {
     match column {
         // The shortest text that reads back as the same number: 0.1 stays 0.1.
-        ColumnType::Decimal => {
-            BigDecimal::from_str(&float.to_string()).map_or(Value::Float(float), Value::Decimal)
-        }
+        ColumnType::Decimal => BigDecimal::from_str(&float.to_string()).map_or(Value::Float(float), Value::Decimal),
         ColumnType::Json => serde_json::Number::from_f64(float)
             .map_or(Value::Float(float), |number| Value::Json(serde_json::Value::Number(number))),
         _ => Value::Float(float),
