@@ -5,11 +5,11 @@ use std::fmt;
 use jiff::Timestamp;
 use ormai_core::principal::{CallContext, Principal};
 use ormai_db::{Database, Session};
+use sqlx::Transaction;
 #[cfg(feature = "postgres")]
 use sqlx::{PgConnection, Postgres};
 #[cfg(feature = "sqlite")]
 use sqlx::{Sqlite, SqliteConnection};
-use sqlx::Transaction;
 use tokio::sync::Mutex;
 
 /// Who is asking, and on which connection the statements run.

@@ -126,7 +126,11 @@ pub fn resolve(request: Request, catalog: &Catalog, view: &View) -> Result<Resol
 }
 
 /// An open model by its name.
-pub(crate) fn find_model<'a>(name: &str, catalog: &Catalog, view: &'a View) -> Result<(ModelId, &'a ModelRules)> {
+///
+/// # Errors
+///
+/// `MODEL_NOT_ALLOWED`, the same for a model that is not open and one that does not exist.
+pub fn find_model<'a>(name: &str, catalog: &Catalog, view: &'a View) -> Result<(ModelId, &'a ModelRules)> {
     catalog.find(name).and_then(|id| Some((id, view.model(id)?))).ok_or_else(|| {
         let known: Vec<&str> = view.models().map(|rules| catalog.model(rules.model).name.as_str()).collect();
         Error::new(ErrorCode::ModelNotAllowed, format!("there is no model `{}` for you", request::shown(name)))
