@@ -11,7 +11,7 @@ use crate::{Failure, project};
 
 /// Checks everything, and names every violation at once.
 pub(super) fn check() -> Found {
-    let sources = sources(project::root())?;
+    let sources = sources(&project::root())?;
     let checks =
         [arrows(&metadata()?), trees()?, long_files(&sources), text_to_driver(&sources), machine_paths(&sources)];
     for violation in checks.iter().flatten() {
