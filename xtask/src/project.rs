@@ -6,10 +6,11 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use crate::Failure;
 
-/// The directory of the workspace.
-pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+/// The directory of the workspace. Cargo says it at run time; what it said when this was
+/// built no longer holds after the directory has moved.
+pub(crate) fn root() -> PathBuf {
+    let here = environment("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").to_owned());
+    Path::new(&here).parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// The directory that cargo builds into.

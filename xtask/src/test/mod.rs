@@ -20,7 +20,7 @@ pub(crate) fn run(fast: bool) -> Result<ExitCode, Failure> {
     let mut report = Report { steps: 0, total: Tally::default() };
     let passed = all_steps(&mut report, fast);
     println!();
-    println!("{} steps in {}", report.steps, seconds(began));
+    println!("steps: {}, in {}", report.steps, seconds(began));
     println!("{} passed, {} failed", report.total.passed, report.total.failed);
     Ok(if passed.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
