@@ -19,8 +19,9 @@ use crate::sqlite;
 ///
 /// [`Database::connect`] is the fast way: its connections start with the time limit and
 /// remember it. A pool of yours works too (`Database::from(pool)`): nothing in its
-/// connections stays changed, which costs two round trips per session on PostgreSQL and one
-/// turn of the worker thread on SQLite.
+/// connections stays changed, which costs some round trips per session on PostgreSQL and one
+/// turn of the worker thread on SQLite. A `PgPool` whose connect options set
+/// `statement_timeout` (in whole milliseconds) to the policy's own limit costs none.
 #[derive(Clone)]
 pub struct Database(pub(crate) Source);
 

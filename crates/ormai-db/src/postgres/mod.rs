@@ -81,7 +81,11 @@ impl Source {
     pub(crate) async fn session(&self) -> Result<Session<'static>, DbError> {
         Ok(Session::new(match self {
             Self::Own(pool) => Held::Own(pool.lease().await?),
-            Self::Shared(pool) => Held::Shared(pool.acquire().await.map_err(|error| sorted(&error))?, Scope::Outside),
+            Self::Shared(pool) => {
+                let connection = pool.acquire().await.map_err(|error| sorted(&error))?;
+                let scope = Scope::of_options(pool.connect_options().get_options());
+                Held::Shared(connection, scope)
+            }
         }))
     }
 }
@@ -223,7 +227,7 @@ impl Drop for Session<'_> {
         match &mut self.held {
             Held::Own(lease) if self.running => lease.spoil(),
             // Left without `finish`, its time limit is still ours.
-            Held::Shared(connection, scope) if self.running || !matches!(scope, Scope::Outside) => {
+            Held::Shared(connection, scope) if self.running || !scope.is_left() => {
                 connection.close_on_drop();
             }
             _ => {}

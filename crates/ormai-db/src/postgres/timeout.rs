@@ -18,15 +18,49 @@ pub(super) enum Scope {
     Savepoint { timeout_ms: Option<u64> },
     /// The setting itself, of which the former value is kept.
     Setting { before: String, timeout_ms: u64 },
+    /// The setting itself, on a connection whose pool opens it with a limit: a statement
+    /// with that same limit costs nothing extra.
+    Opened { with_ms: u64, timeout_ms: u64 },
 }
 
 impl Scope {
+    /// What is known of the connections of somebody's pool: the limit in the options that
+    /// they are opened with, when it stands there in whole milliseconds.
+    pub(super) fn of_options(options: Option<&str>) -> Self {
+        let limit = options
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            // The last one counts, as in PostgreSQL.
+            .filter_map(|word| word.strip_prefix("statement_timeout="))
+            .next_back()
+            .and_then(|limit| limit.parse().ok())
+            // 0 is no limit at all.
+            .filter(|limit| *limit > 0);
+        match limit {
+            Some(limit) => Self::Opened { with_ms: limit, timeout_ms: limit },
+            None => Self::Outside,
+        }
+    }
+
+    /// Whether nothing of ours is left on the connection.
+    pub(super) fn is_left(&self) -> bool {
+        match self {
+            Self::Outside => true,
+            Self::Opened { with_ms, timeout_ms } => with_ms == timeout_ms,
+            Self::Savepoint { .. } | Self::Setting { .. } => false,
+        }
+    }
+
     pub(super) async fn enter(&mut self, connection: &mut PgConnection, wanted: u64) -> Result<(), DbError> {
         match self {
-            Self::Savepoint { timeout_ms: Some(now) } | Self::Setting { timeout_ms: now, .. } if *now == wanted => {
+            Self::Savepoint { timeout_ms: Some(now) }
+            | Self::Setting { timeout_ms: now, .. }
+            | Self::Opened { timeout_ms: now, .. }
+                if *now == wanted =>
+            {
                 return Ok(());
             }
-            Self::Setting { timeout_ms, .. } => {
+            Self::Setting { timeout_ms, .. } | Self::Opened { timeout_ms, .. } => {
                 set(connection, wanted).await?;
                 *timeout_ms = wanted;
                 return Ok(());
@@ -75,6 +109,13 @@ impl Scope {
             Self::Setting { before, .. } => {
                 let before = argument(before)?;
                 execute::fixed::<Postgres>(SET, before).execute(connection).await.map_err(|error| sorted(&error))?;
+            }
+            Self::Opened { with_ms, timeout_ms } => {
+                if with_ms != timeout_ms {
+                    set(connection, *with_ms).await?;
+                    *timeout_ms = *with_ms;
+                }
+                return Ok(());
             }
         }
         *self = Self::Outside;
