@@ -1,0 +1,207 @@
+//! The same answer as text, by way of OrmAI and by hand, on the same pool.
+
+use std::str::FromStr;
+
+use ormai::policy::Format;
+use ormai::prelude::*;
+use ormai_testkit::{Engine, TestDatabase, guide_catalog, guide_policy};
+use serde_json::{Value as Json, json};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{PgPool, Row as _, SqlitePool};
+
+use crate::timing::{Samples, print_ratio};
+
+const ROUNDS: usize = 3_000;
+
+pub(crate) async fn run(database: &TestDatabase) {
+    match database.engine() {
+        Engine::Postgres => {
+            let options = PgConnectOptions::from_str(database.url()).unwrap().options([("statement_timeout", "5000")]);
+            let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await.unwrap();
+            compare(&Hand::Postgres(pool.clone()), build(pool.clone().into()).await, "PostgreSQL", 1.05).await;
+            pool.close().await;
+        }
+        Engine::Sqlite => {
+            let options = SqliteConnectOptions::from_str(database.url()).unwrap();
+            let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.unwrap();
+            compare(&Hand::Sqlite(pool.clone()), build(pool.clone().into()).await, "SQLite file", 1.25).await;
+            pool.close().await;
+        }
+    }
+}
+
+async fn build(database: ormai::db::Database) -> OrmAi {
+    OrmAi::builder()
+        .database(database)
+        .catalog(guide_catalog())
+        .policy_text(guide_policy(), Format::Yaml)
+        .build()
+        .await
+        .unwrap()
+}
+
+/// The pools that SQL is written for by hand.
+enum Hand {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+async fn compare(hand: &Hand, ormai: OrmAi, name: &str, limit: f64) {
+    let tenants: Vec<String> = hand.tenants().await;
+    let ctx = |round: usize| {
+        let tenant = tenants.get(round % tenants.len()).unwrap();
+        (tenant.as_str(), RunContext::new(Principal::new(tenant.as_str()).user("user-123")))
+    };
+    println!("(b) the order query, 100,000 orders of 100 tenants, 10 rows back: {name} (limit {limit})");
+    let (mut ours, mut theirs) = (Samples::default(), Samples::default());
+    for round in 0..ROUNDS + 100 {
+        if round == 100 {
+            (ours, theirs) = (Samples::default(), Samples::default());
+        }
+        let (tenant, ctx) = ctx(round);
+        // Whoever goes second finds the pages of the database warm, so they take turns.
+        let (left, right) = if round % 2 == 0 {
+            let left = ours.time_async(orders(&ormai, &ctx)).await;
+            (left, theirs.time_async(hand.orders(tenant)).await)
+        } else {
+            let right = theirs.time_async(hand.orders(tenant)).await;
+            (ours.time_async(orders(&ormai, &ctx)).await, right)
+        };
+        assert_eq!(left, right, "both ways must give the same text");
+    }
+    ours.print("ormai");
+    theirs.print("by hand");
+    print_ratio(&format!("{name}: ormai / by hand"), &ours, &theirs);
+
+    println!("(c) a page of 10 orders with their items: {name}");
+    let (mut ours, mut theirs) = (Samples::default(), Samples::default());
+    for round in 0..ROUNDS / 2 {
+        let (tenant, ctx) = ctx(round);
+        let left = ours.time_async(orders_with_items(&ormai, &ctx)).await;
+        let right = theirs.time_async(hand.orders_with_items(tenant)).await;
+        assert_eq!(left, right, "both ways must give the same text");
+    }
+    ours.print("ormai");
+    theirs.print("by hand");
+    print_ratio(&format!("{name}: ormai / by hand"), &ours, &theirs);
+}
+
+fn order_query() -> Query {
+    Query::model("Order")
+        .filter(field("status").eq("pending"))
+        .select(["id", "tenant_id", "user_id", "status"])
+        .limit(10)
+}
+
+async fn orders(ormai: &OrmAi, ctx: &RunContext<'_>) -> String {
+    let page = ormai.tools().query(ctx, order_query()).await.unwrap();
+    serde_json::to_string(&page.data.rows).unwrap()
+}
+
+async fn orders_with_items(ormai: &OrmAi, ctx: &RunContext<'_>) -> String {
+    let items = Include::relation("items").select(["sku", "quantity"]).limit(5);
+    let query = Query::model("Order").select(["id", "status"]).include(items).limit(10);
+    let page = ormai.tools().query(ctx, query).await.unwrap();
+    serde_json::to_string(&page.data.rows).unwrap()
+}
+
+const ORDERS: [&str; 2] = [
+    "SELECT id, tenant_id, user_id, status FROM orders WHERE tenant_id = $1 AND status = $2 ORDER BY id LIMIT $3",
+    "SELECT id, tenant_id, user_id, status FROM orders WHERE tenant_id = ? AND status = ? ORDER BY id LIMIT ?",
+];
+const PAGE: [&str; 2] = [
+    "SELECT id, status FROM orders WHERE tenant_id = $1 ORDER BY id LIMIT $2",
+    "SELECT id, status FROM orders WHERE tenant_id = ? ORDER BY id LIMIT ?",
+];
+const ITEMS: [&str; 2] = [
+    "SELECT k.id, i.sku, i.quantity FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL \
+     (SELECT id, sku, quantity FROM order_items WHERE tenant_id = $2 AND order_id = k.id ORDER BY id LIMIT 6) i \
+     ORDER BY k.id, i.id",
+    "SELECT order_id, sku, quantity FROM (SELECT id, order_id, sku, quantity, \
+     row_number() OVER (PARTITION BY order_id ORDER BY id) AS n FROM order_items \
+     WHERE tenant_id = ? AND order_id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) WHERE n <= 6 ORDER BY order_id, id",
+];
+
+impl Hand {
+    async fn tenants(&self) -> Vec<String> {
+        let sql = "SELECT DISTINCT tenant_id FROM orders ORDER BY tenant_id";
+        match self {
+            Self::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+            Self::Sqlite(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+        }
+    }
+
+    async fn orders(&self, tenant: &str) -> String {
+        // One row more than is shown tells whether there is another page.
+        macro_rules! fetch {
+            ($pool:expr, $sql:expr) => {{
+                let rows = sqlx::query($sql).bind(tenant).bind("pending").bind(11_i64).fetch_all($pool).await.unwrap();
+                rows.iter()
+                    .take(10)
+                    .map(|row| {
+                        json!({
+                            "id": row.get::<i64, _>(0),
+                            "tenant_id": row.get::<String, _>(1),
+                            "user_id": row.get::<String, _>(2),
+                            "status": row.get::<String, _>(3),
+                        })
+                    })
+                    .collect::<Vec<Json>>()
+            }};
+        }
+        let rows = match self {
+            Self::Postgres(pool) => fetch!(pool, ORDERS[0]),
+            Self::Sqlite(pool) => fetch!(pool, ORDERS[1]),
+        };
+        serde_json::to_string(&rows).unwrap()
+    }
+
+    async fn orders_with_items(&self, tenant: &str) -> String {
+        macro_rules! fetch {
+            ($pool:expr, $sql:expr) => {{
+                let rows = sqlx::query($sql).bind(tenant).bind(11_i64).fetch_all($pool).await.unwrap();
+                rows.iter().take(10).map(|row| (row.get::<i64, _>(0), row.get::<String, _>(1))).collect::<Vec<_>>()
+            }};
+        }
+        let orders = match self {
+            Self::Postgres(pool) => fetch!(pool, PAGE[0]),
+            Self::Sqlite(pool) => fetch!(pool, PAGE[1]),
+        };
+        macro_rules! items {
+            ($rows:expr) => {
+                $rows
+                    .iter()
+                    .map(|row| (row.get::<i64, _>(0), row.get::<String, _>(1), row.get::<i64, _>(2)))
+                    .collect::<Vec<_>>()
+            };
+        }
+        let ids: Vec<i64> = orders.iter().map(|(id, _)| *id).collect();
+        let items = match self {
+            Self::Postgres(pool) => {
+                items!(sqlx::query(ITEMS[0]).bind(&ids).bind(tenant).fetch_all(pool).await.unwrap())
+            }
+            Self::Sqlite(pool) => {
+                let mut query = sqlx::query(ITEMS[1]).bind(tenant);
+                for id in &ids {
+                    query = query.bind(id);
+                }
+                items!(query.fetch_all(pool).await.unwrap())
+            }
+        };
+        let rows: Vec<Json> = orders
+            .into_iter()
+            .map(|(id, status)| {
+                let own: Vec<Json> = items
+                    .iter()
+                    .filter(|(order, _, _)| *order == id)
+                    .map(|(_, sku, quantity)| json!({"sku": sku, "quantity": quantity}))
+                    .collect();
+                let has_more = own.len() > 5;
+                let shown: Vec<Json> = own.into_iter().take(5).collect();
+                json!({"id": id, "status": status, "items": {"rows": shown, "has_more": has_more}})
+            })
+            .collect();
+        serde_json::to_string(&rows).unwrap()
+    }
+}
