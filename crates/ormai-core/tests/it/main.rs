@@ -1,0 +1,3 @@
+//! The crate's laws, one module per boundary.
+
+mod policy;
