@@ -243,7 +243,9 @@ impl<'a> Check<'a> {
                 }
                 if open.is_null() {
                     let finding = error("condition-null", "NULL is in no list", open.span, "");
-                    return self.report(finding.help(format!("write `{path} IS NULL` to test for a missing list")));
+                    let help = (path != PrincipalPath::Roles)
+                        .then(|| format!("write `{path} IS NULL` to test for a missing list"));
+                    return self.report(finding.help(help));
                 }
                 if negated {
                     let message = format!("NOT IN admits every row when `{path}` is empty");
@@ -432,7 +434,11 @@ impl<'a> Check<'a> {
             let relation = model.relation(id);
             if relation.kind == RelationKind::Many {
                 let message = format!("relation `{}` leads to many rows", name.text);
-                let help = format!("write `EXISTS ({name} WHERE …)`");
+                let around: Vec<&Name> = relations.iter().take_while(|around| around.span != name.span).collect();
+                let exists = around.iter().rfold(format!("EXISTS ({name} WHERE …)"), |inner, around| {
+                    format!("EXISTS ({around} WHERE {inner})")
+                });
+                let help = format!("write `{exists}`");
                 return self.report(error("condition-relation", message, name.span.clone(), "").help(help));
             }
             nullable |= relation.link.iter().any(|(here, _)| model.field(*here).nullable);
@@ -469,7 +475,7 @@ impl<'a> Check<'a> {
         let finding = |code, message| error(code, message, name.span.clone(), "");
         if model.find_relation(&name.text).is_some() {
             return finding("condition-relation", format!("`{}` is a relation, not a field", name.text))
-                .help(format!("write `{name}.field` or `EXISTS ({name} WHERE …)`"));
+                .help("name a field of it, or test it with EXISTS".to_owned());
         }
         let around = self.outer.iter().any(|outer| self.catalog.model(*outer).find_field(&name.text).is_some());
         let quoted = name.span.len() > name.text.len();

@@ -2,14 +2,13 @@
 
 use super::typed::{Condition, LikePattern, List, Node, Operand};
 use crate::catalog::FieldId;
-use crate::plan::Comparison;
+use crate::plan::{Comparison, Function};
+use crate::value::ColumnType;
 
 impl Condition {
     /// Whether no row is looked at: it mentions neither a field nor a relation.
     pub fn is_principal_only(&self) -> bool {
-        let mut alone = true;
-        walk(&self.root, &mut |part| alone &= !matches!(part, Part::Field(_) | Part::Relation));
-        alone
+        self.root.is_principal_only()
     }
 
     /// Whether an attribute of the principal takes part.
@@ -49,6 +48,30 @@ impl Condition {
             _ => return None,
         };
         field.through.is_empty().then_some(field.field)
+    }
+}
+
+impl Node {
+    /// Whether no row is looked at: it mentions neither a field nor a relation.
+    pub fn is_principal_only(&self) -> bool {
+        let mut alone = true;
+        walk(self, &mut |part| alone &= !matches!(part, Part::Field(_) | Part::Relation));
+        alone
+    }
+}
+
+static TEXT: ColumnType = ColumnType::Text;
+
+impl Operand {
+    /// Its type; a literal takes the other side's.
+    pub fn ty(&self) -> Option<&ColumnType> {
+        match self {
+            Self::Field(path) => Some(&path.ty),
+            Self::Principal { ty, .. } | Self::Now(ty) => Some(ty),
+            Self::Literal(_) => None,
+            Self::Call(Function::Lower | Function::Upper, _) => Some(&TEXT),
+            Self::Call(_, arguments) => arguments.iter().find_map(Self::ty),
+        }
     }
 }
 

@@ -7,11 +7,14 @@
 pub mod ast;
 pub mod attribute;
 mod check;
+pub mod evaluate;
 mod inspect;
 mod lex;
 mod operand;
 mod parse;
 mod print;
+#[cfg(feature = "strategies")]
+pub mod strategies;
 mod typed;
 
 pub use check::{Checked, compile};

@@ -99,7 +99,8 @@ impl Open<'_> {
             OpenKind::Now => {
                 findings.push(
                     Diagnostic::error("condition-type", format!("`now()` does not fit {ty}"))
-                        .at(self.span, "expected a timestamp, datetime or date on the other side"),
+                        .at(self.span, "")
+                        .help("compare it with a timestamp, datetime or date".to_owned()),
                 );
                 None
             }
@@ -145,8 +146,8 @@ pub(super) fn fit(
         Ok(value) => Some(value),
         Err(misfit) => {
             findings.push(
-                Diagnostic::error("condition-type", format!("the literal does not fit {ty}"))
-                    .at(span.clone(), format!("expected {}", misfit.expected)),
+                Diagnostic::error("condition-type", format!("expected {}", misfit.expected))
+                    .at(span.clone(), format!("does not fit {ty}")),
             );
             None
         }
