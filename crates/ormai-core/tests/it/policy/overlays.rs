@@ -126,13 +126,16 @@ fn narrowing_has_the_last_word() {
 fn a_model_closed_by_a_role_closes_the_relations_to_it() {
     let text = "models:
   User:
+    fields: {id: allow, email: allow}
     scoping: {tenant_id: principal.tenant_id}
     roles: {guest: {allowed: false}, deputy: {fields: {email: deny}}}
   Order:
-    relations: {user: true}
+    relations: {user: {fields: [id, email]}}
     scoping: {tenant_id: principal.tenant_id}
 ";
     let policy = policy(text);
+    let through = |roles: &[&str]| order(&policy, roles).unwrap().relations[0].clone().unwrap().fields.unwrap().len();
+    assert_eq!((through(&[]), through(&["deputy"])), (2, 1), "a field that is closed there is closed on the way");
     assert!(order(&policy, &[]).unwrap().relations[0].is_some());
     assert!(order(&policy, &["deputy"]).unwrap().relations[0].is_some());
     assert!(order(&policy, &["guest"]).unwrap().relations[0].is_none());
@@ -164,6 +167,20 @@ fn views_are_made_once_for_the_roles_that_matter() {
     assert!(Arc::ptr_eq(&view, &policy.view(&names(&["other", "support", "support"]))));
     assert!(!Arc::ptr_eq(&view, &policy.view(&[])));
     assert_eq!(view.policy_version(), policy.version());
+}
+
+/// Roles come from outside: their subsets must not fill the memory.
+#[test]
+fn the_cache_of_views_is_bounded() {
+    let roles: String = (0..9).map(|role| format!("r{role}: {{budget: {{max_rows: {}}}}}\n", 90 - role)).collect();
+    let policy = policy(&with_roles(roles.trim_end()));
+    let first = policy.view(&[]);
+    for subset in 1..512 {
+        let roles: Vec<String> =
+            (0..9).filter(|role| subset & (1 << role) != 0).map(|role| format!("r{role}")).collect();
+        policy.view(&roles);
+    }
+    assert!(!Arc::ptr_eq(&first, &policy.view(&[])), "the first view has been let go");
 }
 
 #[test]
