@@ -1,3 +1,58 @@
-//! The project's own commands.
+//! The project's own commands: `cargo xtask --help`.
+//!
+//! Everything that continuous integration does is `cargo xtask test`, so that it can be
+//! done on any machine.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks through these")]
 
-fn main() {}
+mod bench;
+mod project;
+mod services;
+mod test;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check everything: formatting, lints, architecture, tests on all engines, doctests
+    Test {
+        /// Leave out lints and doctests
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Private database servers for the tests
+    Services {
+        #[command(subcommand)]
+        command: services::Command,
+    },
+    /// Measure what a request costs, against hand-written SQL
+    Bench {
+        /// Passed on to the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// Why a command failed, in words for the terminal.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Test { fast } => test::run(fast),
+        Command::Services { command } => services::run(command),
+        Command::Bench { arguments } => bench::run(&arguments),
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,3 +1,42 @@
-//! The ormai command line.
+//! The `ormai` command line.
+//!
+//! Exit codes: 0 fine, 1 refused or failed, 2 misuse.
 
-fn main() {}
+mod args;
+mod commands;
+mod config;
+mod failure;
+mod output;
+mod starter;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { config, json, command } = arguments;
+    match command {
+        Command::Demo => commands::demo::run(json).await,
+        Command::Init(init) => commands::init::run(init, json).await,
+        Command::Check => commands::check::run(&config, json).await,
+        Command::Describe(describe) => commands::describe::run(&config, describe, json).await,
+        Command::Call(call) => commands::call::run(&config, call, json).await,
+        Command::Explain(call) => commands::explain::run(&config, call, json).await,
+    }
+}

@@ -139,6 +139,11 @@ impl ModelId {
 }
 
 impl FieldId {
+    /// The field at a position of a model, for tables that are kept by field.
+    pub(crate) fn at(index: usize) -> Self {
+        Self(small(index))
+    }
+
     /// The position in the model.
     pub fn index(self) -> usize {
         usize::from(self.0)

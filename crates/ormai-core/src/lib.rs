@@ -12,12 +12,17 @@
 //! A [`plan::ScopedPlan`] can be made only here, and only with its scope.
 
 pub mod answer;
+pub mod authorize;
 pub mod catalog;
 pub mod condition;
+pub mod cursor;
 pub mod diagnostic;
 pub mod error;
 pub mod plan;
 pub mod policy;
 pub mod principal;
+pub mod redact;
+pub mod request;
+pub mod resolve;
 pub mod suggest;
 pub mod value;

@@ -1,1 +1,39 @@
 //! Databases: running statements under limits, and reading a schema into a catalog.
+//!
+//! ```no_run
+//! # async fn run(statement: &ormai_sql::Statement) -> Result<(), ormai_db::DbError> {
+//! use std::time::Duration;
+//! use ormai_db::{ConnectOptions, Database, Session};
+//!
+//! let database = Database::connect("sqlite:shop.db", &ConnectOptions::default()).await?;
+//! let mut session = Session::from_pool(&database).await?;
+//! let fetched = session.run(statement, Duration::from_secs(2)).await?;
+//! session.finish().await?;
+//! # let _ = fetched;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A statement's time limit is kept by the database itself: what is too slow is stopped
+//! there, and the connection is good for the next statement.
+
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!("ormai-db needs at least one of the features `postgres` and `sqlite`");
+
+mod database;
+mod error;
+mod execute;
+mod introspect;
+mod limits;
+mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod session;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use database::Database;
+pub use error::{Cause, ConflictKind, DbError};
+pub use introspect::{IntrospectOptions, introspect};
+pub use limits::ConnectOptions;
+pub use session::Session;

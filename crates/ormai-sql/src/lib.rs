@@ -2,7 +2,32 @@
 //!
 //! This crate is the injection review. Text is printed from a [`Shape`](ormai_core::plan::Shape),
 //! which holds no value; values travel beside it and are only ever bound.
+//!
+//! Where to look:
+//!
+//! - `source`: the one way in which a table enters a statement, with its scope inside;
+//! - `places`: the numbers that stand for values while a text is built;
+//! - `witness`: the built statement reads the tables of the shape and no others;
+//! - `dialect`: what differs between engines, one file each, to be read side by side.
 
+mod aggregate;
+mod compiler;
+mod dialect;
+mod error;
+mod include;
+mod order;
+mod places;
+mod predicate;
+mod printer;
+mod select;
+mod source;
 mod statement;
+mod term;
+#[cfg(feature = "testing")]
+mod testing;
+mod witness;
 
+pub use compiler::Compiler;
+pub use dialect::Dialect;
+pub use error::CompileError;
 pub use statement::{Bind, Statement, Text};

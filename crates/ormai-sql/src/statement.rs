@@ -6,6 +6,8 @@ use std::sync::Arc;
 use ormai_core::plan::Slot;
 use ormai_core::value::{ColumnType, Value};
 
+use crate::error::CompileError;
+
 /// A statement that can be run. Made by [`crate::Compiler`] only.
 #[derive(Clone)]
 pub struct Statement {
@@ -20,6 +22,10 @@ pub struct Text {
     pub(crate) sql: Arc<str>,
     pub(crate) binds: Vec<BindPlace>,
     pub(crate) columns: Vec<ColumnType>,
+    /// How many slots the placeholders reach into.
+    slots: usize,
+    /// The lists, with the most values that their placeholders take.
+    lists: Vec<(Slot, usize)>,
 }
 
 /// What stands at one placeholder.
@@ -27,10 +33,68 @@ pub struct Text {
 pub(crate) enum BindPlace {
     /// The value of a slot.
     Value(Slot),
+    /// The value of a slot that limits the rows.
+    Limit(Slot),
     /// The whole list of a slot as one array of a type.
     Array(Slot, ColumnType),
     /// One item of the list in a slot; past its end the last item again.
     Item(Slot, usize),
+}
+
+impl BindPlace {
+    fn slot(&self) -> Slot {
+        let (Self::Value(slot) | Self::Limit(slot) | Self::Array(slot, _) | Self::Item(slot, _)) = self;
+        *slot
+    }
+}
+
+impl Text {
+    pub(crate) fn new(sql: Arc<str>, binds: Vec<BindPlace>, columns: Vec<ColumnType>) -> Self {
+        let mut slots = 0;
+        let mut lists: Vec<(Slot, usize)> = Vec::new();
+        for place in &binds {
+            let slot = place.slot();
+            slots = slots.max(slot.index() + 1);
+            let places = match place {
+                BindPlace::Value(_) | BindPlace::Limit(_) => continue,
+                BindPlace::Array(..) => usize::MAX,
+                BindPlace::Item(_, index) => index + 1,
+            };
+            match lists.iter_mut().find(|(known, _)| *known == slot) {
+                Some((_, most)) => *most = (*most).max(places),
+                None => lists.push((slot, places)),
+            }
+        }
+        Self { sql, binds, columns, slots, lists }
+    }
+
+    /// The text, with the dialect's placeholders.
+    pub fn sql(&self) -> &Arc<str> {
+        &self.sql
+    }
+
+    /// Whether values fit the placeholders. A limit that is NULL or negative would be none at
+    /// all; NOT IN admits everything when its list is empty, and must not forget the end of a
+    /// long one.
+    pub(crate) fn admits(&self, values: &[Value]) -> Result<(), CompileError> {
+        if values.len() < self.slots {
+            return Err(CompileError::Values { slot: values.len() });
+        }
+        for (slot, places) in &self.lists {
+            match values.get(slot.index()) {
+                Some(Value::Array(items)) if (1..=*places).contains(&items.len()) => {}
+                _ => return Err(CompileError::Values { slot: slot.index() }),
+            }
+        }
+        for place in &self.binds {
+            if let BindPlace::Limit(slot) = place
+                && !matches!(values.get(slot.index()), Some(Value::Int(0..)))
+            {
+                return Err(CompileError::Values { slot: slot.index() });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A value to bind.
@@ -56,7 +120,7 @@ impl Statement {
     /// The values in the order of the placeholders.
     pub fn binds(&self) -> impl Iterator<Item = Bind<'_>> {
         self.text.binds.iter().map(|place| match place {
-            BindPlace::Value(slot) => Bind::Value(self.value(*slot)),
+            BindPlace::Value(slot) | BindPlace::Limit(slot) => Bind::Value(self.value(*slot)),
             BindPlace::Array(slot, ty) => Bind::Array(self.list(*slot), ty),
             BindPlace::Item(slot, index) => {
                 let list = self.list(*slot);

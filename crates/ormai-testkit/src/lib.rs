@@ -1,1 +1,26 @@
 //! Fixtures and throw-away databases for tests.
+//!
+//! A test that reads a database is written once and runs on every engine:
+//!
+//! ```
+//! use ormai_testkit::{Dataset, TestDatabase, both_engines};
+//!
+//! both_engines! {
+//!     async fn orders_are_there(database: &TestDatabase) {
+//!         database.load(&Dataset::demo()).await;
+//!         assert_eq!(database.count("orders").await, 8);
+//!     }
+//! }
+//! ```
+//!
+//! makes the tests `orders_are_there::sqlite` and `orders_are_there::postgres`. The second
+//! needs a server, which `cargo xtask test` and `cargo xtask services run` bring up.
+
+mod databases;
+mod engines;
+mod fixtures;
+
+pub use databases::{Pool, TestDatabase, URL_VARIABLE};
+pub use engines::{Engine, run_on};
+pub use fixtures::catalog::guide_catalog;
+pub use fixtures::{Dataset, Size, guide_policy};

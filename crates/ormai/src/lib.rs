@@ -1,1 +1,50 @@
-//! Isolation for agents on multi-tenant databases.
+//! Let agents, and any code, use a multi-tenant database without one tenant ever seeing
+//! another's data.
+//!
+//! A principal, a policy and a request go in; one scoped, parameterised statement runs; a
+//! redacted answer comes out.
+//!
+//! ```no_run
+//! use ormai::prelude::*;
+//!
+//! # async fn example(pool: ormai::sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+//! let ormai = OrmAi::builder().database(pool).policy_file("policy.yaml").build().await?;
+//! let ctx = RunContext::new(Principal::new("acme-corp").user("user-123").role("support"));
+//! let page = ormai
+//!     .tools()
+//!     .query(&ctx, Query::model("Order").filter(field("status").eq("pending")).limit(20))
+//!     .await?;
+//! println!("{}", serde_json::to_string(&page)?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod call;
+mod context;
+mod engine;
+mod explain;
+mod response;
+pub mod schema;
+mod toolset;
+
+pub use builder::{BuildError, Builder};
+pub use call::Call;
+pub use context::{Held, RunContext};
+pub use engine::{Engine, Keys};
+pub use explain::{ExplainedStatement, ExplainedTable, Explanation};
+pub use response::{CallResult, Metadata, Response};
+pub use toolset::{OrmAi, Toolset};
+
+pub use ormai_core::{answer, catalog, condition, diagnostic, error, policy, principal, request, suggest, value};
+pub use ormai_db as db;
+pub use ormai_sql::Dialect;
+pub use sqlx;
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::{OrmAi, RunContext, Toolset};
+    pub use ormai_core::error::{Error, ErrorCode};
+    pub use ormai_core::principal::Principal;
+    pub use ormai_core::request::{Aggregate, Get, Include, Query, field, relation};
+}

@@ -1,1 +1,47 @@
-//! Making plans: slots and buckets.
+//! Making plans: values go into slots, lists into buckets.
+
+use super::{ListSlot, Slot};
+use crate::error::{Error, ErrorCode, Result};
+use crate::value::Value;
+
+/// The values of a step while it is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Binds(Vec<Value>);
+
+impl Binds {
+    /// Puts a value into a slot of its own.
+    pub(crate) fn push(&mut self, value: Value) -> Result<Slot> {
+        let slot = u16::try_from(self.0.len()).map_err(|_| {
+            Error::new(ErrorCode::QueryTooBroad, "the request needs more values than one statement takes")
+        })?;
+        self.0.push(value);
+        Ok(Slot(slot))
+    }
+
+    /// Puts a list into a slot of its own; `None` when it is empty, because an empty list
+    /// is a constant and no list.
+    pub(crate) fn push_list(&mut self, values: Vec<Value>) -> Result<Option<ListSlot>> {
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let bucket = bucket(values.len());
+        let slot = self.push(Value::Array(values))?;
+        Ok(Some(ListSlot { slot, bucket }))
+    }
+
+    /// The same values again, for a second step over the same scope and filter.
+    pub(crate) fn copy_of(other: &Self) -> Self {
+        Self(other.0.clone())
+    }
+
+    /// The values, by slot.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+}
+
+/// The smallest bucket whose places hold a list of a length.
+pub(crate) fn bucket(length: usize) -> u8 {
+    let places = length.max(1).next_power_of_two();
+    u8::try_from(places.trailing_zeros()).unwrap_or(u8::MAX)
+}

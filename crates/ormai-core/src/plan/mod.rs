@@ -9,6 +9,15 @@
 //! and not built.
 
 mod build;
+mod logic;
 mod shape;
+mod show;
+#[cfg(feature = "strategies")]
+pub mod testing;
+mod tree;
 
+pub(crate) use build::{Binds, bucket};
 pub use shape::*;
+pub use show::literal;
+pub use tree::{Applied, AppliedRule, ScopedPlan};
+pub(crate) use tree::{Continuation, GroupsPlan, IncludePlan, Layout, PagePlan, Root, RowsPlan};

@@ -65,6 +65,11 @@ impl ModelRules {
         self.fields.get(id.index())?.as_ref()
     }
 
+    /// All open fields with their rules, in the table's order.
+    pub fn open_fields(&self) -> impl Iterator<Item = (FieldId, &FieldRule)> + Clone {
+        self.fields.iter().enumerate().filter_map(|(index, rule)| Some((FieldId::at(index), rule.as_ref()?)))
+    }
+
     /// The rule of a relation, if it is open.
     pub fn relation(&self, id: crate::catalog::RelationId) -> Option<&RelationRule> {
         self.relations.get(id.index())?.as_ref()

@@ -2,6 +2,7 @@
 //!
 //! The table of types and their JSON forms is pinned in `docs/reference/types.md`.
 
+pub(crate) mod bytes;
 mod column_type;
 mod from_json;
 mod pattern;

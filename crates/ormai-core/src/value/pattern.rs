@@ -66,6 +66,26 @@ impl Pattern {
         Self(parts)
     }
 
+    /// As a LIKE pattern with `\\` as its escape character; [`Pattern::like`] reads it back.
+    pub fn to_like(&self) -> String {
+        let mut like = String::new();
+        for part in &self.0 {
+            match part {
+                PatternPart::Any => like.push('%'),
+                PatternPart::One => like.push('_'),
+                PatternPart::Text(text) => {
+                    for char in text.chars() {
+                        if matches!(char, '%' | '_' | '\\') {
+                            like.push('\\');
+                        }
+                        like.push(char);
+                    }
+                }
+            }
+        }
+        like
+    }
+
     /// Whether a text matches: the meaning that every dialect's writing must have.
     pub fn matches(&self, text: &str) -> bool {
         match_parts(&self.0, text)

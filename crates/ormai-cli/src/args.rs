@@ -1,0 +1,127 @@
+//! What the command line takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ormai::principal::Principal;
+use serde_json::Value as Json;
+
+use crate::failure::Failure;
+
+/// Let agents use a multi-tenant database without one tenant seeing another's data.
+#[derive(Debug, Parser)]
+#[command(name = "ormai", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = "ormai.yaml")]
+    pub(crate) config: PathBuf,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show on an embedded database what each of several principals sees, and why
+    Demo,
+    /// Read a database and write a starter configuration and policy
+    Init(Init),
+    /// Check the policy against the database: every finding at once
+    Check,
+    /// Tell what a principal may see and do
+    Describe(Describe),
+    /// Call a tool as a principal
+    Call(Call),
+    /// Tell what a call would do and why: rules, predicates, SQL and binds
+    Explain(Call),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The database: `sqlite:FILE` or `postgres://…`
+    pub(crate) url: String,
+    /// Where to write `ormai.yaml` and `policy.yaml`
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The column that names the tenant, when it is not found by itself
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) tenant_column: Option<String>,
+    /// The environment variable from which the configuration takes the URL;
+    /// without it the URL itself is written, which is refused when it holds a password
+    #[arg(long, value_name = "NAME")]
+    pub(crate) url_variable: Option<String>,
+    /// Overwrite files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Describe {
+    /// Only this model
+    pub(crate) model: Option<String>,
+    /// Print the tools with their schemas instead: `json-schema`, `openai` or `anthropic`
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) tools: Option<ToolFormat>,
+    #[command(flatten)]
+    pub(crate) principal: PrincipalArguments,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum ToolFormat {
+    JsonSchema,
+    Openai,
+    Anthropic,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// `query`, `get`, `aggregate` or `describe_schema`
+    pub(crate) tool: String,
+    /// The arguments as JSON, such as '{"model": "Order", "limit": 5}'
+    pub(crate) arguments: String,
+    #[command(flatten)]
+    pub(crate) principal: PrincipalArguments,
+}
+
+/// Who is asking.
+#[derive(Debug, Args)]
+pub(crate) struct PrincipalArguments {
+    /// The principal's tenant; a whole number may be given as one
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// The principal's user
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// A role of the principal; may be repeated
+    #[arg(long = "role", value_name = "ROLE")]
+    pub(crate) roles: Vec<String>,
+    /// Metadata of the principal, as `key=JSON` or `key=text`; may be repeated
+    #[arg(long = "metadata", value_name = "KEY=VALUE")]
+    pub(crate) metadata: Vec<String>,
+}
+
+impl PrincipalArguments {
+    pub(crate) fn principal(&self) -> Result<Principal, Failure> {
+        let mut principal = match &self.tenant {
+            Some(tenant) => Principal::new(tenant.as_str()),
+            None => Principal::without_tenant(),
+        };
+        if let Some(user) = &self.user {
+            principal = principal.user(user.as_str());
+        }
+        for role in &self.roles {
+            principal = principal.role(role);
+        }
+        for entry in &self.metadata {
+            let (key, value) = entry
+                .split_once('=')
+                .filter(|(key, _)| !key.is_empty())
+                .ok_or_else(|| Failure::misuse(format!("`--metadata {entry}` is not of the form KEY=VALUE")))?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Json::from(value));
+            principal = principal.metadata(key, value);
+        }
+        Ok(principal)
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands, a file each.
+
+pub(crate) mod call;
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod describe;
+pub(crate) mod explain;
+pub(crate) mod init;

@@ -1,0 +1,215 @@
+//! `ormai demo`: an embedded database, several principals, and what each of them gets.
+
+use ormai::policy::Format;
+use ormai::prelude::*;
+use ormai::request::{Request, Tool};
+use ormai::sqlx::sqlite::SqlitePoolOptions;
+use ormai::{CallResult, Explanation};
+use serde_json::{Value as Json, json};
+
+use super::call;
+use crate::failure::Failure;
+use crate::output;
+
+const SCHEMA: &str = include_str!("../../demo/schema.sql");
+const ROWS: &str = include_str!("../../demo/rows.sql");
+const POLICY: &str = include_str!("../../demo/policy.yaml");
+
+/// One call of the demonstration.
+struct Scene {
+    says: &'static str,
+    who: &'static str,
+    principal: Principal,
+    tool: &'static str,
+    arguments: Json,
+}
+
+pub(crate) async fn run(as_json: bool) -> Result<(), Failure> {
+    let ormai = build().await?;
+    let mut told = Vec::new();
+    if !as_json {
+        output::line("Two strangers, a family of tenants and an administrator share one SQLite database.\n")?;
+    }
+    for (number, scene) in seen().into_iter().chain(refused()).enumerate() {
+        let ctx = RunContext::new(scene.principal.clone());
+        let explanation = Tool::from_name(scene.tool)
+            .and_then(|tool| Request::from_value(tool, &scene.arguments))
+            .and_then(|request| ormai.tools().explain(&ctx, request))
+            .ok();
+        let result = ormai.tools().call(&ctx, scene.tool, &scene.arguments).await;
+        if as_json {
+            told.push(json!({
+                "says": scene.says, "who": scene.who, "tool": scene.tool, "arguments": scene.arguments,
+                "explanation": explanation, "result": result,
+            }));
+        } else {
+            show(number + 1, &scene, explanation.as_ref(), &result)?;
+        }
+    }
+    if as_json { output::json(&told) } else { Ok(()) }
+}
+
+async fn build() -> Result<OrmAi, Failure> {
+    // An in-memory database lives in its connection, so there is one, kept for good.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect("sqlite::memory:")
+        .await
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    for script in [SCHEMA, ROWS] {
+        fill(&pool, script).await?;
+    }
+    Ok(OrmAi::builder().database(pool).policy_text(POLICY, Format::Yaml).build().await?)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the demonstration makes its own database from scripts that ship with it"
+)]
+async fn fill(pool: &ormai::sqlx::SqlitePool, script: &'static str) -> Result<(), Failure> {
+    ormai::sqlx::raw_sql(script).execute(pool).await.map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(())
+}
+
+fn show(number: usize, scene: &Scene, explanation: Option<&Explanation>, result: &CallResult) -> Result<(), Failure> {
+    output::line(format!("━━ {number}. {}", scene.says))?;
+    output::line(format!("as      {}", scene.who))?;
+    output::line(format!("asks    {} {}", scene.tool, scene.arguments))?;
+    if let Some(explanation) = explanation {
+        for rule in &explanation.rules {
+            output::line(format!("rule    {} on {}: {}", rule.effect, rule.model, rule.says))?;
+        }
+        for statement in &explanation.statements {
+            output::line(format!("SQL     {}", statement.sql))?;
+            output::line(format!("binds   {}", Json::Array(statement.binds.clone())))?;
+        }
+    }
+    call::show(result)?;
+    output::line("")
+}
+
+fn acme() -> Principal {
+    Principal::new("acme-corp").user("user-123")
+}
+
+fn globex() -> Principal {
+    Principal::new("globex").user("user-201")
+}
+
+fn child() -> Principal {
+    Principal::new("child-tenant")
+        .user("user-311")
+        .metadata("parent_tenant_id", "parent-tenant")
+        .metadata("tenant_hierarchy", json!(["root", "parent-tenant", "child-tenant"]))
+}
+
+fn admin() -> Principal {
+    Principal::new("system").user("admin-001").role("super_admin")
+}
+
+fn scene(says: &'static str, who: &'static str, principal: Principal, tool: &'static str, arguments: Json) -> Scene {
+    Scene { says, who, principal, tool, arguments }
+}
+
+fn seen() -> Vec<Scene> {
+    let orders = || json!({"model": "Order", "select": ["id", "tenant_id", "status", "total"]});
+    let documents = || json!({"model": "Document", "select": ["id", "title", "is_public"]});
+    let acme_says = "user-123 of acme-corp";
+    vec![
+        scene("Each tenant sees its own orders", acme_says, acme(), "query", orders()),
+        scene("The same request, and nothing in common", "user-201 of globex", globex(), "query", orders()),
+        scene(
+            "A child tenant reads along its hierarchy: a permit widens the scope",
+            "user-311 of child-tenant, below root and parent-tenant",
+            child(),
+            "query",
+            orders(),
+        ),
+        scene(
+            "An administrator bypasses the scope: the SQL simply has none",
+            "admin-001 with the role super_admin",
+            admin(),
+            "query",
+            json!({"model": "Order", "select": ["id", "tenant_id", "total"], "with_total": true, "limit": 3}),
+        ),
+        scene("Shared documents: public ones and one's own", acme_says, acme(), "query", documents()),
+        scene("The same documents, seen by a stranger", "user-201 of globex", globex(), "query", documents()),
+        scene("One's own tenant, and no other", acme_says, acme(), "query", json!({"model": "Tenant"})),
+        scene(
+            "Related rows carry their own scope; masks apply to them too",
+            acme_says,
+            acme(),
+            "query",
+            json!({
+                "model": "Order",
+                "filters": [{"relation": "items", "match": "any", "filters": [{"field": "sku", "op": "starts_with", "value": "A-"}]}],
+                "select": ["id", "status"],
+                "include": [{"relation": "user", "select": ["name", "email"]}, {"relation": "items", "select": ["sku", "quantity"], "limit": 1}],
+            }),
+        ),
+        scene(
+            "Figures count only what may be seen",
+            acme_says,
+            acme(),
+            "aggregate",
+            json!({
+                "model": "Order",
+                "aggregations": [{"function": "count", "alias": "orders"}, {"function": "sum", "field": "total", "alias": "revenue"}],
+                "group_by": ["status"],
+                "order": [{"field": "revenue", "direction": "desc"}],
+            }),
+        ),
+    ]
+}
+
+fn refused() -> Vec<Scene> {
+    let acme_says = "user-123 of acme-corp";
+    vec![
+        scene(
+            "A stranger's order is not found, like one that does not exist",
+            acme_says,
+            acme(),
+            "get",
+            json!({"model": "Order", "id": 4}),
+        ),
+        scene(
+            "No tenant, no rows",
+            "nobody in particular",
+            Principal::without_tenant(),
+            "query",
+            json!({"model": "Order"}),
+        ),
+        scene(
+            "A masked field can be looked at and not searched",
+            acme_says,
+            acme(),
+            "query",
+            json!({"model": "User", "filters": [{"field": "ssn", "op": "starts_with", "value": "1"}]}),
+        ),
+        scene(
+            "What is not open does not exist",
+            acme_says,
+            acme(),
+            "query",
+            json!({"model": "Document", "select": ["title", "tenant_id"]}),
+        ),
+        scene(
+            "Budgets are told, so that the next call fits",
+            acme_says,
+            acme(),
+            "query",
+            json!({"model": "Order", "limit": 5000}),
+        ),
+        scene(
+            "SQL in a value is a value",
+            acme_says,
+            acme(),
+            "query",
+            json!({"model": "Order", "filters": [{"field": "status", "op": "eq", "value": "' OR 1=1 --"}], "select": ["id"]}),
+        ),
+        scene("A slip is named", acme_says, acme(), "query", json!({"model": "Order", "filter": []})),
+    ]
+}

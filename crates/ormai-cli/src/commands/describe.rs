@@ -1,0 +1,65 @@
+//! `ormai describe`: what a principal may see and do.
+
+use std::path::Path;
+
+use ormai::RunContext;
+use ormai::request::DescribeSchema;
+use ormai::schema::{Definition, DescribedModel};
+use serde_json::json;
+
+use super::call::refusal;
+use crate::args::{Describe, ToolFormat};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output;
+
+pub(crate) async fn run(config: &Path, describe: Describe, as_json: bool) -> Result<(), Failure> {
+    let principal = describe.principal.principal()?;
+    let ormai = Config::read(config)?.build().await?;
+    let ctx = RunContext::new(principal);
+    if let Some(format) = describe.tools {
+        let export = match format {
+            ToolFormat::JsonSchema => Definition::to_json_schema,
+            ToolFormat::Openai => Definition::to_openai,
+            ToolFormat::Anthropic => Definition::to_anthropic,
+        };
+        let tools: Vec<_> = ormai.tools().definitions(&ctx).iter().map(export).collect();
+        return output::json(&tools);
+    }
+    let mut request = DescribeSchema::default();
+    request.model = describe.model;
+    match ormai.tools().describe_schema(&ctx, &request) {
+        Ok(description) if as_json => output::json(&description),
+        Ok(description) => description.models.iter().try_for_each(show),
+        Err(error) => {
+            if as_json {
+                output::json(&json!({"error": error}))?;
+            } else {
+                refusal(&error)?;
+            }
+            Err(Failure::told())
+        }
+    }
+}
+
+fn show(model: &DescribedModel) -> Result<(), Failure> {
+    output::line(format!("{} (key: {})", model.name, model.key.join(", ")))?;
+    let fields = model.fields.iter().map(|field| {
+        let nullable = if field.nullable { "may be null" } else { "" };
+        vec![field.name.clone(), field.ty.clone(), nullable.to_owned(), field.shown.unwrap_or("").to_owned()]
+    });
+    let relations = model.relations.iter().map(|relation| {
+        let many = if relation.many { "many" } else { "one" };
+        vec![relation.name.clone(), format!("→ {}", relation.model), many.to_owned(), String::new()]
+    });
+    output::table(&["name", "type", "", "shown"], fields.chain(relations))?;
+    if let Some(open) = &model.aggregations {
+        let mut figures: Vec<String> =
+            open.functions.iter().map(|(function, fields)| format!("{function}({})", fields.join(", "))).collect();
+        if open.count {
+            figures.insert(0, "count".to_owned());
+        }
+        output::line(format!("figures: {}", figures.join(", ")))?;
+    }
+    output::line(format!("at most {} rows\n", model.limits.max_rows))
+}

@@ -1,0 +1,257 @@
+//! `ormai.yaml`: which database, which policy.
+//!
+//! Unknown keys are errors. `${NAME}` in a text is replaced from the environment, so that
+//! secrets stay out of the file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ormai::db::{ConnectOptions, Database, IntrospectOptions, introspect};
+use ormai::diagnostic::Diagnostic;
+use ormai::policy::{Format, syntax};
+use ormai::{OrmAi, catalog};
+use syntax::{Content, Node};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// A configuration that has been read.
+pub(crate) struct Config {
+    url: String,
+    max_connections: Option<u32>,
+    schemas: Vec<String>,
+    pub(crate) policy: PolicySource,
+}
+
+/// The policy as text, with what to call it in findings.
+pub(crate) struct PolicySource {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) format: Format,
+}
+
+/// The URL may hold a password.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("policy", &self.policy.name).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads a configuration file; findings are printed.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::misuse(format!("the configuration `{name}` cannot be read: {error}; `ormai init URL` writes one"))
+        })?;
+        let format = Format::from_path(path).unwrap_or(Format::Yaml);
+        let root = path.parent().unwrap_or(Path::new("."));
+        let mut reader = Reader { findings: Vec::new(), environment: &environment };
+        let config = match syntax::read(&text, format) {
+            Ok(node) => reader.config(&node, root, (&name, &text, format)),
+            Err(findings) => {
+                reader.findings = findings;
+                None
+            }
+        };
+        match config {
+            Some(config) if reader.findings.is_empty() => Ok(config),
+            _ => {
+                output::findings(&name, &text, &reader.findings)?;
+                Err(Failure::misuse(format!("the configuration `{name}` does not load")))
+            }
+        }
+    }
+
+    /// Connects to the database.
+    pub(crate) async fn connect(&self) -> Result<Database, Failure> {
+        let mut options = ConnectOptions::default();
+        if let Some(max) = self.max_connections {
+            options.max_connections = max;
+        }
+        Ok(Database::connect(&self.url, &options).await?)
+    }
+
+    /// Reads the database's schema.
+    pub(crate) async fn catalog(&self, database: &Database) -> Result<catalog::Catalog, Failure> {
+        let mut options = IntrospectOptions::default();
+        // options.schemas.clone_from(&self.schemas);
+        introspect(database, &options).await?.build().map_err(|error| Failure::failed(error.to_string()))
+    }
+
+    /// Puts the policy in force; findings that stop it are printed.
+    pub(crate) async fn build(&self) -> Result<OrmAi, Failure> {
+        let database = self.connect().await?;
+        let catalog = self.catalog(&database).await?;
+        let mut builder = OrmAi::builder()
+            .database(database)
+            .catalog(catalog)
+            .policy_text(self.policy.text.clone(), self.policy.format);
+        if let Some(key) = hash_key() {
+            builder = builder.hash_key(key);
+        }
+        match builder.build().await {
+            Ok(ormai) => Ok(ormai),
+            Err(ormai::BuildError::Policy(findings)) => {
+                output::findings(&self.policy.name, &self.policy.text, &findings)?;
+                Err(Failure::failed("the policy does not load"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The secret behind `action: hash`.
+pub(crate) fn hash_key() -> Option<Vec<u8>> {
+    environment("ORMAI_HASH_KEY").map(String::into_bytes)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line is the edge where the environment is read")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+struct Reader<'e> {
+    findings: Vec<Diagnostic>,
+    environment: &'e dyn Fn(&str) -> Option<String>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self, node: &Node, root: &Path, own: (&str, &str, Format)) -> Option<Config> {
+        let known = ["database", "policy"];
+        let planned = ["models", "audit", "server"];
+        let entries = self.mapping(node, "the configuration")?;
+        for entry in entries {
+            if planned.contains(&entry.key.as_str()) {
+                // Ignoring it would leave somebody without what they asked for.
+                self.error(
+                    "not-available",
+                    format!("`{}` is not available in this version", entry.key),
+                    &entry.key_span,
+                );
+            } else if !known.contains(&entry.key.as_str()) {
+                self.unknown(&entry.key, &entry.key_span, &known);
+            }
+        }
+        let find = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+        let missing = |reader: &mut Self, key: &str| {
+            reader.error("missing", format!("`{key}` is missing"), &(node.span.start..node.span.start));
+        };
+        let Some(database) = find("database") else {
+            missing(self, "database");
+            return None;
+        };
+        let Some(policy) = find("policy") else {
+            missing(self, "policy");
+            return None;
+        };
+        let policy = self.policy(policy, root, own);
+        let (url, max_connections, schemas) = self.database(database)?;
+        Some(Config { url, max_connections, schemas, policy: policy? })
+    }
+
+    fn database(&mut self, node: &Node) -> Option<(String, Option<u32>, Vec<String>)> {
+        let entries = self.mapping(node, "`database`")?;
+        let (mut url, mut max_connections, mut schemas) = (None, None, Vec::new());
+        for entry in entries {
+            match entry.key.as_str() {
+                "url" => url = self.text(&entry.value, "url"),
+                "max_connections" => match entry.value.content {
+                    Content::Int(count) if count > 0 => max_connections = u32::try_from(count).ok(),
+                    _ => {
+                        self.error("wrong-type", "`max_connections` must be a whole number above 0", &entry.value.span)
+                    }
+                },
+                "schemas" => match &entry.value.content {
+                    Content::Sequence(items) => {
+                        schemas = items.iter().filter_map(|item| self.text(item, "schemas")).collect();
+                    }
+                    _ => self.error("wrong-type", "`schemas` must be a list of names", &entry.value.span),
+                },
+                unknown => self.unknown(unknown, &entry.key_span, &["url", "max_connections", "schemas"]),
+            }
+        }
+        if url.is_none() {
+            self.error("missing", "`database.url` is missing", &(node.span.start..node.span.start));
+        }
+        Some((url?, max_connections, schemas))
+    }
+
+    /// A path, or the policy itself.
+    fn policy(&mut self, node: &Node, root: &Path, own: (&str, &str, Format)) -> Option<PolicySource> {
+        if let Content::Mapping(_) = node.content {
+            let (name, _, _) = own;
+            self.error(
+                "inline-policy",
+                format!("the policy stands in a file of its own; write its path under `policy` in `{name}`"),
+                &node.span,
+            );
+            return None;
+        }
+        let path: PathBuf = root.join(self.text(node, "policy")?);
+        let Some(format) = Format::from_path(&path) else {
+            self.error("policy-file", "the policy's name ends in none of .yaml, .toml, .json", &node.span);
+            return None;
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(PolicySource { name: path.display().to_string(), text, format }),
+            Err(error) => {
+                self.error(
+                    "policy-file",
+                    format!("the policy `{}` cannot be read: {error}", path.display()),
+                    &node.span,
+                );
+                None
+            }
+        }
+    }
+
+    fn mapping<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [syntax::Entry]> {
+        match &node.content {
+            Content::Mapping(entries) => Some(entries),
+            other => {
+                self.error(
+                    "wrong-type",
+                    format!("{what} must be a mapping, and this is {}", other.describe()),
+                    &node.span,
+                );
+                None
+            }
+        }
+    }
+
+    /// Text with its `${NAME}`s replaced.
+    fn text(&mut self, node: &Node, key: &str) -> Option<String> {
+        let Content::Text(text) = &node.content else {
+            self.error("wrong-type", format!("`{key}` must be text"), &node.span);
+            return None;
+        };
+        let mut replaced = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once("${") {
+            replaced.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                self.error("variable", "`${` is not closed by `}`", &node.span);
+                return None;
+            };
+            let Some(value) = (self.environment)(name) else {
+                self.error("variable", format!("the environment variable `{name}` is not set"), &node.span);
+                return None;
+            };
+            replaced.push_str(&value);
+            rest = after;
+        }
+        replaced.push_str(rest);
+        Some(replaced)
+    }
+
+    fn unknown(&mut self, key: &str, span: &std::ops::Range<usize>, known: &[&str]) {
+        let help = ormai::suggest::help(key, known.iter().copied());
+        self.findings
+            .push(Diagnostic::error("unknown-key", format!("unknown key `{key}`")).at(span.clone(), "").help(help));
+    }
+
+    fn error(&mut self, code: &'static str, message: impl Into<String>, span: &std::ops::Range<usize>) {
+        self.findings.push(Diagnostic::error(code, message).at(span.clone(), ""));
+    }
+}

@@ -1,0 +1,126 @@
+//! The one place where a table enters a plan.
+//!
+//! ```text
+//! visible = bypass  OR  ( AND over scoped fields f of (scope_f OR permit_f)  AND  restrict )
+//! ```
+
+use super::Planner;
+use crate::catalog::ModelId;
+use crate::condition::attribute;
+use crate::error::{Error, ErrorCode, Result};
+use crate::plan::{Applied, AppliedRule, Comparison, Predicate, Source, Term, Truth};
+use crate::policy::{Effect, ModelRules, Operation, ScopeRule, ScopeValue};
+use crate::principal::{Attribute, PrincipalPath};
+use crate::value::Value;
+
+impl Planner<'_> {
+    /// A model as this principal may see it for an operation.
+    pub(crate) fn source(&mut self, model: ModelId, operation: Operation) -> Result<Source> {
+        let rules = self.rules(model)?;
+        if self.bypassed(rules, operation)? {
+            return Ok(Source { model, scope: Predicate::Const(Truth::True) });
+        }
+        let mut conjuncts = Vec::with_capacity(rules.scoping.len() + rules.row_rules.len());
+        for scope in &rules.scoping {
+            conjuncts.push(self.scoped_field(rules, scope, operation)?);
+        }
+        for (index, rule) in rules.row_rules.iter().enumerate() {
+            if rule.effect == Effect::Restrict && rule.operations.contains(operation) {
+                let residual = self.residual(&rule.condition)?;
+                self.note(Applied { model, rule: AppliedRule::Row(index) });
+                conjuncts.push(residual);
+            }
+        }
+        Ok(Source { model, scope: admitted(Predicate::all(conjuncts)) })
+    }
+
+    /// Whether some bypass is true for this principal. All are decided without the data.
+    fn bypassed(&mut self, rules: &ModelRules, operation: Operation) -> Result<bool> {
+        for (index, rule) in rules.row_rules.iter().enumerate() {
+            if rule.effect == Effect::Bypass && rule.operations.contains(operation) {
+                // A bypass condition mentions the principal only, so nothing is left over;
+                // if something were, it would not be a constant and would not bypass.
+                if self.residual(&rule.condition)? == Predicate::Const(Truth::True) {
+                    self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// `scope_f OR permit_f`
+    fn scoped_field(&mut self, rules: &ModelRules, scope: &ScopeRule, operation: Operation) -> Result<Predicate> {
+        let value = self.scope_value(rules.model, scope)?;
+        let rule = AppliedRule::Scope(scope.field, value.clone());
+        self.note(Applied { model: rules.model, rule });
+        let term = Term::Column(scope.field);
+        let mut alternatives = vec![match value {
+            Value::Array(values) => match self.binds.push_list(values)? {
+                Some(list) => Predicate::In { term, list, negated: false },
+                None => Predicate::Const(Truth::False),
+            },
+            value => {
+                let right = Term::Bind(self.binds.push(value)?);
+                Predicate::Compare { op: Comparison::Eq, left: term, right }
+            }
+        }];
+        for (index, rule) in rules.row_rules.iter().enumerate() {
+            if rule.effect == Effect::Permit(scope.field) && rule.operations.contains(operation) {
+                let residual = self.residual(&rule.condition)?;
+                self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
+                alternatives.push(residual);
+            }
+        }
+        Ok(Predicate::any(alternatives))
+    }
+
+    /// The value of a scoping expression: present, of the column's type, or an error.
+    fn scope_value(&self, model: ModelId, scope: &ScopeRule) -> Result<Value> {
+        let path = match &scope.value {
+            ScopeValue::Literal(value) => return Ok(value.clone()),
+            ScopeValue::Principal(path) => path,
+        };
+        let principal = &self.authority.call.principal;
+        let field = self.catalog().model(model).field(scope.field);
+        let given_as_list = matches!(principal.attribute(path), Some(Attribute::Json(json)) if json.is_array());
+        let found = if given_as_list {
+            attribute::list(principal, path, &field.ty).map(|list| {
+                // An empty list names no tenant at all.
+                list.filter(|values| !values.is_empty()).map(Value::Array)
+            })
+        } else {
+            attribute::scalar(principal, path, &field.ty)
+        };
+        match found {
+            Ok(Some(Value::Array(values))) => {
+                let max = self.rules(model)?.budget.max_list_length;
+                if values.len() > max as usize {
+                    return Err(incomplete(path, &format!("a list of at most {max} values")));
+                }
+                Ok(Value::Array(values))
+            }
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(incomplete(path, "a value")),
+            Err(error) => Err(incomplete(path, &error.expected)),
+        }
+    }
+}
+
+/// The principal lacks what a scope needs. Says what is needed, never what was given.
+fn incomplete(path: &PrincipalPath, expected: &str) -> Error {
+    let code = match path {
+        PrincipalPath::TenantId => ErrorCode::TenantScopeRequired,
+        _ => ErrorCode::PrincipalIncomplete,
+    };
+    Error::new(code, format!("`{path}` must be {expected}"))
+        .hint(Some("the host application sets it from the verified caller; a request cannot".to_owned()))
+}
+
+/// In the place of a scope only TRUE admits a row, so an unknown is a refusal.
+fn admitted(scope: Predicate) -> Predicate {
+    match scope {
+        Predicate::Const(Truth::Unknown) => Predicate::Const(Truth::False),
+        other => other,
+    }
+}

@@ -1,0 +1,84 @@
+//! A database to run statements on.
+
+use std::fmt;
+
+use ormai_sql::Dialect;
+#[cfg(feature = "postgres")]
+use sqlx::PgPool;
+#[cfg(feature = "sqlite")]
+use sqlx::SqlitePool;
+
+use crate::error::DbError;
+use crate::limits::ConnectOptions;
+#[cfg(feature = "postgres")]
+use crate::postgres;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
+
+/// A database to run statements on; clones share its connections.
+///
+/// [`Database::connect`] is the fast way: its connections start with the time limit and
+/// remember it. A pool of yours works too (`Database::from(pool)`): nothing in its
+/// connections stays changed, which costs two round trips per session on PostgreSQL and one
+/// turn of the worker thread on SQLite.
+#[derive(Clone)]
+pub struct Database(pub(crate) Source);
+
+#[derive(Clone)]
+pub(crate) enum Source {
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Source),
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Source),
+}
+
+impl Database {
+    /// Opens a database by its URL: `postgres://user@host/name` or `sqlite:path`
+    /// (`sqlite::memory:` for one in memory).
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::Failed`] for a URL that cannot be read, [`DbError::Unavailable`] when the
+    /// database does not answer. Neither repeats the URL, which may hold a password.
+    pub async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, DbError> {
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        match scheme {
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => Ok(Self(Source::Postgres(postgres::Source::connect(url, options).await?))),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => Ok(Self(Source::Sqlite(sqlite::Source::connect(url, options).await?))),
+            _ => Err(DbError::failed("the URL starts with none of `postgres:` and `sqlite:`")),
+        }
+    }
+
+    /// The dialect of its statements.
+    pub fn dialect(&self) -> Dialect {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Source::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "sqlite")]
+            Source::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<PgPool> for Database {
+    fn from(pool: PgPool) -> Self {
+        Self(Source::Postgres(postgres::Source::Shared(pool)))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl From<SqlitePool> for Database {
+    fn from(pool: SqlitePool) -> Self {
+        Self(Source::Sqlite(sqlite::Source::Shared(pool)))
+    }
+}
+
+/// Shows the kind only: a URL may hold a password.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Database").field(&self.dialect()).finish()
+    }
+}

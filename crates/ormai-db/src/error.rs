@@ -1,0 +1,115 @@
+//! Why a statement was not answered.
+
+use std::fmt;
+
+/// Why a database did not do what it was asked. `Display` is safe for callers: no SQL, no
+/// driver text, no names and no values; the cause for the log is [`DbError::operator_detail`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DbError {
+    /// The statement ran into its time limit and was stopped in the database.
+    #[error("the database stopped the statement at its time limit")]
+    Timeout,
+    /// No connection is to be had, or it broke. Trying again later may help.
+    #[error("the database is not available")]
+    Unavailable(Cause),
+    /// A constraint or another transaction stands against it.
+    #[error("{kind}")]
+    Conflict {
+        /// What stands against it.
+        kind: ConflictKind,
+        /// For the log.
+        cause: Cause,
+    },
+    /// The database refused the statement, or answered what the catalog does not expect.
+    #[error("the database could not answer")]
+    Failed(Cause),
+}
+
+/// What stands against a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConflictKind {
+    /// A unique key has the value already.
+    Unique,
+    /// A reference points to no row, or a row is still pointed to.
+    Reference,
+    /// NULL where none may stand.
+    NotNull,
+    /// A check or exclusion constraint.
+    Check,
+    /// Another transaction; the whole transaction may be tried again.
+    Concurrent,
+}
+
+impl fmt::Display for ConflictKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unique => "a row with this key exists already",
+            Self::Reference => "a reference points to no row, or the row is still referred to",
+            Self::NotNull => "a value is missing",
+            Self::Check => "a value breaks a rule of the database",
+            Self::Concurrent => "another transaction is in the way",
+        })
+    }
+}
+
+/// What the driver said. For the log only: it can name constraints, keys and values.
+#[derive(Debug)]
+pub struct Cause(String);
+
+impl DbError {
+    /// What the driver said, for the operator's log; never for a caller.
+    pub fn operator_detail(&self) -> &str {
+        match self {
+            Self::Timeout => "statement time limit",
+            Self::Unavailable(cause) | Self::Conflict { cause, .. } | Self::Failed(cause) => &cause.0,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Timeout | Self::Unavailable(_) | Self::Conflict { kind: ConflictKind::Concurrent, .. })
+    }
+
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::Unavailable(Cause(detail.into()))
+    }
+
+    pub(crate) fn failed(detail: impl Into<String>) -> Self {
+        Self::Failed(Cause(detail.into()))
+    }
+
+    pub(crate) fn conflict(kind: ConflictKind, detail: impl Into<String>) -> Self {
+        Self::Conflict { kind, cause: Cause(detail.into()) }
+    }
+
+    /// Sorts what every driver says in the same way; the codes of a database are sorted
+    /// by its own module before.
+    pub(crate) fn from_driver(error: &sqlx::Error, by_code: impl Fn(&str) -> Option<Self>) -> Self {
+        use sqlx::error::ErrorKind;
+
+        let detail = error.to_string();
+        let Some(database) = error.as_database_error() else {
+            return match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => Self::unavailable(detail),
+                _ => Self::failed(detail),
+            };
+        };
+        if let Some(sorted) = database.code().and_then(|code| by_code(&code)) {
+            return sorted;
+        }
+        match database.kind() {
+            ErrorKind::UniqueViolation => Self::conflict(ConflictKind::Unique, detail),
+            ErrorKind::ForeignKeyViolation => Self::conflict(ConflictKind::Reference, detail),
+            ErrorKind::NotNullViolation => Self::conflict(ConflictKind::NotNull, detail),
+            ErrorKind::CheckViolation | ErrorKind::ExclusionViolation => Self::conflict(ConflictKind::Check, detail),
+            _ => Self::failed(detail),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The one place where a compiled statement becomes text for a driver.
+
+use std::sync::Arc;
+
+use sqlx::database::HasStatementCache;
+use sqlx::query::Query;
+
+/// A compiled statement with its arguments. The text is shared, not copied.
+///
+/// `persistent` keeps it prepared on its connection.
+#[expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the only place: the text was printed by ormai-sql, which puts no value into it"
+)]
+pub(crate) fn compiled<DB: sqlx::Database + HasStatementCache>(
+    text: &Arc<str>,
+    arguments: DB::Arguments,
+    persistent: bool,
+) -> Query<'static, DB, DB::Arguments>
+where
+    DB::Arguments: sqlx::IntoArguments<DB>,
+{
+    sqlx::query_with(sqlx::AssertSqlSafe(Arc::clone(text)), arguments).persistent(persistent)
+}
+
+/// A statement of this crate's own, written out in its source.
+#[expect(clippy::disallowed_methods, reason = "the text is a constant of this crate")]
+pub(crate) fn fixed<DB: sqlx::Database>(
+    text: &'static str,
+    arguments: DB::Arguments,
+) -> Query<'static, DB, DB::Arguments>
+where
+    DB::Arguments: sqlx::IntoArguments<DB>,
+{
+    sqlx::query_with(text, arguments)
+}

@@ -1,0 +1,127 @@
+//! Connections kept open between sessions.
+//!
+//! sqlx's own pool does not tell which connection it gave, so what is known of a connection
+//! (its time limit, the deadline its interrupt watches) would have to be asked or set anew
+//! each time. Here it travels with the connection, and giving back costs no round trip.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::DbError;
+
+/// Opens connections of a kind.
+pub(crate) trait Open: Send + Sync + 'static {
+    /// A connection with what is known of it.
+    type Slot: Send + 'static;
+
+    /// Opens one more.
+    fn open(&self) -> impl Future<Output = Result<Self::Slot, DbError>> + Send;
+
+    /// Whether one that lay idle can be used; `false` has it closed and another one opened.
+    fn revive(&self, slot: &mut Self::Slot, idle: Duration) -> impl Future<Output = bool> + Send;
+}
+
+/// A bounded set of connections; clones share it.
+pub(crate) struct Pool<O: Open>(Arc<Shared<O>>);
+
+struct Shared<O: Open> {
+    opener: O,
+    idle: Mutex<Vec<(O::Slot, Instant)>>,
+    permits: Arc<Semaphore>,
+    acquire_timeout: Duration,
+}
+
+/// A connection on loan. Given back when dropped, unless it was [`Lease::spoil`]ed.
+pub(crate) struct Lease<O: Open> {
+    slot: Option<O::Slot>,
+    pool: Pool<O>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<O: Open> Pool<O> {
+    pub(crate) fn new(opener: O, max_connections: u32, acquire_timeout: Duration) -> Self {
+        let permits = usize::try_from(max_connections).unwrap_or(Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Shared { opener, idle: Mutex::new(Vec::new()), permits, acquire_timeout }))
+    }
+
+    pub(crate) async fn lease(&self) -> Result<Lease<O>, DbError> {
+        let permit = match Arc::clone(&self.0.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let wait = Arc::clone(&self.0.permits).acquire_owned();
+                tokio::time::timeout(self.0.acquire_timeout, wait)
+                    .await
+                    .map_err(|_| DbError::unavailable("no connection became free in time"))?
+                    .map_err(|_| DbError::unavailable("the pool is closed"))?
+            }
+        };
+        let mut lease = Lease { slot: None, pool: self.clone(), _permit: permit };
+        while let Some((mut slot, since)) = self.pop() {
+            if self.0.opener.revive(&mut slot, since.elapsed()).await {
+                lease.slot = Some(slot);
+                return Ok(lease);
+            }
+        }
+        let open = tokio::time::timeout(self.0.acquire_timeout, self.0.opener.open());
+        lease.slot = Some(open.await.map_err(|_| DbError::unavailable("a connection could not be opened in time"))??);
+        Ok(lease)
+    }
+
+    /// Closes what lies idle: when one connection broke, the others probably did.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn forget_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
+    }
+
+    fn pop(&self) -> Option<(O::Slot, Instant)> {
+        self.idle().pop()
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(O::Slot, Instant)>> {
+        // Nothing is done under the lock that could leave the list half changed.
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<O: Open> Lease<O> {
+    /// The connection; `None` once spoilt.
+    pub(crate) fn slot(&mut self) -> Result<&mut O::Slot, DbError> {
+        self.slot.as_mut().ok_or_else(|| DbError::unavailable("the connection of this session was closed"))
+    }
+
+    /// Closes the connection instead of giving it back.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn spoil(&mut self) {
+        self.slot = None;
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn pool(&self) -> &Pool<O> {
+        &self.pool
+    }
+}
+
+impl<O: Open> Drop for Lease<O> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.pool.idle().push((slot, Instant::now()));
+        }
+    }
+}
+
+impl<O: Open> Clone for Pool<O> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<O: Open> fmt::Debug for Pool<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("idle", &self.idle().len()).finish_non_exhaustive()
+    }
+}

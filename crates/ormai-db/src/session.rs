@@ -1,0 +1,127 @@
+//! One connection for the statements of one call.
+
+use std::fmt;
+use std::time::Duration;
+
+use ormai_core::answer::Fetched;
+use ormai_sql::{Dialect, Statement};
+#[cfg(feature = "postgres")]
+use sqlx::{PgConnection, Postgres, Transaction};
+#[cfg(feature = "sqlite")]
+use sqlx::{Sqlite, SqliteConnection};
+
+use crate::database::{Database, Source};
+use crate::error::DbError;
+#[cfg(feature = "postgres")]
+use crate::postgres;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
+
+/// One connection on which the statements of one call run, one after the other.
+///
+/// End it with [`Session::finish`]. A session that is dropped before leaves a pool clean:
+/// its connection is closed (PostgreSQL) or its statement interrupted (SQLite). On a
+/// connection or transaction of the caller's, call `finish` also after an error; without it
+/// the caller's time limit stays changed.
+pub struct Session<'c>(Inner<'c>);
+
+enum Inner<'c> {
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Session<'c>),
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Session<'c>),
+}
+
+impl Session<'static> {
+    /// Takes a connection of a database.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::Unavailable`] when none becomes free in time or none can be opened.
+    pub async fn from_pool(database: &Database) -> Result<Self, DbError> {
+        Ok(Self(match &database.0 {
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => Inner::Postgres(source.session().await?),
+            #[cfg(feature = "sqlite")]
+            Source::Sqlite(source) => Inner::Sqlite(source.session().await?),
+        }))
+    }
+}
+
+impl<'c> Session<'c> {
+    /// Uses a connection of the caller's. Inside a transaction everything happens behind a
+    /// savepoint that `finish` rolls back to, so that a failing statement leaves the
+    /// transaction usable.
+    #[cfg(feature = "postgres")]
+    pub fn from_pg_connection(connection: &'c mut PgConnection) -> Self {
+        Self(Inner::Postgres(postgres::Session::on(connection)))
+    }
+
+    /// Uses an open transaction of the caller's, and sees its uncommitted rows.
+    #[cfg(feature = "postgres")]
+    pub fn from_pg_transaction(transaction: &'c mut Transaction<'_, Postgres>) -> Self {
+        Self::from_pg_connection(transaction)
+    }
+
+    /// Uses a connection of the caller's. Its progress handler is replaced by one that
+    /// keeps the time limit, and that does nothing outside of this session.
+    #[cfg(feature = "sqlite")]
+    pub fn from_sqlite_connection(connection: &'c mut SqliteConnection) -> Self {
+        Self(Inner::Sqlite(sqlite::Session::on(connection)))
+    }
+
+    /// Uses an open transaction of the caller's, and sees its uncommitted rows.
+    #[cfg(feature = "sqlite")]
+    pub fn from_sqlite_transaction(transaction: &'c mut Transaction<'_, Sqlite>) -> Self {
+        Self::from_sqlite_connection(transaction)
+    }
+
+    /// The dialect of its statements.
+    pub fn dialect(&self) -> Dialect {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Inner::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "sqlite")]
+            Inner::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Runs a statement and reads all its rows. The database itself stops it at the limit.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError`]; after [`DbError::Timeout`], `Conflict` and `Failed` the session takes
+    /// the next statement.
+    pub async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
+        match &mut self.0 {
+            #[cfg(feature = "postgres")]
+            Inner::Postgres(session) => session.run(statement, limit).await,
+            #[cfg(feature = "sqlite")]
+            Inner::Sqlite(session) => session.run(statement, limit).await,
+        }
+    }
+
+    /// Gives the connection back as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::Unavailable`] when the connection is broken.
+    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "other engines need a round trip"))]
+    pub async fn finish(self) -> Result<(), DbError> {
+        match self.0 {
+            #[cfg(feature = "postgres")]
+            Inner::Postgres(session) => session.finish().await,
+            #[cfg(feature = "sqlite")]
+            Inner::Sqlite(session) => {
+                session.finish();
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Session").field(&self.dialect()).finish()
+    }
+}

@@ -1,0 +1,167 @@
+//! SQLite's storage classes to values.
+//!
+//! A column holds what was put into it, whatever its declared type: what does not look like
+//! that type is answered as it is stored, never refused.
+
+use std::str::FromStr;
+
+use bigdecimal::BigDecimal;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use ormai_core::answer::Fetched;
+use ormai_core::value::{ColumnType, Value};
+use sqlx::sqlite::{SqliteRow, SqliteValueRef};
+use sqlx::{Decode, Row as _, TypeInfo as _, ValueRef as _};
+use uuid::Uuid;
+
+use crate::error::DbError;
+
+/// Exponents cost memory once a number is written out.
+const EXPONENT: i64 = 1_000;
+
+pub(super) fn fetched(rows: &[SqliteRow], columns: &[ColumnType]) -> Result<Fetched, DbError> {
+    if let Some(column) = columns.iter().find(|column| !column.is_supported()) {
+        return Err(DbError::failed(format!("a statement reads a column of {column}")));
+    }
+    let mut values = Vec::with_capacity(rows.len().saturating_mul(columns.len()));
+    for row in rows {
+        if row.len() != columns.len() {
+            return Err(DbError::failed(format!("{} columns came back instead of {}", row.len(), columns.len())));
+        }
+        for (index, column) in columns.iter().enumerate() {
+            let raw = row.try_get_raw(index).map_err(|error| DbError::failed(error.to_string()))?;
+            values.push(value(raw, column)?);
+        }
+    }
+    Ok(Fetched::new(columns.len(), values))
+}
+
+fn value(raw: SqliteValueRef<'_>, column: &ColumnType) -> Result<Value, DbError> {
+    fn read<'r, T: Decode<'r, sqlx::Sqlite>>(raw: SqliteValueRef<'r>) -> Result<T, DbError> {
+        T::decode(raw).map_err(|error| DbError::failed(error.to_string()))
+    }
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let class = raw.type_info();
+    Ok(match class.name() {
+        "INTEGER" => integer(read(raw)?, column),
+        "REAL" => real(read(raw)?, column),
+        "BLOB" => blob(read(raw)?, column),
+        // Bytes first: text in a file need not be UTF-8.
+        _ => text(&String::from_utf8_lossy(read(raw)?), column),
+    })
+}
+
+fn integer(int: i64, column: &ColumnType) -> Value {
+    match column {
+        ColumnType::Bool if int == 0 || int == 1 => Value::Bool(int == 1),
+        ColumnType::Decimal => Value::Decimal(BigDecimal::from(int)),
+        #[expect(clippy::cast_precision_loss, reason = "a float column rounds what is stored in it")]
+        ColumnType::Float => Value::Float(int as f64),
+        // The column's numeric affinity turned the document `5` into an integer.
+        ColumnType::Json => Value::Json(int.into()),
+        _ => Value::Int(int),
+    }
+}
+
+fn real(float: f64, column: &ColumnType) -> Value {
+    match column {
+        // The shortest text that reads back as the same number: 0.1 stays 0.1.
+        ColumnType::Decimal => BigDecimal::from_str(&float.to_string()).map_or(Value::Float(float), Value::Decimal),
+        ColumnType::Json => serde_json::Number::from_f64(float)
+            .map_or(Value::Float(float), |number| Value::Json(serde_json::Value::Number(number))),
+        _ => Value::Float(float),
+    }
+}
+
+fn blob(bytes: &[u8], column: &ColumnType) -> Value {
+    match column {
+        ColumnType::Uuid => Uuid::from_slice(bytes).map_or_else(|_| Value::Bytes(bytes.to_vec()), Value::Uuid),
+        _ => Value::Bytes(bytes.to_vec()),
+    }
+}
+
+fn text(text: &str, column: &ColumnType) -> Value {
+    let typed = match column {
+        ColumnType::Decimal => decimal(text).map(Value::Decimal),
+        ColumnType::Uuid => Uuid::try_parse(text).ok().filter(|_| text.len() == 36).map(Value::Uuid),
+        ColumnType::Timestamp => timestamp(text).map(Value::Timestamp),
+        ColumnType::DateTime => local(text).map(Value::DateTime),
+        ColumnType::Date => Date::from_str(text).ok().filter(|_| text.len() == 10).map(Value::Date),
+        ColumnType::Time => Time::from_str(text).ok().filter(|_| starts_like_time(text)).map(Value::Time),
+        ColumnType::Json => serde_json::from_str(text).ok().map(Value::Json),
+        _ => None,
+    };
+    typed.unwrap_or_else(|| Value::Text(text.to_owned()))
+}
+
+fn decimal(text: &str) -> Option<BigDecimal> {
+    let decimal = BigDecimal::from_str(text).ok()?;
+    let (_, scale) = decimal.as_bigint_and_exponent();
+    (-EXPONENT..=EXPONENT).contains(&scale).then_some(decimal)
+}
+
+/// Without a zone it is UTC, which is what SQLite's own functions write and read.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    if let Some(local) = local(text) {
+        return TimeZone::UTC.to_timestamp(local).ok();
+    }
+    starts_like_date(text).then(|| text.parse().ok()).flatten()
+}
+
+/// `YYYY-MM-DD HH:MM[:SS[.f]]`, with `T` for the blank too; nothing with a zone.
+fn local(text: &str) -> Option<DateTime> {
+    let time = text.get(10..)?;
+    if !starts_like_date(text) || time.is_empty() || time.contains(['Z', 'z', '+', '-', '[']) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+fn starts_like_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(u8::is_ascii_digit) && bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-')
+}
+
+fn starts_like_time(text: &str) -> bool {
+    text.as_bytes().get(2) == Some(&b':') && !text.contains(['Z', 'z', '+', '-', '['])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stored: &str, column: ColumnType, json: &str) {
+        assert_eq!(text(stored, &column).to_json().to_string(), json, "{stored:?} as {column}");
+    }
+
+    #[test]
+    fn text_is_read_as_the_declared_type_where_it_looks_like_one() {
+        check("2024-05-01 12:00:00", ColumnType::Timestamp, "\"2024-05-01T12:00:00Z\"");
+        check("2024-05-01T12:00:00.25", ColumnType::Timestamp, "\"2024-05-01T12:00:00.25Z\"");
+        check("2024-05-01T14:00:00+02:00", ColumnType::Timestamp, "\"2024-05-01T12:00:00Z\"");
+        check("2024-05-01 12:00:00", ColumnType::DateTime, "\"2024-05-01T12:00:00\"");
+        check("2024-05-01", ColumnType::Date, "\"2024-05-01\"");
+        check("12:30", ColumnType::Time, "\"12:30:00\"");
+        check("12.50", ColumnType::Decimal, "\"12.50\"");
+        check("6F1B3C2E-8A53-4F7E-9D58-0C6F3E1A2B4D", ColumnType::Uuid, "\"6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d\"");
+        check("{\"a\":1}", ColumnType::Json, "{\"a\":1}");
+    }
+
+    #[test]
+    fn anything_else_is_answered_as_it_is_stored() {
+        check("yesterday", ColumnType::Timestamp, "\"yesterday\"");
+        check("2024-05-01T12:00:00Z", ColumnType::DateTime, "\"2024-05-01T12:00:00Z\"");
+        check("2024-05-01T12:00:00", ColumnType::Date, "\"2024-05-01T12:00:00\"");
+        check("1e999999999", ColumnType::Decimal, "\"1e999999999\"");
+        check("{", ColumnType::Json, "\"{\"");
+        check("x", ColumnType::Int, "\"x\"");
+        assert_eq!(integer(2, &ColumnType::Bool), Value::Int(2));
+        assert_eq!(real(1.5, &ColumnType::Int), Value::Float(1.5));
+        assert_eq!(blob(b"ab", &ColumnType::Text), Value::Bytes(b"ab".to_vec()));
+        assert_eq!(real(0.1, &ColumnType::Decimal).to_json(), "0.1");
+        assert_eq!(real(f64::INFINITY, &ColumnType::Decimal).to_json(), "Infinity");
+    }
+}

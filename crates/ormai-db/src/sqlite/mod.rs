@@ -1,0 +1,191 @@
+//! SQLite.
+
+mod bind;
+mod decode;
+pub(crate) mod introspect;
+mod timeout;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ormai_core::answer::Fetched;
+use ormai_sql::Statement;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool};
+
+use crate::error::{ConflictKind, DbError};
+use crate::execute;
+use crate::limits::ConnectOptions;
+use crate::pool::{Lease, Open, Pool};
+use timeout::Deadline;
+
+/// Where connections come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// Opened here; each carries its deadline.
+    Own(Pool<Opener>),
+    /// Somebody else's pool.
+    Shared(SqlitePool),
+}
+
+impl Source {
+    pub(crate) async fn connect(url: &str, options: &ConnectOptions) -> Result<Self, DbError> {
+        let sqlite = SqliteConnectOptions::from_str(url)
+            .map_err(|_| DbError::failed("the SQLite URL cannot be read"))?
+            .busy_timeout(Duration::from_millis(options.statement_timeout_ms))
+            .disable_statement_logging();
+        let sqlite = if options.read_only { sqlite.read_only(true) } else { sqlite };
+        let pool = Pool::new(Opener(sqlite), options.max_connections, options.acquire_timeout);
+        drop(pool.lease().await?);
+        Ok(Self::Own(pool))
+    }
+
+    pub(crate) async fn session(&self) -> Result<Session<'static>, DbError> {
+        Ok(match self {
+            Self::Own(pool) => {
+                let mut lease = pool.lease().await?;
+                let deadline = Arc::clone(&lease.slot()?.deadline);
+                Session { held: Held::Own(lease), deadline, watched: true, running: false }
+            }
+            Self::Shared(pool) => {
+                let connection = pool.acquire().await.map_err(|error| sorted(&error))?;
+                Session::unwatched(Held::Shared(connection))
+            }
+        })
+    }
+}
+
+/// A connection with the deadline that its interrupt watches.
+pub(crate) struct Slot {
+    connection: SqliteConnection,
+    deadline: Arc<Deadline>,
+    /// Whether a statement was abandoned on it that may still be running.
+    abandoned: bool,
+}
+
+pub(crate) struct Opener(SqliteConnectOptions);
+
+impl Open for Opener {
+    type Slot = Slot;
+
+    async fn open(&self) -> Result<Slot, DbError> {
+        let mut connection = self.0.connect().await.map_err(|error| sorted(&error))?;
+        let deadline = Arc::new(Deadline::new());
+        timeout::watch(&mut connection, &deadline).await?;
+        Ok(Slot { connection, deadline, abandoned: false })
+    }
+
+    /// The worker answers a ping only after the abandoned statement ended, and that ends
+    /// soon: its deadline is still in the past.
+    async fn revive(&self, slot: &mut Slot, _idle: Duration) -> bool {
+        if slot.abandoned {
+            if slot.connection.ping().await.is_err() {
+                return false;
+            }
+            slot.deadline.disarm();
+            slot.abandoned = false;
+        }
+        true
+    }
+}
+
+pub(crate) struct Session<'c> {
+    held: Held<'c>,
+    deadline: Arc<Deadline>,
+    /// Whether the connection watches the deadline already.
+    watched: bool,
+    /// Whether a statement began and did not end: stays so when the call is dropped.
+    running: bool,
+}
+
+enum Held<'c> {
+    Own(Lease<Opener>),
+    Shared(PoolConnection<Sqlite>),
+    Caller(&'c mut SqliteConnection),
+}
+
+impl Held<'_> {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, DbError> {
+        Ok(match self {
+            Self::Own(lease) => &mut lease.slot()?.connection,
+            Self::Shared(connection) => connection,
+            Self::Caller(connection) => connection,
+        })
+    }
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn on(connection: &'c mut SqliteConnection) -> Self {
+        Self::unwatched(Held::Caller(connection))
+    }
+
+    fn unwatched(held: Held<'c>) -> Self {
+        Self { held, deadline: Arc::new(Deadline::new()), watched: false, running: false }
+    }
+
+    pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
+        let arguments = bind::arguments(statement)?;
+        let rows = self.rows(statement, arguments, limit).await?;
+        decode::fetched(&rows, statement.columns())
+    }
+
+    async fn rows(
+        &mut self,
+        statement: &Statement,
+        arguments: SqliteArguments,
+        limit: Duration,
+    ) -> Result<Vec<SqliteRow>, DbError> {
+        let connection = self.held.connection()?;
+        if self.running {
+            // A call before this one was dropped half way.
+            connection.ping().await.map_err(|error| sorted(&error))?;
+            self.deadline.disarm();
+            self.running = false;
+        }
+        if !self.watched {
+            timeout::watch(connection, &self.deadline).await?;
+            self.watched = true;
+        }
+        self.running = true;
+        let armed = self.deadline.arm(limit);
+        let rows = execute::compiled::<Sqlite>(statement.sql(), arguments, true).fetch_all(connection).await;
+        armed.disarm();
+        self.running = false;
+        rows.map_err(|error| sorted(&error))
+    }
+
+    pub(crate) fn finish(self) {}
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        if !self.running {
+            return;
+        }
+        match &mut self.held {
+            Held::Own(lease) => {
+                if let Ok(slot) = lease.slot() {
+                    slot.abandoned = true;
+                }
+            }
+            Held::Shared(connection) => timeout::settle(connection, &self.deadline),
+            Held::Caller(connection) => timeout::settle(connection, &self.deadline),
+        }
+    }
+}
+
+/// SQLite's result codes, the extended ones by their last byte where that says enough.
+pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
+    let detail = error.to_string();
+    DbError::from_driver(error, |code| {
+        let primary = code.parse::<u32>().ok()? & 0xff;
+        match primary {
+            9 => Some(DbError::Timeout),
+            5 | 6 => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
+            10 | 11 | 13 | 14 | 26 => Some(DbError::unavailable(detail.clone())),
+            _ => None,
+        }
+    })
+}

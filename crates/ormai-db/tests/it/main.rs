@@ -1,0 +1,6 @@
+//! Databases as the pipeline sees them.
+
+mod held;
+mod limits;
+mod support;
+mod types;

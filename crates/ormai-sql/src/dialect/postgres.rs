@@ -1,0 +1,124 @@
+//! PostgreSQL.
+
+use ormai_core::catalog::Collation;
+use ormai_core::plan::{ListSlot, OrderKey, Truth};
+use ormai_core::value::ColumnType;
+use sea_query::{BinOper, Expr, ExprTrait, Func, NullOrdering, PostgresQueryBuilder, SelectStatement, Values};
+
+use super::{Engine, TextUse, collate, padded};
+use crate::error::CompileError;
+use crate::printer::Printer;
+use crate::term::Typed;
+
+pub(super) struct Postgres;
+
+impl Engine for Postgres {
+    fn build(&self, select: &SelectStatement) -> (String, Values) {
+        select.build(PostgresQueryBuilder)
+    }
+
+    fn max_places(&self) -> usize {
+        65_535
+    }
+
+    fn truth(&self, truth: Truth) -> Expr {
+        match truth {
+            Truth::True => Expr::Constant(true.into()),
+            Truth::False => Expr::Constant(false.into()),
+            Truth::Unknown => Expr::null(),
+        }
+    }
+
+    fn distinct(&self) -> BinOper {
+        BinOper::Custom("IS DISTINCT FROM")
+    }
+
+    fn not_distinct(&self) -> BinOper {
+        BinOper::Custom("IS NOT DISTINCT FROM")
+    }
+
+    fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+        match (collation, usage) {
+            (Collation::Binary, _) | (Collation::Ordered, TextUse::Equality | TextUse::Pattern) => text,
+            (Collation::Ordered, TextUse::Order) => collate(text, "C"),
+            // `citext` ignores collations: only as text does it compare by bytes. A cast of
+            // char(n) would take its blanks away, and there is no such type to fear there.
+            (Collation::Loose, _) if *ty == ColumnType::Text => collate(as_text(text), "C"),
+            (Collation::Loose, _) => collate(text, "C"),
+        }
+    }
+
+    fn ascii(&self, text: Expr, collation: Option<Collation>) -> Expr {
+        if collation == Some(Collation::Loose) { collate(as_text(text), "C") } else { collate(text, "C") }
+    }
+
+    fn member(
+        &self,
+        printer: &mut Printer<'_>,
+        term: Typed,
+        list: ListSlot,
+        negated: bool,
+    ) -> Result<Expr, CompileError> {
+        let Some(ty) = term.ty.clone().filter(|ty| self.takes_array(ty)) else {
+            return padded(printer, term, list, negated);
+        };
+        let array = printer.places.array(list, &ty);
+        let term = printer.by_bytes(term, TextUse::Equality);
+        Ok(if negated { term.ne(Func::cust("ALL").arg(array)) } else { term.eq(Func::cust("ANY").arg(array)) })
+    }
+
+    fn rows(&self, rows: Vec<Vec<u64>>) -> Expr {
+        Expr::tuple(rows.into_iter().map(|row| Expr::tuple(row.into_iter().map(Expr::val))))
+    }
+
+    fn matches(&self, text: Expr, pattern: Expr, negated: bool) -> Expr {
+        let escaped = pattern.binary(BinOper::Escape, Expr::Constant('\\'.into()));
+        text.binary(if negated { BinOper::NotLike } else { BinOper::Like }, escaped)
+    }
+
+    fn nulls(&self, _: &OrderKey) -> Option<NullOrdering> {
+        None
+    }
+
+    fn sum(&self, column: Expr, ty: &ColumnType) -> Expr {
+        match ty {
+            // A sum of `real` is a `real`, and loses digits on the way.
+            ColumnType::Float => Func::sum(Func::cast_as(column, "double precision")).into(),
+            // A sum of small integers is a bigint.
+            _ => Func::cast_as(Func::sum(column), "numeric").into(),
+        }
+    }
+
+    fn avg(&self, column: Expr) -> Expr {
+        Func::cast_as(Func::avg(column), "double precision").into()
+    }
+
+    /// Not for enums and char(n): an array of them cannot be bound as text, while a single
+    /// placeholder takes the column's own type.
+    fn takes_array(&self, ty: &ColumnType) -> bool {
+        matches!(
+            ty,
+            ColumnType::Bool
+                | ColumnType::Int16
+                | ColumnType::Int32
+                | ColumnType::Int
+                | ColumnType::Float
+                | ColumnType::Decimal
+                | ColumnType::Text
+                | ColumnType::Bytes
+                | ColumnType::Uuid
+                | ColumnType::Timestamp
+                | ColumnType::DateTime
+                | ColumnType::Date
+                | ColumnType::Time
+        )
+    }
+
+    fn has_lateral(&self) -> bool {
+        true
+    }
+}
+
+fn as_text(text: Expr) -> Expr {
+    Func::cast_as(text, "text").into()
+}

@@ -1,0 +1,102 @@
+//! SQLite.
+
+use ormai_core::catalog::Collation;
+use ormai_core::plan::{Direction, ListSlot, OrderKey, Truth};
+use ormai_core::value::ColumnType;
+use sea_query::extension::sqlite::SqliteBinOper;
+use sea_query::{
+    Asterisk, BinOper, Expr, ExprTrait, Func, NullOrdering, SelectStatement, SqliteQueryBuilder, Value, ValueTuple,
+    Values,
+};
+
+use super::{Engine, TextUse, collate, padded};
+use crate::error::CompileError;
+use crate::printer::Printer;
+use crate::term::Typed;
+
+pub(super) struct Sqlite;
+
+impl Engine for Sqlite {
+    fn build(&self, select: &SelectStatement) -> (String, Values) {
+        select.build(SqliteQueryBuilder)
+    }
+
+    fn max_places(&self) -> usize {
+        32_766
+    }
+
+    /// Not the words: where a table has a column named `false`, `WHERE FALSE` reads it.
+    fn truth(&self, truth: Truth) -> Expr {
+        match truth {
+            Truth::True => Expr::Constant(1.into()),
+            Truth::False => Expr::Constant(0.into()),
+            Truth::Unknown => Expr::null(),
+        }
+    }
+
+    fn distinct(&self) -> BinOper {
+        BinOper::IsNot
+    }
+
+    fn not_distinct(&self) -> BinOper {
+        BinOper::Is
+    }
+
+    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+        match (collation, usage) {
+            // GLOB is by bytes whatever the collation.
+            (Collation::Binary, _) | (_, TextUse::Pattern) => text,
+            (Collation::Ordered | Collation::Loose, _) => collate(text, "BINARY"),
+        }
+    }
+
+    fn ascii(&self, text: Expr, _: Option<Collation>) -> Expr {
+        text
+    }
+
+    fn member(
+        &self,
+        printer: &mut Printer<'_>,
+        term: Typed,
+        list: ListSlot,
+        negated: bool,
+    ) -> Result<Expr, CompileError> {
+        padded(printer, term, list, negated)
+    }
+
+    /// A list of rows is not to be had here, only a query for them.
+    fn rows(&self, rows: Vec<Vec<u64>>) -> Expr {
+        let tuple = |row: Vec<u64>| ValueTuple::Many(row.into_iter().map(Value::from).collect());
+        let mut query = SelectStatement::new();
+        query.column(Asterisk).from_values(rows.into_iter().map(tuple), "keys");
+        Expr::SubQuery(None, Box::new(query.into()))
+    }
+
+    fn matches(&self, text: Expr, pattern: Expr, negated: bool) -> Expr {
+        let found = text.binary(BinOper::SqliteOperator(SqliteBinOper::Glob), pattern);
+        if negated { found.not() } else { found }
+    }
+
+    fn nulls(&self, key: &OrderKey) -> Option<NullOrdering> {
+        key.nullable.then_some(match key.direction {
+            Direction::Asc => NullOrdering::Last,
+            Direction::Desc => NullOrdering::First,
+        })
+    }
+
+    fn sum(&self, column: Expr, _: &ColumnType) -> Expr {
+        Func::sum(column).into()
+    }
+
+    fn avg(&self, column: Expr) -> Expr {
+        Func::avg(column).into()
+    }
+
+    fn takes_array(&self, _: &ColumnType) -> bool {
+        false
+    }
+
+    fn has_lateral(&self) -> bool {
+        false
+    }
+}

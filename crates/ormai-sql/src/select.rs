@@ -1,0 +1,101 @@
+//! Rows of a model, and the rows of one parent each.
+
+use ormai_core::plan::{OrderBy, OrderKey, PerParent, Select};
+use ormai_core::value::ColumnType;
+use sea_query::{Expr, ExprTrait, SelectStatement};
+
+use crate::dialect::TextUse;
+use crate::error::CompileError;
+use crate::order::Ordering;
+use crate::printer::{Printed, Printer, Row, all};
+
+impl Printer<'_> {
+    pub(crate) fn select(&mut self, select: &Select) -> Result<Printed, CompileError> {
+        if select.outputs.is_empty() {
+            return Err(CompileError::Malformed("no column comes back"));
+        }
+        let columns = self.output_types(select)?;
+        let select = match &select.per_parent {
+            None => self.page(select)?,
+            Some(parents) if parents.many => self.include(select, parents)?,
+            Some(parents) => self.lookup(select, parents)?,
+        };
+        Ok(Printed { select, columns })
+    }
+
+    fn page(&mut self, select: &Select) -> Result<SelectStatement, CompileError> {
+        let mut row = self.row(select.source.model);
+        let mut query = SelectStatement::new();
+        query.exprs(self.outputs(&mut row, select)?);
+        if let Some(condition) = all(self.conditions(&mut row, select)?) {
+            query.and_where(condition);
+        }
+        for key in self.orderings(&mut row, &select.order)? {
+            key.add(&mut query);
+        }
+        query.limit(self.places.limit(select.limit));
+        self.scoped(&mut query, &select.source, row)?;
+        Ok(query)
+    }
+
+    /// The one row of each parent: the key there is unique, so nothing is cut off.
+    fn lookup(&mut self, select: &Select, parents: &PerParent) -> Result<SelectStatement, CompileError> {
+        let mut row = self.row(select.source.model);
+        let mut query = SelectStatement::new();
+        query.exprs(self.outputs(&mut row, select)?);
+        let keys = self.keys(&mut row, parents)?;
+        let conditions = self.conditions(&mut row, select)?;
+        if let Some(condition) = all([keys].into_iter().chain(conditions)) {
+            query.and_where(condition);
+        }
+        self.scoped(&mut query, &select.source, row)?;
+        Ok(query)
+    }
+
+    fn output_types(&self, select: &Select) -> Result<Vec<ColumnType>, CompileError> {
+        select.outputs.iter().map(|id| Ok(self.field(select.source.model, *id)?.ty.clone())).collect()
+    }
+
+    pub(crate) fn outputs(&self, row: &mut Row, select: &Select) -> Result<Vec<Expr>, CompileError> {
+        select.outputs.iter().map(|id| Ok(self.column(row, *id)?.expr)).collect()
+    }
+
+    /// The request's filter and the beginning of the page.
+    pub(crate) fn conditions(&mut self, row: &mut Row, select: &Select) -> Result<Vec<Expr>, CompileError> {
+        let filter = self.condition(row, &select.filter)?;
+        let after = match &select.after {
+            Some(after) => self.condition(row, after)?,
+            None => None,
+        };
+        Ok(filter.into_iter().chain(after).collect())
+    }
+
+    pub(crate) fn orderings(&self, row: &mut Row, order: &[OrderKey]) -> Result<Vec<Ordering>, CompileError> {
+        let ordering = |key: &OrderKey| {
+            let OrderBy::Field(id) = &key.by else {
+                return Err(CompileError::Malformed("rows ordered by a figure"));
+            };
+            let expr = self.by_bytes(self.column(row, *id)?, TextUse::Order);
+            Ok(Ordering::new(expr, key, self.engine))
+        };
+        order.iter().map(ordering).collect()
+    }
+
+    /// `fields IN keys`
+    pub(crate) fn keys(&mut self, row: &mut Row, parents: &PerParent) -> Result<Expr, CompileError> {
+        if parents.fields.len() != parents.keys.len() {
+            return Err(CompileError::Malformed("not one list of keys for each field"));
+        }
+        if let ([field], [list]) = (parents.fields.as_slice(), parents.keys.as_slice()) {
+            let field = self.column(row, *field)?;
+            return self.engine.member(self, field, *list, false);
+        }
+        let fields = parents
+            .fields
+            .iter()
+            .map(|id| Ok(self.by_bytes(self.column(row, *id)?, TextUse::Equality)))
+            .collect::<Result<Vec<_>, CompileError>>()?;
+        let rows = self.places.rows(&parents.keys)?;
+        Ok(Expr::tuple(fields).binary(sea_query::BinOper::In, self.engine.rows(rows)))
+    }
+}

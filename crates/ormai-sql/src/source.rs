@@ -1,0 +1,73 @@
+//! How a table enters a statement.
+//!
+//! Nothing else in this crate names a table. [`Printer::scoped`] is for everything that a
+//! request reads; [`Printer::stored`] is for the conditions of a policy alone, whose shape
+//! says so ([`RelatedRows::Stored`](ormai_core::plan::RelatedRows::Stored),
+//! [`Term::Related`](ormai_core::plan::Term::Related)).
+
+use std::collections::BTreeSet;
+
+use ormai_core::plan::Source;
+use sea_query::{Alias, Expr, SelectStatement, TableName};
+
+use crate::error::CompileError;
+use crate::printer::{Printer, Row, name};
+
+impl Printer<'_> {
+    /// `FROM (SELECT columns FROM table WHERE scope) AS alias`, with the columns that have
+    /// been addressed in `row`: so it comes after everything that addresses them.
+    pub(crate) fn scoped(
+        &mut self,
+        query: &mut SelectStatement,
+        source: &Source,
+        row: Row,
+    ) -> Result<(), CompileError> {
+        if source.model != row.model {
+            return Err(CompileError::Malformed("a row of another model than its source"));
+        }
+        // The scope is about the table itself, below the alias that the request sees.
+        let mut inside = Row { alias: inner_alias(&row), used: BTreeSet::new(), ..row };
+        let scope = self.condition(&mut inside, &source.scope)?;
+        self.derived(query, Row { used: row.used, alias: row.alias, ..inside }, scope)
+    }
+
+    /// `FROM (SELECT columns FROM table) AS alias`: the rows as they are stored, for the
+    /// conditions of a policy.
+    pub(crate) fn stored(&mut self, query: &mut SelectStatement, row: Row) -> Result<(), CompileError> {
+        self.derived(query, row, None)
+    }
+
+    fn derived(&mut self, query: &mut SelectStatement, row: Row, scope: Option<Expr>) -> Result<(), CompileError> {
+        let inner = inner_alias(&row);
+        let mut table = SelectStatement::new();
+        for id in &row.used {
+            table.column((Alias::new(&inner), name(&self.field(row.model, *id)?.column)?));
+        }
+        if row.used.is_empty() {
+            table.expr(Expr::Constant(1.into()));
+        }
+        table.from_as(self.table_name(&row)?, Alias::new(&inner));
+        if let Some(scope) = scope {
+            table.and_where(scope);
+        }
+        query.from_subquery(table, Alias::new(&row.alias));
+        Ok(())
+    }
+
+    fn table_name(&self, row: &Row) -> Result<TableName, CompileError> {
+        table_name(&self.model(row.model)?.table)
+    }
+}
+
+/// A table of the catalog as the builder names it.
+pub(crate) fn table_name(table: &ormai_core::catalog::TableName) -> Result<TableName, CompileError> {
+    let base = name(&table.name)?;
+    Ok(match &table.schema {
+        Some(schema) => TableName::from((name(schema)?, base)),
+        None => TableName::from(base),
+    })
+}
+
+fn inner_alias(row: &Row) -> String {
+    format!("t{}", row.number)
+}

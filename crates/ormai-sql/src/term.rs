@@ -1,0 +1,142 @@
+//! Terms: what has a value in a row.
+
+use ormai_core::catalog::Collation;
+use ormai_core::plan::{Comparison, Function, Related, Term};
+use ormai_core::value::ColumnType;
+use sea_query::{BinOper, Expr, ExprTrait, Func, SelectStatement};
+
+use crate::dialect::TextUse;
+use crate::error::CompileError;
+use crate::printer::{Printer, Row, all};
+
+/// A printed term with what is known of its value.
+#[derive(Clone)]
+pub(crate) struct Typed {
+    pub(crate) expr: Expr,
+    /// `None` for a value, which takes the type of what stands beside it.
+    pub(crate) ty: Option<ColumnType>,
+    /// How the engine would compare it; `None` where it has no say of its own.
+    pub(crate) collation: Option<Collation>,
+}
+
+impl Typed {
+    /// Something that adds no type and no collation.
+    pub(crate) fn plain(expr: Expr) -> Self {
+        Self { expr, ty: None, collation: None }
+    }
+}
+
+impl Printer<'_> {
+    pub(crate) fn term(&mut self, row: &mut Row, term: &Term) -> Result<Typed, CompileError> {
+        match term {
+            Term::Column(field) => self.column(row, *field),
+            Term::Bind(slot) => Ok(Typed::plain(self.places.value(*slot))),
+            Term::Related(related) => self.related(row, related),
+            Term::Call(function, arguments) => self.call(row, *function, arguments),
+        }
+    }
+
+    /// A comparison in which text compares by bytes.
+    pub(crate) fn compare(&self, op: Comparison, left: Typed, right: Typed) -> Expr {
+        let usage = match op {
+            Comparison::Lt | Comparison::Le | Comparison::Gt | Comparison::Ge => TextUse::Order,
+            Comparison::Eq | Comparison::Ne | Comparison::Distinct | Comparison::NotDistinct => TextUse::Equality,
+        };
+        let operator = match op {
+            Comparison::Eq => BinOper::Equal,
+            Comparison::Ne => BinOper::NotEqual,
+            Comparison::Lt => BinOper::SmallerThan,
+            Comparison::Le => BinOper::SmallerThanOrEqual,
+            Comparison::Gt => BinOper::GreaterThan,
+            Comparison::Ge => BinOper::GreaterThanOrEqual,
+            Comparison::Distinct => self.engine.distinct(),
+            Comparison::NotDistinct => self.engine.not_distinct(),
+        };
+        let collation = together(left.collation, right.collation);
+        let side = |term: Typed| self.by_bytes_with(term, collation, usage).expr;
+        side(left).binary(operator, side(right))
+    }
+
+    /// A term whose text compares by bytes.
+    pub(crate) fn by_bytes(&self, term: Typed, usage: TextUse) -> Expr {
+        let collation = term.collation;
+        self.by_bytes_with(term, collation, usage).expr
+    }
+
+    /// `collation` is that of the whole comparison. A term without one follows the other side.
+    fn by_bytes_with(&self, term: Typed, collation: Option<Collation>, usage: TextUse) -> Typed {
+        match (&term.ty, term.collation, collation) {
+            (Some(ty), Some(_), Some(collation)) => {
+                Typed { expr: self.engine.by_bytes(term.expr, ty, collation, usage), ..term }
+            }
+            _ => term,
+        }
+    }
+
+    fn call(&mut self, row: &mut Row, function: Function, arguments: &[Term]) -> Result<Typed, CompileError> {
+        let mut terms = arguments.iter().map(|term| self.term(row, term)).collect::<Result<Vec<_>, _>>()?;
+        let ty = terms.iter().find_map(|term| term.ty.clone());
+        let collation = terms.iter().map(|term| term.collation).fold(None, together);
+        match function {
+            Function::Coalesce if !terms.is_empty() => {
+                let expr = Func::coalesce(terms.into_iter().map(|term| term.expr)).into();
+                Ok(Typed { expr, ty, collation })
+            }
+            Function::NullIf if terms.len() == 2 => {
+                let side = |term| self.by_bytes_with(term, collation, TextUse::Equality).expr;
+                let expr = Func::cust("NULLIF").args(terms.into_iter().map(side)).into();
+                let collation = collation.map(|collation| match collation {
+                    Collation::Ordered => Collation::Ordered,
+                    Collation::Binary | Collation::Loose => Collation::Binary,
+                });
+                Ok(Typed { expr, ty, collation })
+            }
+            Function::Lower | Function::Upper if terms.len() == 1 => {
+                let text = terms.pop().ok_or(CompileError::Malformed("a function without argument"))?;
+                let argument = self.engine.ascii(text.expr, text.collation);
+                let expr =
+                    if function == Function::Lower { Func::lower(argument) } else { Func::upper(argument) }.into();
+                Ok(Typed { expr, ty: Some(ColumnType::Text), collation: None })
+            }
+            Function::Coalesce | Function::NullIf | Function::Lower | Function::Upper => {
+                Err(CompileError::Malformed("a function with the wrong number of arguments"))
+            }
+        }
+    }
+
+    /// `(SELECT column FROM stored WHERE link)`: at most one row, because the link is a key there.
+    fn related(&mut self, row: &mut Row, related: &Related) -> Result<Typed, CompileError> {
+        let mut there = self.row(related.model);
+        let link = self.link(row, &mut there, &related.link)?;
+        let found = self.term(&mut there, &related.then)?;
+        let mut query = SelectStatement::new();
+        query.expr(found.expr).and_where(link);
+        self.stored(&mut query, there)?;
+        Ok(Typed { expr: Expr::SubQuery(None, Box::new(query.into())), ..found })
+    }
+
+    /// The equality of the fields that link two rows.
+    pub(crate) fn link(
+        &mut self,
+        here: &mut Row,
+        there: &mut Row,
+        link: &[(ormai_core::catalog::FieldId, ormai_core::catalog::FieldId)],
+    ) -> Result<Expr, CompileError> {
+        let mut pairs = Vec::with_capacity(link.len());
+        for (from, to) in link {
+            let (to, from) = (self.column(there, *to)?, self.column(here, *from)?);
+            pairs.push(self.compare(Comparison::Eq, to, from));
+        }
+        // Without a link every row would be related to every other.
+        all(pairs).ok_or(CompileError::Malformed("a relation without linked fields"))
+    }
+}
+
+/// The collation of a comparison. Two different ones have no common order (PostgreSQL
+/// raises an error), so they count as the loosest, which spells the bytes out.
+fn together(left: Option<Collation>, right: Option<Collation>) -> Option<Collation> {
+    match (left, right) {
+        (Some(left), Some(right)) if left != right => Some(Collation::Loose),
+        (left, right) => left.or(right),
+    }
+}

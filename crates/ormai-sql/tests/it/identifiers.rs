@@ -1,0 +1,89 @@
+//! Attack 23: SQL in the names of tables and columns.
+
+use std::sync::Arc;
+
+use ormai_core::catalog::{CatalogBuilder, Collation, Field, ModelBuilder, TableName};
+use ormai_core::plan::testing::{figure, order, select, source};
+use ormai_core::plan::{AggregateFunction, Direction, OrderBy, Predicate, Shape, Term, testing};
+use ormai_core::value::ColumnType;
+
+use crate::{both, of};
+
+/// The statements for a table, a schema and a column of one name.
+fn check(name: &str) -> Vec<String> {
+    let column = Field {
+        name: "it".to_owned(),
+        column: name.to_owned(),
+        ty: ColumnType::Text,
+        collation: Collation::Loose,
+        nullable: true,
+        has_default: false,
+        generated: false,
+    };
+    let mut model = ModelBuilder::table("It", name).column(column);
+    model.table = TableName { schema: Some(name.to_owned()), name: name.to_owned() };
+    let catalog = Arc::new(CatalogBuilder::new().model(model).build().unwrap());
+    let it = of(&catalog, "It");
+    let field = it.field("it");
+    let scope = Predicate::And(vec![
+        it.is("it", 0),
+        testing::exists(
+            vec![(field, field)],
+            ormai_core::plan::RelatedRows::Stored(it.id),
+            Predicate::IsNull {
+                term: testing::related(it.id, vec![(field, field)], Term::Column(field)),
+                negated: true,
+            },
+            false,
+        ),
+    ]);
+    let mut rows = select(source(it.id, scope.clone()), vec![field], 1);
+    rows.order = vec![order(OrderBy::Field(field), Direction::Asc, true)];
+    let figures = vec![figure(AggregateFunction::Max, Some(field))];
+    let groups = testing::aggregate(source(it.id, scope), vec![field], figures, 1);
+    let mut included = rows.clone();
+    included.per_parent = Some(testing::per_parent(vec![field, field], vec![testing::list(2, 0); 2], true));
+    [Shape::Select(rows), Shape::Aggregate(groups), Shape::Select(included)]
+        .iter()
+        .map(|shape| both(&catalog, shape))
+        .collect()
+}
+
+#[test]
+fn a_name_is_one_quoted_identifier_and_nothing_more() {
+    let hostile = [
+        r#"a" FROM secrets; --"#,
+        r#"a""b"#,
+        r"a\",
+        "a b",
+        "a'; DROP TABLE users; --",
+        "$1",
+        "?",
+        "/*",
+        "select",
+        "é\u{202e}\n",
+        "",
+    ];
+    for name in hostile {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let harmless: Vec<String> = check("harmless");
+        for (statement, pattern) in check(name).iter().zip(harmless) {
+            // The count of places in the heading counts signs in names as well.
+            let text =
+                |text: &str| text.lines().filter(|line| !line.ends_with(" places")).collect::<Vec<_>>().join("\n");
+            assert_eq!(text(statement), text(&pattern.replace("\"harmless\"", &quoted)), "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn a_name_with_quotes() {
+    insta::assert_snapshot!(check(r#"a" FROM secrets; --"#).remove(0));
+}
+
+#[test]
+fn a_name_that_would_end_the_text_early_is_refused() {
+    for statements in check("a\0b") {
+        assert_eq!(statements.matches("the name \"a\\0b\" holds a NUL character").count(), 2, "{statements}");
+    }
+}

@@ -1,0 +1,235 @@
+//! Databases that a test has for itself, and that are gone after it.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test that cannot be set up has failed; its data is written as text, from constants of this crate and of tests"
+)]
+
+use std::hash::{BuildHasher, RandomState};
+
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Connection};
+use tempfile::TempDir;
+
+use crate::engines::Engine;
+use crate::fixtures::Dataset;
+
+/// Names the server that the tests on PostgreSQL use.
+pub const URL_VARIABLE: &str = "ORMAI_TEST_POSTGRES_URL";
+
+/// An empty database of its own, removed when this value is dropped.
+#[derive(Debug)]
+pub struct TestDatabase {
+    pool: Pool,
+    url: String,
+    // What is removed in the end, after the pool.
+    _directory: Option<TempDir>,
+    _server: Option<ServerDatabase>,
+}
+
+/// The connections to a [`TestDatabase`].
+#[derive(Clone, Debug)]
+pub enum Pool {
+    /// To SQLite.
+    Sqlite(SqlitePool),
+    /// To PostgreSQL.
+    Postgres(PgPool),
+}
+
+impl TestDatabase {
+    /// A database of an engine; for SQLite in a file.
+    pub async fn on(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => Self::sqlite().await,
+            Engine::Postgres => Self::postgres().await,
+        }
+    }
+
+    /// SQLite in a file, with a write-ahead log.
+    pub async fn sqlite() -> Self {
+        let directory = TempDir::with_prefix("ormai-").expect("a directory for the database");
+        let file = directory.path().join("test.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Off)
+            .foreign_keys(true);
+        let pool =
+            SqlitePoolOptions::new().max_connections(8).connect_with(options).await.expect("a database in a file");
+        let url = format!("sqlite:{}", file.display());
+        Self { pool: Pool::Sqlite(pool), url, _directory: Some(directory), _server: None }
+    }
+
+    /// SQLite in memory, on the only connection of its pool: [`TestDatabase::url`] does not lead to it.
+    pub async fn sqlite_in_memory() -> Self {
+        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = pool.connect_with(options).await.expect("a database in memory");
+        Self { pool: Pool::Sqlite(pool), url: "sqlite::memory:".to_owned(), _directory: None, _server: None }
+    }
+
+    /// A new database on the server that `ORMAI_TEST_POSTGRES_URL` names. Text compares by bytes in it.
+    ///
+    /// # Panics
+    ///
+    /// When the variable is missing or no database can be made there.
+    pub async fn postgres() -> Self {
+        let Ok(server) = std::env::var(URL_VARIABLE) else {
+            panic!(
+                "this test needs PostgreSQL and {URL_VARIABLE} is not set: \
+                 run `cargo xtask test`, or `cargo xtask services run -- cargo nextest run …`"
+            );
+        };
+        let database = ServerDatabase::create(server).await;
+        let url = database.url();
+        let pool = PgPoolOptions::new().max_connections(8).connect(&url).await.expect("a connection to PostgreSQL");
+        Self { pool: Pool::Postgres(pool), url, _directory: None, _server: Some(database) }
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        match self.pool {
+            Pool::Sqlite(_) => Engine::Sqlite,
+            Pool::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Its connections.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Its connections, where it is SQLite.
+    pub fn sqlite_pool(&self) -> Option<&SqlitePool> {
+        match &self.pool {
+            Pool::Sqlite(pool) => Some(pool),
+            Pool::Postgres(_) => None,
+        }
+    }
+
+    /// Its connections, where it is PostgreSQL.
+    pub fn postgres_pool(&self) -> Option<&PgPool> {
+        match &self.pool {
+            Pool::Sqlite(_) => None,
+            Pool::Postgres(pool) => Some(pool),
+        }
+    }
+
+    /// Where it is: `sqlite:…` or `postgres:…`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Makes the guide's tables and fills them.
+    pub async fn load(&self, dataset: &Dataset) {
+        self.run(dataset.statements(self.engine())).await;
+    }
+
+    /// Runs statements that set a test up, separated by `;`.
+    ///
+    /// # Panics
+    ///
+    /// When one of them fails; none of them is in force then.
+    pub async fn execute(&self, script: &str) {
+        self.run(std::iter::once(script.to_owned())).await;
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM \"{table}\"");
+        match &self.pool {
+            Pool::Sqlite(pool) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await,
+            Pool::Postgres(pool) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await,
+        }
+        .expect("a count of the table")
+    }
+
+    /// Closes its connections and waits until they are.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Runs everything in one transaction.
+    async fn run(&self, statements: impl Iterator<Item = String>) {
+        match &self.pool {
+            Pool::Sqlite(pool) => {
+                let mut transaction = pool.begin().await.expect("a transaction");
+                for sql in statements {
+                    let done = sqlx::raw_sql(AssertSqlSafe(sql.as_str())).execute(&mut *transaction).await;
+                    done.unwrap_or_else(|error| panic!("{error}, in {}", beginning(&sql)));
+                }
+                transaction.commit().await.expect("the transaction's end");
+            }
+            Pool::Postgres(pool) => {
+                let mut transaction = pool.begin().await.expect("a transaction");
+                for sql in statements {
+                    let done = sqlx::raw_sql(AssertSqlSafe(sql.as_str())).execute(&mut *transaction).await;
+                    done.unwrap_or_else(|error| panic!("{error}, in {}", beginning(&sql)));
+                }
+                transaction.commit().await.expect("the transaction's end");
+            }
+        }
+    }
+}
+
+fn beginning(sql: &str) -> String {
+    sql.chars().take(200).collect()
+}
+
+/// A database on a PostgreSQL server, removed when this value is dropped.
+#[derive(Debug)]
+struct ServerDatabase {
+    server: String,
+    name: String,
+}
+
+impl ServerDatabase {
+    async fn create(server: String) -> Self {
+        // Random, because several runs may share a server.
+        let name = format!("ormai_test_{:016x}", RandomState::new().hash_one(std::process::id()));
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
+        execute_on_server(&server, create).await.unwrap_or_else(|error| {
+            panic!("no database can be made on the server of {URL_VARIABLE}: {error}");
+        });
+        Self { server, name }
+    }
+
+    /// The server's URL with another database.
+    fn url(&self) -> String {
+        let (address, options) = self.server.split_once('?').unwrap_or((&self.server, ""));
+        let separator = if options.is_empty() { "" } else { "?" };
+        let scheme = address.find("://").map_or(0, |at| at + 3);
+        let (before, after) = address.split_at(scheme);
+        let host = after.split('/').next().unwrap_or(after);
+        format!("{before}{host}/{}{separator}{options}", self.name)
+    }
+}
+
+impl Drop for ServerDatabase {
+    fn drop(&mut self) {
+        let (server, drop) = (self.server.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        // A thread of its own: here a runtime may be running, or may have ended already.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(execute_on_server(&server, drop))
+        });
+        let dropped = dropping.join();
+        if !std::thread::panicking() {
+            let dropped = dropped.expect("the thread that drops a database ends");
+            dropped.unwrap_or_else(|error| panic!("the database {} cannot be dropped: {error}", self.name));
+        }
+    }
+}
+
+async fn execute_on_server(server: &str, sql: String) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(server).await?;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+    connection.close().await
+}

@@ -1,0 +1,207 @@
+//! From a configuration to a database with a policy in force, or every reason why not.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ormai_core::catalog::{Catalog, CatalogError};
+use ormai_core::cursor::CursorKey;
+use ormai_core::diagnostic::Diagnostic;
+use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
+use ormai_core::redact::HashKey;
+use ormai_db::{ConnectOptions, Database, DbError, IntrospectOptions, introspect};
+
+use crate::{Engine, Keys, OrmAi};
+
+/// Builds an [`OrmAi`].
+#[derive(Default)]
+pub struct Builder {
+    database: Option<Place>,
+    connect: ConnectOptions,
+    policy: Option<Source>,
+    catalog: Option<Catalog>,
+    introspect: IntrospectOptions,
+    hash_key: Option<Vec<u8>>,
+    cursor_key: Option<[u8; 32]>,
+}
+
+enum Place {
+    Url(String),
+    Pool(Database),
+}
+
+enum Source {
+    File(PathBuf),
+    Text(String, Format),
+    Document(Box<PolicyDocument>),
+}
+
+/// Why nothing was built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Something was not given.
+    Missing(&'static str),
+    /// The policy's file cannot be read, or its name does not say its format.
+    PolicyFile(PathBuf, String),
+    /// The policy does not load, or does not fit the database: every finding.
+    Policy(Vec<Diagnostic>),
+    /// The database cannot be reached or read.
+    Database(DbError),
+    /// What the database holds cannot be named without doubt.
+    Catalog(CatalogError),
+    /// The hash key is too short.
+    HashKey,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(what) => write!(f, "no {what} was given"),
+            Self::PolicyFile(path, why) => write!(f, "the policy file `{}` cannot be read: {why}", path.display()),
+            Self::Policy(findings) => {
+                write!(f, "the policy does not load")?;
+                findings.iter().filter(|finding| finding.is_error()).try_for_each(|finding| write!(f, "\n- {finding}"))
+            }
+            Self::Database(error) => write!(f, "{error}"),
+            Self::Catalog(error) => write!(f, "{error}"),
+            Self::HashKey => write!(f, "the hash key must have at least {} bytes", HashKey::MIN_BYTES),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Builder(…)")
+    }
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The database, as a pool that exists.
+    #[must_use]
+    pub fn database(mut self, database: impl Into<Database>) -> Self {
+        self.database = Some(Place::Pool(database.into()));
+        self
+    }
+
+    /// The database, as a URL: `sqlite:…` or `postgres:…`.
+    #[must_use]
+    pub fn database_url(mut self, url: impl Into<String>) -> Self {
+        self.database = Some(Place::Url(url.into()));
+        self
+    }
+
+    /// How to connect to the URL.
+    #[must_use]
+    pub fn connect_options(mut self, options: ConnectOptions) -> Self {
+        self.connect = options;
+        self
+    }
+
+    /// The policy, as a file; its extension says the format.
+    #[must_use]
+    pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.policy = Some(Source::File(path.into()));
+        self
+    }
+
+    /// The policy, as text.
+    #[must_use]
+    pub fn policy_text(mut self, text: impl Into<String>, format: Format) -> Self {
+        self.policy = Some(Source::Text(text.into(), format));
+        self
+    }
+
+    /// The policy, made in code.
+    #[must_use]
+    pub fn policy(mut self, document: PolicyDocument) -> Self {
+        self.policy = Some(Source::Document(Box::new(document)));
+        self
+    }
+
+    /// The catalog, when it is known; otherwise the database is read.
+    #[must_use]
+    pub fn catalog(mut self, catalog: Catalog) -> Self {
+        self.catalog = Some(catalog);
+        self
+    }
+
+    /// How to read the database.
+    #[must_use]
+    pub fn introspect_options(mut self, options: IntrospectOptions) -> Self {
+        self.introspect = options;
+        self
+    }
+
+    /// The secret behind `action: hash`, of at least sixteen bytes.
+    #[must_use]
+    pub fn hash_key(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.hash_key = Some(key.into());
+        self
+    }
+
+    /// The secret that seals cursors. Without one a process makes its own, and its cursors
+    /// end with it.
+    #[must_use]
+    pub fn cursor_key(mut self, key: [u8; 32]) -> Self {
+        self.cursor_key = Some(key);
+        self
+    }
+
+    /// Connects, reads the database, and puts the policy in force.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: nothing is half built, and a policy's findings come all at once.
+    pub async fn build(self) -> Result<OrmAi, BuildError> {
+        let document = match self.policy.ok_or(BuildError::Missing("policy"))? {
+            Source::Document(document) => *document,
+            Source::Text(text, format) => PolicyDocument::parse(&text, format).map_err(BuildError::Policy)?,
+            Source::File(path) => {
+                let format = Format::from_path(&path).ok_or_else(|| {
+                    BuildError::PolicyFile(path.clone(), "its name ends in none of .yaml, .toml, .json".to_owned())
+                })?;
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| BuildError::PolicyFile(path.clone(), error.to_string()))?;
+                PolicyDocument::parse(&text, format).map_err(BuildError::Policy)?
+            }
+        };
+        let hash = match self.hash_key {
+            None => None,
+            Some(key) => Some(HashKey::new(key).ok_or(BuildError::HashKey)?),
+        };
+        let cursor = CursorKey::new(&self.cursor_key.unwrap_or_else(own_cursor_key));
+        let database = match self.database.ok_or(BuildError::Missing("database"))? {
+            Place::Pool(database) => database,
+            Place::Url(url) => Database::connect(&url, &self.connect).await.map_err(BuildError::Database)?,
+        };
+        let catalog = match self.catalog {
+            Some(catalog) => catalog,
+            None => introspect(&database, &self.introspect)
+                .await
+                .map_err(BuildError::Database)?
+                .build()
+                .map_err(BuildError::Catalog)?,
+        };
+        let options = CompileOptions { has_hash_key: hash.is_some() };
+        let policy = CompiledPolicy::compile(&document, Arc::new(catalog), options).map_err(BuildError::Policy)?;
+        for finding in policy.diagnostics() {
+            tracing::debug!(code = finding.code, "{finding}");
+        }
+        let engine = Engine::new(policy, database.dialect(), Keys { cursor, hash });
+        Ok(OrmAi::new(engine, database))
+    }
+}
+
+/// A key that lives as long as the process.
+fn own_cursor_key() -> [u8; 32] {
+    // Three UUIDs hold 366 random bits; deriving spreads them over the key.
+    let seeds = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+    ormai_core::cursor::derive_key(seeds.iter().flat_map(|seed| seed.into_bytes()))
+}

@@ -1,0 +1,58 @@
+//! What all calls share: the policy in force, the catalog, the statement cache and the keys.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ormai_core::cursor::CursorKey;
+use ormai_core::policy::{CompiledPolicy, View};
+use ormai_core::redact::HashKey;
+use ormai_sql::{Compiler, Dialect};
+
+/// The secrets of a process: read once, at start-up, and never shown.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Seals cursors. Servers that answer each other's pages share it.
+    pub cursor: CursorKey,
+    /// Hashes values for `action: hash`.
+    pub hash: Option<HashKey>,
+}
+
+/// One policy in force, immutable. A reload makes another one.
+pub struct Engine {
+    policy: CompiledPolicy,
+    compiler: Compiler,
+    keys: Keys,
+}
+
+impl Engine {
+    /// Puts a policy in force over a dialect.
+    pub fn new(policy: CompiledPolicy, dialect: Dialect, keys: Keys) -> Self {
+        let compiler = Compiler::new(Arc::clone(policy.catalog()), dialect);
+        Self { policy, compiler, keys }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &CompiledPolicy {
+        &self.policy
+    }
+
+    /// What is open to the principals of these roles.
+    pub fn view(&self, roles: &[String]) -> Arc<View> {
+        self.policy.view(roles)
+    }
+
+    /// Makes statements.
+    pub fn compiler(&self) -> &Compiler {
+        &self.compiler
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("policy_version", &self.policy.version()).finish_non_exhaustive()
+    }
+}

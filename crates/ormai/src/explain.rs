@@ -1,0 +1,103 @@
+//! What would be done for a request, and why. For operators: it holds SQL and values.
+
+use ormai_core::error::Result;
+use ormai_core::plan::{AppliedRule, literal};
+use ormai_core::policy::Effect;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::Call;
+
+/// A decision laid open.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The version of the policy that decided.
+    pub policy_version: String,
+    /// How long each statement may run, in milliseconds.
+    pub timeout_ms: u32,
+    /// Which rule did what, in the order in which tables entered the plan.
+    pub rules: Vec<ExplainedTable>,
+    /// What the policy admits of the root's table, in words.
+    pub scope: String,
+    /// What the request asks of it, in words.
+    pub filter: String,
+    /// The statements that are known before any row is read: the root, and the count.
+    pub statements: Vec<ExplainedStatement>,
+    /// How many further statements follow, one for each include.
+    pub includes: usize,
+}
+
+/// A rule that took part.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ExplainedTable {
+    /// The model whose table it governs.
+    pub model: String,
+    /// Its name; the field of a scope.
+    pub rule: String,
+    /// `scope`, `permit`, `inferred permit`, `restrict` or `bypass`.
+    pub effect: &'static str,
+    /// What it says.
+    pub says: String,
+}
+
+/// A statement with its values.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ExplainedStatement {
+    /// The text.
+    pub sql: String,
+    /// The values, in the order of the placeholders.
+    pub binds: Vec<Json>,
+}
+
+impl Explanation {
+    pub(crate) fn of(mut call: Call) -> Result<Self> {
+        let policy_version = call.engine().policy().version().to_owned();
+        let catalog = call.engine().policy().catalog().clone();
+        let rules = explain_rules(&call);
+        let (scope, filter) = (call.plan().root().show_scope(&catalog), call.plan().root().show_filter(&catalog));
+        let (timeout_ms, includes) = (call.plan().timeout_ms(), call.plan().includes());
+        let mut statements = Vec::new();
+        while let Some(statement) = call.statement()? {
+            let binds = statement.binds().map(|bind| match bind {
+                ormai_sql::Bind::Value(value) => value.to_json(),
+                ormai_sql::Bind::Array(values, _) => values.iter().map(|value| value.to_json()).collect(),
+            });
+            statements.push(ExplainedStatement { sql: statement.sql().to_string(), binds: binds.collect() });
+            // Without rows there are no parents, so the includes' statements stay unknown.
+            call.feed(ormai_core::answer::Fetched::default());
+        }
+        Ok(Self { policy_version, timeout_ms, rules, scope, filter, statements, includes })
+    }
+}
+
+fn explain_rules(call: &Call) -> Vec<ExplainedTable> {
+    let catalog = call.engine().policy().catalog();
+    call.plan()
+        .applied()
+        .iter()
+        .filter_map(|applied| {
+            let model = catalog.model(applied.model);
+            let (rule, effect, says) = match &applied.rule {
+                AppliedRule::Scope(field, value) => {
+                    let field = &model.field(*field).name;
+                    let operator = if matches!(value, ormai_core::value::Value::Array(_)) { "IN" } else { "=" };
+                    (field.clone(), "scope", format!("{field} {operator} {}", literal(value)))
+                }
+                AppliedRule::Row(index) => {
+                    let rule = call.view().model(applied.model)?.row_rules.get(*index)?;
+                    let effect = match rule.effect {
+                        Effect::Restrict => "restrict",
+                        Effect::Permit(_) if rule.inferred => "inferred permit",
+                        Effect::Permit(_) => "permit",
+                        Effect::Bypass => "bypass",
+                    };
+                    (rule.name.clone(), effect, rule.condition.source().to_owned())
+                }
+            };
+            Some(ExplainedTable { model: model.name.clone(), rule, effect, says })
+        })
+        .collect()
+}

@@ -1,0 +1,232 @@
+//! The tools, for programs: each call is one pass through the pipeline.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use ormai_core::answer::{Answer, Groups, Page, Row};
+use ormai_core::error::{Error, ErrorCode, Result};
+use ormai_core::policy::CompiledPolicy;
+use ormai_core::principal::CallContext;
+use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
+use ormai_db::{Database, DbError, Session};
+use serde_json::Value as Json;
+
+use crate::context::Db;
+use crate::response::{CallResult, Metadata, Response};
+use crate::schema::{self, Description};
+use crate::{Builder, Call, Engine, Explanation, RunContext};
+
+/// A database with a policy in force.
+#[derive(Clone, Debug)]
+pub struct OrmAi {
+    tools: Toolset,
+}
+
+impl OrmAi {
+    /// Starts to build one.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(engine: Engine, database: Database) -> Self {
+        let engine = Arc::new(RwLock::new(Arc::new(engine)));
+        Self { tools: Toolset { engine, database } }
+    }
+
+    /// The tools.
+    pub fn tools(&self) -> &Toolset {
+        &self.tools
+    }
+
+    /// Puts another policy in force. Calls under way end under the one they began with.
+    ///
+    /// The policy was compiled against the same catalog; one that does not compile never
+    /// gets here, so the one in force stays.
+    pub fn reload(&self, policy: CompiledPolicy) {
+        let mut engine = self.tools.engine.write().unwrap_or_else(PoisonError::into_inner);
+        let next = Engine::new(policy, engine.compiler().dialect(), engine.keys().clone());
+        tracing::info!(from = engine.policy().version(), to = next.policy().version(), "another policy is in force");
+        *engine = Arc::new(next);
+    }
+}
+
+/// The tools that read: each takes who is asking and what for.
+#[derive(Clone, Debug)]
+pub struct Toolset {
+    engine: Arc<RwLock<Arc<Engine>>>,
+    database: Database,
+}
+
+impl Toolset {
+    /// The policy in force, with its catalog and statements.
+    pub fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Rows of a model, page by page.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error`] whose code says whether the request, the principal or the database is
+    /// in the way, and whose hint says how to mend it.
+    pub async fn query(&self, ctx: &RunContext<'_>, query: Query) -> Result<Response<Page>> {
+        let (answer, metadata) = self.run(ctx, query.into()).await?;
+        match answer {
+            Answer::Page(data) => Ok(Response { data, metadata }),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// One row by its key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Toolset::query`], and `RECORD_NOT_FOUND`: the same for a row that is not there
+    /// and for one that the principal may not see.
+    pub async fn get(&self, ctx: &RunContext<'_>, get: Get) -> Result<Response<Row>> {
+        let (answer, metadata) = self.run(ctx, get.into()).await?;
+        match answer {
+            Answer::Row(data) => Ok(Response { data, metadata }),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Figures over rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Toolset::query`].
+    pub async fn aggregate(&self, ctx: &RunContext<'_>, aggregate: Aggregate) -> Result<Response<Groups>> {
+        let (answer, metadata) = self.run(ctx, aggregate.into()).await?;
+        match answer {
+            Answer::Groups(data) => Ok(Response { data, metadata }),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// What the principal may see and do. Touches no database.
+    ///
+    /// # Errors
+    ///
+    /// `MODEL_NOT_ALLOWED` for a model that is not open.
+    pub fn describe_schema(&self, ctx: &RunContext<'_>, describe: &DescribeSchema) -> Result<Description> {
+        let engine = self.engine();
+        let view = engine.view(ctx.principal().roles());
+        schema::describe(engine.policy().catalog(), &view, describe.model.as_deref())
+    }
+
+    /// The tools that this principal can use, each with the schema of its arguments.
+    pub fn definitions(&self, ctx: &RunContext<'_>) -> Vec<schema::Definition> {
+        let engine = self.engine();
+        let view = engine.view(ctx.principal().roles());
+        schema::definitions(engine.policy().catalog(), &view, schema::DEFAULT_BYTE_BUDGET)
+    }
+
+    /// Calls a tool by name with JSON arguments. Made for language models: it never fails,
+    /// a refusal is an outcome.
+    pub async fn call(&self, ctx: &RunContext<'_>, tool: &str, arguments: &Json) -> CallResult {
+        let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
+        self.conclude(ctx, request).await
+    }
+
+    /// Calls a tool by name with JSON text as its arguments: as [`Toolset::call`], and a key
+    /// that stands twice is refused.
+    pub async fn call_json(&self, ctx: &RunContext<'_>, tool: &str, arguments: &[u8]) -> CallResult {
+        let request = Tool::from_name(tool).and_then(|tool| Request::from_json(tool, arguments));
+        self.conclude(ctx, request).await
+    }
+
+    async fn conclude(&self, ctx: &RunContext<'_>, request: Result<Request>) -> CallResult {
+        let call = ctx.call();
+        let request_id = call.request_id.clone();
+        let outcome = match request {
+            Err(error) => Err(error),
+            Ok(Request::DescribeSchema(describe)) => self.describe_schema(ctx, &describe).map(|description| {
+                let metadata = Metadata {
+                    request_id: call.request_id,
+                    row_count: description.models.len(),
+                    execution_time_ms: 0.0,
+                    policy_version: self.engine().policy().version().to_owned(),
+                    policies_applied: Vec::new(),
+                };
+                (serde_json::to_value(description).unwrap_or_default(), metadata)
+            }),
+            Ok(request) => self
+                .run_as(ctx, call, request)
+                .await
+                .map(|(answer, metadata)| (serde_json::to_value(&answer).unwrap_or_default(), metadata)),
+        };
+        match outcome {
+            Ok((data, metadata)) => CallResult::Answered { data, metadata },
+            Err(error) => CallResult::Refused { error, request_id },
+        }
+    }
+
+    /// What would be done for a request, and why: the rules, the predicates and the SQL.
+    /// For operators: it shows what a caller never sees.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, when the request would be refused.
+    pub fn explain(&self, ctx: &RunContext<'_>, request: Request) -> Result<Explanation> {
+        Call::begin(self.engine(), ctx.call(), request).and_then(Explanation::of)
+    }
+
+    async fn run(&self, ctx: &RunContext<'_>, request: Request) -> Result<(Answer, Metadata)> {
+        self.run_as(ctx, ctx.call(), request).await
+    }
+
+    async fn run_as(&self, ctx: &RunContext<'_>, context: CallContext, request: Request) -> Result<(Answer, Metadata)> {
+        let begun = Instant::now();
+        let call = Call::begin(self.engine(), context, request)?;
+        let (answer, mut metadata) = match &ctx.db {
+            Db::Own => self.on_pool(&self.database, call).await,
+            Db::Pool(database) => self.on_pool(database, call).await,
+            Db::Held(held) => drive(call, held.lock().await.session()).await,
+        }?;
+        metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
+        Ok((answer, metadata))
+    }
+
+    async fn on_pool(&self, database: &Database, call: Call) -> Result<(Answer, Metadata)> {
+        if database.dialect() != call.engine().compiler().dialect() {
+            return Err(Error::new(ErrorCode::Internal, "the context's database speaks another dialect"));
+        }
+        let session = Session::from_pool(database).await.map_err(|error| failed(&error, call.request_id()))?;
+        drive(call, session).await
+    }
+}
+
+/// The pipeline on one connection: statement out, rows in, until the call is done. However
+/// it ends, the connection goes back as it was.
+async fn drive(mut call: Call, mut session: Session<'_>) -> Result<(Answer, Metadata)> {
+    let ran = exchange(&mut call, &mut session).await;
+    let returned = session.finish().await.map_err(|error| failed(&error, call.request_id()));
+    ran?;
+    returned?;
+    call.conclude()
+}
+
+async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
+    let timeout = call.timeout();
+    while let Some(statement) = call.statement()? {
+        let rows = session.run(&statement, timeout).await.map_err(|error| failed(&error, call.request_id()))?;
+        call.feed(rows);
+    }
+    Ok(())
+}
+
+/// What the caller may know of a failure in the database; the rest goes to the log.
+fn failed(error: &DbError, request_id: &str) -> Error {
+    tracing::warn!(request_id, detail = error.operator_detail(), "a statement failed");
+    match error {
+        DbError::Timeout => Error::new(ErrorCode::Timeout, "the request took too long and was stopped")
+            .hint(Some("narrow the filters, lower the limit or leave out includes".to_owned())),
+        DbError::Unavailable(_) => Error::new(ErrorCode::DatabaseUnavailable, "the database cannot be reached"),
+        _ => Error::new(ErrorCode::Internal, "the request could not be run"),
+    }
+}
+
+fn mismatch() -> Error {
+    Error::new(ErrorCode::Internal, "the answer is not of the request's kind")
+}

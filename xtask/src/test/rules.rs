@@ -1,0 +1,63 @@
+//! The architecture as data: who may depend on whom, and what must not be there.
+
+/// Every crate of the workspace with the crates of the workspace that it may depend on.
+pub(super) const ARROWS: &[(&str, &[&str])] = &[
+    ("ormai-core", &[]),
+    ("ormai-sql", &["ormai-core"]),
+    ("ormai-db", &["ormai-core", "ormai-sql"]),
+    ("ormai-audit", &["ormai-core"]),
+    ("ormai", &["ormai-audit", "ormai-core", "ormai-db", "ormai-sql"]),
+    // The edges see the public interface and nothing behind it.
+    ("ormai-cli", &["ormai"]),
+    ("ormai-eval", &["ormai"]),
+    ("ormai-python", &["ormai"]),
+    ("ormai-sea-orm", &["ormai"]),
+    ("ormai-server", &["ormai"]),
+    ("ormai-testkit", &["ormai-core"]),
+    ("xtask", &[]),
+];
+
+/// What tests may use beside the arrows; nothing that ships may.
+pub(super) const FOR_TESTS: &str = "ormai-testkit";
+
+/// Crates whose tree is free of I/O, and the words that end that: no async runtime, no
+/// database, no clock, no network, no randomness.
+pub(super) const WITHOUT_IO: &[&str] = &["ormai-core", "ormai-sql"];
+pub(super) const IO: &[&str] = &[
+    "async-io",
+    "async-std",
+    "chrono",
+    "diesel",
+    "futures-executor",
+    "getrandom",
+    "hyper",
+    "libsqlite3-sys",
+    "mio",
+    "mysql",
+    "postgres",
+    "rand",
+    "reqwest",
+    "rusqlite",
+    "rustls",
+    "sea-orm",
+    "smol",
+    "socket2",
+    "sqlx",
+    "sqlx-core",
+    "time",
+    "tokio",
+    "tokio-postgres",
+    "ureq",
+];
+
+/// The longest file of Rust.
+pub(super) const MOST_LINES: usize = 600;
+
+/// The type that lets text into a driver, and how many files of shipped code may name it.
+pub(super) const TEXT_TO_DRIVER: &str = "AssertSqlSafe";
+
+/// Paths of somebody's machine.
+pub(super) const MACHINE_PATHS: &[&str] = &["/home/", "/Users/", "/root/", "/work/"];
+
+/// The file that names them in order to forbid them.
+pub(super) const THIS_FILE: &str = "xtask/src/test/rules.rs";

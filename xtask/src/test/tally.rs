@@ -1,0 +1,132 @@
+//! What ran, read from the reports of nextest and libtest.
+
+use std::collections::BTreeSet;
+
+/// How many checks passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+}
+
+impl Tally {
+    pub(crate) fn one_passed() -> Self {
+        Self { passed: 1, failed: 0 }
+    }
+}
+
+/// The tests that ran, by name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct TestRun {
+    passed: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl TestRun {
+    /// Reads a JUnit report as nextest writes it.
+    pub(crate) fn from_junit(report: &str) -> Self {
+        let mut run = Self::default();
+        for case in report.split("<testcase ").skip(1) {
+            // The element ends with its tag when it is empty, which means that it passed.
+            let (attributes, rest) = case.split_once('>').unwrap_or((case, ""));
+            let attribute = |name: &str| {
+                let (_, value) = attributes.split_once(&format!("{name}=\""))?;
+                value.split_once('"').map(|(value, _)| value.to_owned())
+            };
+            let binary = attribute("classname").unwrap_or_default();
+            let name = format!("{binary} {}", attribute(" name").or_else(|| attribute("name")).unwrap_or_default());
+            let content = if attributes.ends_with('/') { "" } else { rest.split("</testcase>").next().unwrap_or("") };
+            if content.contains("<failure") || content.contains("<error") {
+                run.failed.push(name);
+            } else {
+                run.passed.push(name);
+            }
+        }
+        run
+    }
+
+    /// Reads what libtest prints.
+    pub(crate) fn from_libtest(output: &str) -> Self {
+        let mut run = Self::default();
+        for line in output.lines() {
+            let Some((name, outcome)) = line.strip_prefix("test ").and_then(|line| line.rsplit_once(" ... ")) else {
+                continue;
+            };
+            match outcome {
+                "ok" => run.passed.push(name.to_owned()),
+                "FAILED" => run.failed.push(name.to_owned()),
+                _ => {}
+            }
+        }
+        run
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { passed: self.passed.len(), failed: self.failed.len() }
+    }
+
+    /// Says which tests did not run on PostgreSQL: all of them, or the twins (`…::postgres`)
+    /// of those that ran on SQLite (`…::sqlite`).
+    pub(crate) fn missing_engines(&self) -> Vec<String> {
+        let names: BTreeSet<&str> = self.passed.iter().chain(&self.failed).map(String::as_str).collect();
+        let mut missing: Vec<String> = names
+            .iter()
+            .filter_map(|name| name.strip_suffix("::sqlite"))
+            .map(|body| format!("{body}::postgres"))
+            .filter(|twin| !names.contains(twin.as_str()))
+            .map(|twin| format!("the test `{twin}` did not run"))
+            .collect();
+        if !names.iter().any(|name| name.ends_with("::postgres")) {
+            missing.push("no test ran on PostgreSQL".to_owned());
+        }
+        missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(passed: &[&str]) -> TestRun {
+        TestRun { passed: passed.iter().map(|&name| name.to_owned()).collect(), failed: Vec::new() }
+    }
+
+    #[test]
+    fn a_run_on_both_engines_is_complete() {
+        assert_eq!(run(&["a::sqlite", "a::postgres", "b"]).missing_engines(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_run_without_postgres_is_incomplete() {
+        assert_eq!(run(&["a", "b"]).missing_engines(), ["no test ran on PostgreSQL"]);
+    }
+
+    #[test]
+    fn a_test_that_ran_on_sqlite_only_is_missed() {
+        let run = run(&["a::sqlite", "b::sqlite", "b::postgres"]);
+        assert_eq!(run.missing_engines(), ["the test `a::postgres` did not run"]);
+    }
+
+    #[test]
+    fn a_junit_report_tells_passed_from_failed() {
+        let report = r#"<testsuites name="nextest-run" tests="3" failures="1">
+            <testsuite name="x::it" tests="3">
+                <testcase name="one::sqlite" classname="x::it" timestamp="t" time="0.1"/>
+                <testcase name="two" classname="x::it" timestamp="t" time="0.1">
+                    <failure type="test failure">&lt;testcase</failure>
+                </testcase>
+                <testcase name="three" classname="x::it" timestamp="t" time="0.1">
+                    <system-out>fine</system-out>
+                </testcase>
+            </testsuite></testsuites>"#;
+        let run = TestRun::from_junit(report);
+        assert_eq!(run.passed, ["x::it one::sqlite", "x::it three"]);
+        assert_eq!(run.failed, ["x::it two"]);
+    }
+
+    #[test]
+    fn libtest_output_tells_passed_failed_and_ignored() {
+        let run = TestRun::from_libtest("running 3 tests\ntest a ... ok\ntest b ... FAILED\ntest c ... ignored\n");
+        assert_eq!((run.passed, run.failed), (vec!["a".to_owned()], vec!["b".to_owned()]));
+    }
+}
