@@ -3,3 +3,5 @@
 // Marked, so that the lints know these modules for tests throughout.
 #[cfg(test)]
 mod condition;
+#[cfg(test)]
+mod policy;

@@ -1,7 +1,7 @@
 //! What may be aggregated.
 
 use super::part::AggregationPart;
-use super::subject::{Checker, Subject};
+use super::subject::{Checker, Subject, type_name};
 use crate::catalog::FieldId;
 use crate::plan::AggregateFunction;
 use crate::policy::document::{AggregationPolicy, Spanned};
@@ -66,7 +66,7 @@ impl Checker<'_> {
             let ty = &subject.model.field(field).ty;
             let rule = shown.get(field.index()).and_then(Option::as_ref);
             if !fits(ty) {
-                let message = format!("`{}` has the type {ty}, which `{key}` does not take", subject.field(field));
+                let message = format!("`{}` has {}, which `{key}` does not take", subject.field(field), type_name(ty));
                 self.error(name, "field-type", message, "");
             } else if rule.is_none_or(|rule| rule.action != FieldAction::Allow) {
                 let message = format!("`{}` is not shown as it is, and `{key}` would tell it", subject.field(field));

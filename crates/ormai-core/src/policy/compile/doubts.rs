@@ -6,7 +6,7 @@ use super::view::Models;
 use crate::catalog::{FieldId, Model, ModelKind};
 use crate::diagnostic::Diagnostic;
 use crate::policy::document::{BudgetPolicy, ModelPolicy, Spanned};
-use crate::policy::rules::{Budget, ModelRules};
+use crate::policy::rules::{Budget, ModelRules, WriteAction};
 
 impl Checker<'_> {
     pub(super) fn doubt_budget(&mut self, subject: Subject<'_>, policy: &BudgetPolicy, mut default: Budget) {
@@ -44,7 +44,11 @@ impl Checker<'_> {
             let help = format!("let the key begin with `{}`", names(model, scoped.get(..1).unwrap_or_default()));
             self.findings.push(name.blame(Diagnostic::warning("unique-spans-tenants", message)).help(help));
         }
-        if leaves_out(&model.primary_key) {
+        let overlays =
+            policy.roles.values().filter_map(|overlay| overlay.policy.write_policy.as_ref()?.create.as_ref());
+        let creates = rules.write.create != WriteAction::Deny
+            || overlays.into_iter().any(|create| create.value != WriteAction::Deny);
+        if creates && leaves_out(&model.primary_key) {
             let message = format!(
                 "the primary key ({}) of `{}` spans tenants: a create that chooses its key can tell that it is taken",
                 names(model, &model.primary_key),

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::subject::{Checker, Subject};
+use super::subject::{Checker, Subject, type_name};
 use crate::catalog::{Collation, FieldId};
 use crate::policy::document::{Literal, Spanned};
 use crate::policy::rules::{AutoValue, ScopeRule, ScopeValue};
@@ -63,7 +63,9 @@ impl Checker<'_> {
         let mut rules = Vec::new();
         for (name, expression) in scoping.into_iter().flatten() {
             let Some(field) = self.field(subject.model, name) else { continue };
-            self.check_scope_column(subject, name, field);
+            if !self.check_scope_column(subject, name, field) {
+                continue;
+            }
             let Some(value) = self.auto_value(subject, field, expression, "scoping") else { continue };
             let value = match value {
                 AutoValue::Principal(PrincipalPath::Roles) => {
@@ -86,17 +88,18 @@ impl Checker<'_> {
     }
 
     /// A scope must mean equality byte by byte, on every engine.
-    fn check_scope_column(&mut self, subject: Subject<'_>, name: &Spanned<String>, id: FieldId) {
+    fn check_scope_column(&mut self, subject: Subject<'_>, name: &Spanned<String>, id: FieldId) -> bool {
         let field = subject.model.field(id);
         let why = match &field.ty {
             ColumnType::Char => "text padded with blanks, which comparisons ignore".to_owned(),
             ColumnType::Float => "a binary fraction, which has no exact equality".to_owned(),
-            ty if !ty.has_equality() => format!("of the type {ty}, which cannot be compared"),
+            ty if !ty.has_equality() => format!("of {}, which cannot be compared", type_name(ty)),
             _ if field.collation == Collation::Loose => "text whose comparison ignores case or accents".to_owned(),
-            _ => return,
+            _ => return true,
         };
         let message = format!("`{}` cannot be a scope: it is {why}", subject.field(id));
         self.error(name, "scope-type", message, "scope by an integer, uuid, enum, or text that compares by its bytes");
+        false
     }
 
     /// Reads an expression for a column.
@@ -125,7 +128,7 @@ impl Checker<'_> {
                     return Some(AutoValue::Now);
                 }
                 Ok(Expression::Now) => {
-                    let message = format!("`{}` has the type {ty}, which is no time", subject.field(field));
+                    let message = format!("`{}` has {}, which is no time", subject.field(field), type_name(ty));
                     self.error(expression, "bad-expression", message, "");
                     return None;
                 }
@@ -156,7 +159,7 @@ impl Checker<'_> {
     ) -> Option<AutoValue> {
         let ty = &subject.model.field(field).ty;
         if matches!(ty, ColumnType::Interval) || !ty.is_supported() {
-            let message = format!("`{}` has the type {ty}, which no attribute fits", subject.field(field));
+            let message = format!("`{}` has {}, which no attribute fits", subject.field(field), type_name(ty));
             self.error(expression, "bad-expression", message, "");
             return None;
         }

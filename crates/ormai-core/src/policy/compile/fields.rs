@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::mask;
-use super::subject::{Checker, Subject};
+use super::subject::{Checker, Subject, type_name};
 use crate::catalog::{FieldId, ModelId};
 use crate::condition::{Condition, FieldPath, Node, Operand};
 use crate::plan::Comparison;
@@ -42,12 +42,12 @@ impl Checker<'_> {
                     format!("`filter: equality` of `{name}` is for fields that are masked, hashed or redacted");
                 self.error(filter, "filter-unused", message, "take it out");
             } else if !ty.has_equality() {
-                let message = format!("`{name}` has the type {ty}, which cannot be compared");
+                let message = format!("`{name}` has {}, which cannot be compared", type_name(ty));
                 self.error(filter, "field-type", message, "take `filter` out");
             }
         }
         if action != Action::Deny && !ty.is_supported() {
-            let message = format!("`{name}` has a type that cannot be read: {ty}");
+            let message = format!("`{name}` has {}, which cannot be read", type_name(ty));
             self.error(&policy.action, "field-type", message, "deny the field");
             return None;
         }
@@ -66,7 +66,7 @@ impl Checker<'_> {
 
     fn check_hash(&mut self, name: &str, ty: &ColumnType, policy: &FieldPolicy) {
         if !ty.has_equality() {
-            let message = format!("`{name}` has the type {ty}, which cannot be hashed");
+            let message = format!("`{name}` has {}, which cannot be hashed", type_name(ty));
             self.error(&policy.action, "field-type", message, "redact or deny the field");
         } else if !self.options.has_hash_key {
             let message = format!("`{name}` is hashed, and there is no key to hash with");
@@ -77,7 +77,7 @@ impl Checker<'_> {
 
     fn mask(&mut self, name: &str, ty: &ColumnType, policy: &FieldPolicy) -> Mask {
         if !(ty.is_text() || ty.is_number() || matches!(ty, ColumnType::Enum(_) | ColumnType::Uuid)) {
-            let message = format!("`{name}` has the type {ty}, which cannot be masked");
+            let message = format!("`{name}` has {}, which cannot be masked", type_name(ty));
             self.error(&policy.action, "field-type", message, "redact or deny the field");
         }
         let Some(pattern) = &policy.mask_pattern else { return Mask::Default };

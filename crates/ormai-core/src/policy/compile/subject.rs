@@ -7,6 +7,7 @@ use crate::catalog::{Catalog, FieldId, Model, ModelId};
 use crate::diagnostic::Diagnostic;
 use crate::policy::document::{PolicyDocument, Spanned};
 use crate::suggest;
+use crate::value::ColumnType;
 
 /// Checks a document and collects what it finds.
 pub(super) struct Checker<'a> {
@@ -14,6 +15,14 @@ pub(super) struct Checker<'a> {
     pub(super) document: &'a PolicyDocument,
     pub(super) options: CompileOptions,
     pub(super) findings: Vec<Diagnostic>,
+}
+
+/// A type in an error text.
+pub(super) fn type_name(ty: &ColumnType) -> String {
+    match ty {
+        ColumnType::Unsupported(name) => format!("the unsupported type {name}"),
+        ty => format!("the type {ty}"),
+    }
 }
 
 /// A model, or an overlay of it for a role.

@@ -64,12 +64,19 @@ impl Models {
 
     fn view(&self, roles: &BTreeSet<usize>, policy_version: String) -> View {
         let mut models: Vec<_> = self.models.iter().map(|model| model.as_ref()?.for_roles(roles)).collect();
-        // A relation is as open as its target.
-        let open: Vec<bool> = models.iter().map(Option::is_some).collect();
+        // A relation is as open as its target, and opens no field that is closed there.
+        let open: Vec<Option<Vec<bool>>> =
+            models.iter().map(|rules| Some(rules.as_ref()?.fields.iter().map(Option::is_some).collect())).collect();
         for (rules, targets) in models.iter_mut().zip(&self.targets) {
             for (relation, target) in rules.iter_mut().flat_map(|rules| &mut rules.relations).zip(targets) {
-                if !open.get(target.index()).is_some_and(|open| *open) {
-                    *relation = None;
+                match open.get(target.index()).and_then(Option::as_ref) {
+                    None => *relation = None,
+                    Some(open) => {
+                        let fields = relation.as_mut().and_then(|relation| relation.fields.as_mut());
+                        if let Some(fields) = fields {
+                            fields.retain(|field| open.get(field.index()).is_some_and(|open| *open));
+                        }
+                    }
                 }
             }
         }

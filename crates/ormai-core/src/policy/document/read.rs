@@ -21,19 +21,9 @@ const MODEL_KEYS: &[&str] = &[
     "soft_delete",
     "roles",
 ];
-/// Those of a model, except that an overlay has no overlays.
-const OVERLAY_KEYS: &[&str] = &[
-    "grants",
-    "allowed",
-    "fields",
-    "relations",
-    "scoping",
-    "row_policies",
-    "write_policy",
-    "aggregations",
-    "budget",
-    "soft_delete",
-];
+/// Those of a model, except that an overlay has no overlays and deletes like its model.
+const OVERLAY_KEYS: &[&str] =
+    &["grants", "allowed", "fields", "relations", "scoping", "row_policies", "write_policy", "aggregations", "budget"];
 const FIELD_KEYS: &[&str] = &["action", "mask_pattern", "filter"];
 const RELATION_KEYS: &[&str] = &["allowed", "max_depth", "fields"];
 const ROW_POLICY_KEYS: &[&str] =
@@ -83,7 +73,10 @@ pub(super) fn document(node: &Node) -> Result<PolicyDocument, Vec<Diagnostic>> {
     let document = reader.policy(node);
     match document {
         Some(document) if reader.findings.is_empty() => Ok(document),
-        _ => Err(reader.findings),
+        _ => {
+            reader.findings.sort_by_key(|finding| finding.labels.first().map_or(0, |label| label.span.start));
+            Err(reader.findings)
+        }
     }
 }
 

@@ -112,11 +112,23 @@ pub fn read(text: &str, format: Format) -> Result<Node, Vec<Diagnostic>> {
     // A byte order mark is none of the formats' own; line feeds keep all offsets as they are.
     let unmarked = text.strip_prefix('\u{feff}').map(|rest| format!("\n\n\n{rest}"));
     let text = unmarked.as_deref().unwrap_or(text);
-    match format {
+    let read = match format {
         Format::Yaml => yaml::read(text),
         Format::Toml => toml::read(text),
         Format::Json => yaml::read_json(text),
-    }
+    };
+    read.map_err(|mut findings| {
+        for label in findings.iter_mut().flat_map(|finding| &mut finding.labels) {
+            label.span = whole_characters(text, &label.span);
+        }
+        findings
+    })
+}
+
+/// A parser may point into the middle of a character, or one behind the end.
+fn whole_characters(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = text.floor_char_boundary(span.start);
+    start..text.ceil_char_boundary(span.end.max(start))
 }
 
 fn too_deep(span: Range<usize>) -> Diagnostic {

@@ -99,7 +99,7 @@ impl Reader<'_> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             Event::DocumentStart(_) => {
                 if self.root.is_some() {
-                    self.refuse("several documents", span, Some("keep one policy to a file"));
+                    self.refuse("a second document", span, Some("keep one policy to a file"));
                     return false;
                 }
             }
@@ -177,7 +177,7 @@ impl Reader<'_> {
     }
 
     fn refuse(&mut self, what: &str, span: Range<usize>, help: Option<&str>) {
-        let finding = Diagnostic::error("unsupported-yaml", format!("{what} cannot stand in this document"));
+        let finding = Diagnostic::error("unsupported-yaml", format!("{what} cannot stand in this file"));
         self.findings.push(finding.at(span, "").help(help.map(str::to_owned)));
     }
 
