@@ -137,8 +137,8 @@ impl Planner<'_> {
 
     fn exists(&mut self, relation: RelationId, filter: &Node, model: ModelId) -> Result<Predicate> {
         let relation = self.catalog().model(model).relation(relation);
-        let filter = self.node(filter, relation.target)?;
-        if matches!(filter, Predicate::Const(Truth::False | Truth::Unknown)) {
+        let filter = self.node(filter, relation.target)?.admitting();
+        if filter == Predicate::Const(Truth::False) {
             return Ok(Predicate::Const(Truth::False));
         }
         Ok(Predicate::Exists(Box::new(Exists {

@@ -31,7 +31,7 @@ impl Planner<'_> {
                 conjuncts.push(residual);
             }
         }
-        Ok(Source { model, scope: admitted(Predicate::all(conjuncts)) })
+        Ok(Source { model, scope: Predicate::all(conjuncts).admitting() })
     }
 
     /// Whether some bypass is true for this principal. All are decided without the data.
@@ -115,12 +115,4 @@ fn incomplete(path: &PrincipalPath, expected: &str) -> Error {
     };
     Error::new(code, format!("`{path}` must be {expected}"))
         .hint(Some("the host application sets it from the verified caller; a request cannot".to_owned()))
-}
-
-/// In the place of a scope only TRUE admits a row, so an unknown is a refusal.
-fn admitted(scope: Predicate) -> Predicate {
-    match scope {
-        Predicate::Const(Truth::Unknown) => Predicate::Const(Truth::False),
-        other => other,
-    }
 }

@@ -62,6 +62,18 @@ fn join(parts: Vec<Predicate>, neutral: Truth, combine: fn(Vec<Predicate>) -> Pr
 }
 
 impl Predicate {
+    /// The same where only TRUE counts (a WHERE clause): an unknown that no NOT stands above
+    /// is as good as false, and folding it keeps `x OR NULL` out of statements, for which
+    /// engines do not use an index.
+    pub(crate) fn admitting(self) -> Self {
+        match self {
+            Self::Const(Truth::Unknown) => Self::Const(Truth::False),
+            Self::And(parts) => Self::all(parts.into_iter().map(Self::admitting).collect()),
+            Self::Or(parts) => Self::any(parts.into_iter().map(Self::admitting).collect()),
+            other => other,
+        }
+    }
+
     /// True where this is false or unknown.
     pub(crate) fn not_true(self) -> Self {
         match self {

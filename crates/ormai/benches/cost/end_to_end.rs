@@ -5,7 +5,7 @@ use std::str::FromStr;
 use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai_testkit::{Engine, TestDatabase, guide_catalog, guide_policy};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{PgPool, Row as _, SqlitePool};
@@ -39,6 +39,33 @@ async fn build(database: ormai::db::Database) -> OrmAi {
         .build()
         .await
         .unwrap()
+}
+
+#[derive(Serialize)]
+struct Order {
+    id: i64,
+    tenant_id: String,
+    user_id: String,
+    status: String,
+}
+
+#[derive(Serialize)]
+struct OrderWithItems {
+    id: i64,
+    status: String,
+    items: Items,
+}
+
+#[derive(Serialize)]
+struct Items {
+    rows: Vec<Item>,
+    has_more: bool,
+}
+
+#[derive(Serialize)]
+struct Item {
+    sku: String,
+    quantity: i64,
 }
 
 /// The pools that SQL is written for by hand.
@@ -139,15 +166,8 @@ impl Hand {
                 let rows = sqlx::query($sql).bind(tenant).bind("pending").bind(11_i64).fetch_all($pool).await.unwrap();
                 rows.iter()
                     .take(10)
-                    .map(|row| {
-                        json!({
-                            "id": row.get::<i64, _>(0),
-                            "tenant_id": row.get::<String, _>(1),
-                            "user_id": row.get::<String, _>(2),
-                            "status": row.get::<String, _>(3),
-                        })
-                    })
-                    .collect::<Vec<Json>>()
+                    .map(|row| Order { id: row.get(0), tenant_id: row.get(1), user_id: row.get(2), status: row.get(3) })
+                    .collect::<Vec<Order>>()
             }};
         }
         let rows = match self {
@@ -189,17 +209,17 @@ impl Hand {
                 items!(query.fetch_all(pool).await.unwrap())
             }
         };
-        let rows: Vec<Json> = orders
+        let mut items = items.into_iter().peekable();
+        let rows: Vec<OrderWithItems> = orders
             .into_iter()
             .map(|(id, status)| {
-                let own: Vec<Json> = items
-                    .iter()
-                    .filter(|(order, _, _)| *order == id)
-                    .map(|(_, sku, quantity)| json!({"sku": sku, "quantity": quantity}))
-                    .collect();
-                let has_more = own.len() > 5;
-                let shown: Vec<Json> = own.into_iter().take(5).collect();
-                json!({"id": id, "status": status, "items": {"rows": shown, "has_more": has_more}})
+                let mut rows = Vec::new();
+                while let Some((_, sku, quantity)) = items.next_if(|(order, _, _)| *order == id) {
+                    rows.push(Item { sku, quantity });
+                }
+                let has_more = rows.len() > 5;
+                rows.truncate(5);
+                OrderWithItems { id, status, items: Items { rows, has_more } }
             })
             .collect();
         serde_json::to_string(&rows).unwrap()
