@@ -121,7 +121,8 @@ async fn a_sqlite_transaction_of_the_callers_shows_its_own_rows_and_survives_fai
     let mut session = Session::from_sqlite_transaction(&mut transaction);
     tokio::time::timeout(SHORT, session.run(&endless, Duration::from_secs(60))).await.unwrap_err();
     drop(session);
-    let long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n";
+    let long =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n";
     transaction.execute(long).await.unwrap();
     transaction.execute("INSERT INTO t VALUES (2)").await.unwrap();
     transaction.commit().await.unwrap();
