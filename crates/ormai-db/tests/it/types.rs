@@ -199,7 +199,8 @@ async fn no_text_of_a_user_is_a_wildcard_on_either_engine() {
             Engine::Sqlite => "SELECT $1 GLOB $2",
             Engine::Postgres => "SELECT $1::text LIKE $2 ESCAPE '\\'",
         };
-        for text in ["", "a", "%", "_", "\\", "a%b", "a_b", "*", "?", "[a]", "]", "[", "a\\", "\u{e9}", "A", "[*]", "^"] {
+        for text in ["", "a", "%", "_", "\\", "a%b", "a_b", "*", "?", "[a]", "]", "[", "a\\", "\u{e9}", "A", "[*]", "^"]
+        {
             for pattern in ["", "%", "_", "a", "\\", "*", "?", "[", "]", "[a]", "a\\", "\u{e9}", "^", "[^a]", "a%b"] {
                 for pattern in [Pattern::contains(pattern), Pattern::starts_with(pattern), Pattern::like(pattern)] {
                     let expected = pattern.matches(text);
