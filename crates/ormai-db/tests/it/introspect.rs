@@ -31,7 +31,7 @@ CREATE TABLE people (
     tags text[] NOT NULL DEFAULT '{}', states status[], worth positive, span interval,
     price money, place point, doc jsonb, small smallint, int integer, wide double precision,
     photo bytea, gone boolean NOT NULL DEFAULT false,
-    upper_name text GENERATED ALWAYS AS (upper('x' COLLATE "C")) STORED
+    upper_name text GENERATED ALWAYS AS (CASE WHEN gone THEN 'X' END) STORED
 );
 CREATE INDEX ON people (company_id, born);
 CREATE INDEX ON people (born) WHERE gone;
