@@ -94,16 +94,19 @@ fn singular(name: &str) -> String {
             None
         } else if word.ends_with("ies") && word.len() > 4 {
             cut("ies", "y")
-        } else if ["sses", "xes", "ches", "shes", "zzes"].iter().any(|end| word.ends_with(end)) {
-            cut("es", "")
-        } else if word.ends_with("uses") && !["ouses", "auses"].iter().any(|end| word.ends_with(end)) && word.len() > 4
-        {
+        } else if takes_es(word) {
             cut("es", "")
         } else {
             cut("s", "")
         }
         .unwrap_or_else(|| word.to_owned())
     })
+}
+
+/// `boxes`, `branches`, `statuses`; but `houses` and `causes`.
+fn takes_es(word: &str) -> bool {
+    let is_us = word.ends_with("uses") && !["ouses", "auses"].iter().any(|end| word.ends_with(end)) && word.len() > 4;
+    is_us || ["sses", "xes", "ches", "shes", "zzes"].iter().any(|end| word.ends_with(end))
 }
 
 /// The last word in the plural.
@@ -133,7 +136,7 @@ fn with_last_word(name: &str, change: impl Fn(&str) -> String) -> String {
         let after = !char.is_alphanumeric();
         (after || (char.is_uppercase() && !shouts)).then_some(if after { at + char.len_utf8() } else { *at })
     };
-    let start = name.char_indices().filter_map(|position| begins(&position)).last().unwrap_or(0);
+    let start = name.char_indices().filter_map(|position| begins(&position)).next_back().unwrap_or(0);
     let Some((head, word)) = name.split_at_checked(start) else { return name.to_owned() };
     let lower = word.to_lowercase();
     let changed = change(&lower);

@@ -174,6 +174,7 @@ fn add_column(draft: &mut Draft, row: &SqliteRow, any_loose: bool) -> sqlx::Resu
         (None, ModelKind::View) => any_loose,
         (None, ModelKind::Table) => true,
     };
+    let is_not_null: bool = row.try_get(3)?;
     let place: i64 = row.try_get(5)?;
     if place > 0 {
         draft.key.push((place, name.clone()));
@@ -183,7 +184,7 @@ fn add_column(draft: &mut Draft, row: &SqliteRow, any_loose: bool) -> sqlx::Resu
         name,
         collation: if is_loose && ty.is_text() { Collation::Loose } else { Collation::Binary },
         ty,
-        nullable: !row.try_get::<bool, _>(3)? && !(place > 0 && draft.without_rowid),
+        nullable: !(is_not_null || (place > 0 && draft.without_rowid)),
         has_default: row.try_get(4)?,
         generated: row.try_get::<i64, _>(6)? != 0,
     });
@@ -203,20 +204,30 @@ fn finish_key(draft: &mut Draft) {
     }
 }
 
+/// An index; a column without a name is an expression.
+struct Index {
+    table: String,
+    name: String,
+    is_unique: bool,
+    /// Whether it is the primary key's own.
+    is_primary: bool,
+    columns: Vec<Option<String>>,
+}
+
 fn add_indexes(drafts: &mut [Draft], rows: &[SqliteRow], positions: &HashMap<String, usize>) -> sqlx::Result<()> {
-    // By table and index: whether unique, whether the primary key's own, and the columns.
-    let mut indexes: Vec<(String, String, bool, bool, Vec<Option<String>>)> = Vec::new();
+    let mut indexes: Vec<Index> = Vec::new();
     for row in rows {
         let (table, index): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        if indexes.last().is_none_or(|last| (&last.0, &last.1) != (&table, &index)) {
+        if indexes.last().is_none_or(|last| (&last.table, &last.name) != (&table, &index)) {
             let is_primary = row.try_get::<&str, _>(3)? == "pk";
-            indexes.push((table, index, row.try_get(2)?, is_primary, Vec::new()));
+            let is_unique = row.try_get(2)?;
+            indexes.push(Index { table, name: index, is_unique, is_primary, columns: Vec::new() });
         }
         if let Some(last) = indexes.last_mut() {
-            last.4.push(row.try_get(4)?);
+            last.columns.push(row.try_get(4)?);
         }
     }
-    for (table, _, is_unique, is_primary, columns) in indexes {
+    for Index { table, is_unique, is_primary, columns, .. } in indexes {
         let Some(draft) = positions.get(&table.to_ascii_lowercase()).and_then(|at| drafts.get_mut(*at)) else {
             continue;
         };

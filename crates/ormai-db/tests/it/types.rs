@@ -95,7 +95,7 @@ async fn check(test: &TestDatabase, at: usize, row: &Row) {
             other => other,
         };
         let find = format!("SELECT count(*) FROM t{at} WHERE v = $1");
-        let found = run(&mut session, &statement(&find, &[value.clone()], &[ColumnType::Int])).await;
+        let found = run(&mut session, &statement(&find, std::slice::from_ref(&value), &[ColumnType::Int])).await;
         // What PostgreSQL stores in four bytes equals no number of eight.
         let expected = if *name == "real" { json!([0]) } else { json!([1]) };
         assert_eq!(found.unwrap(), expected, "{name}");
@@ -209,5 +209,31 @@ async fn no_text_of_a_user_is_a_wildcard_on_either_engine() {
                 }
             }
         }
+    }
+}
+
+/// The rows as the reference shows them.
+fn table(engine: Engine) -> String {
+    let head = "| database | type | example as JSON | operators |\n|---|---|---|---|\n";
+    rows(engine).iter().fold(head.to_owned(), |table, row| {
+        let operators = [
+            (row.ty.has_equality(), "equality"),
+            (row.ty.has_order(), "order"),
+            (row.ty.is_text(), "patterns"),
+            (row.ty.has_extremes(), "min, max"),
+            (row.ty.is_number(), "sum, avg"),
+        ];
+        let operators: Vec<_> = operators.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
+        let operators = if operators.is_empty() { "none".to_owned() } else { operators.join(", ") };
+        format!("{table}| `{}` | {} | `{}` | {operators} |\n", row.database, row.ty, row.json)
+    })
+}
+
+#[test]
+fn the_reference_shows_the_rows_that_are_tested() {
+    let reference = include_str!("../../../../docs/reference/types.md");
+    for engine in Engine::ALL {
+        let table = table(engine);
+        assert!(reference.contains(&table), "docs/reference/types.md should hold for {engine}:\n{table}");
     }
 }
