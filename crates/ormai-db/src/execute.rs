@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
+#[expect(clippy::disallowed_types, reason = "the only place: ormai-sql prints texts, and puts no value into them")]
+use sqlx::AssertSqlSafe;
 use sqlx::database::HasStatementCache;
 use sqlx::query::Query;
 
 /// A compiled statement with its arguments. The text is shared, not copied.
 ///
 /// `persistent` keeps it prepared on its connection.
-#[expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "the only place: the text was printed by ormai-sql, which puts no value into it"
-)]
+#[expect(clippy::disallowed_methods, reason = "the text was printed by ormai-sql")]
 pub(crate) fn compiled<DB: sqlx::Database + HasStatementCache>(
     text: &Arc<str>,
     arguments: DB::Arguments,
@@ -21,7 +19,7 @@ pub(crate) fn compiled<DB: sqlx::Database + HasStatementCache>(
 where
     DB::Arguments: sqlx::IntoArguments<DB>,
 {
-    sqlx::query_with(sqlx::AssertSqlSafe(Arc::clone(text)), arguments).persistent(persistent)
+    sqlx::query_with(AssertSqlSafe(Arc::clone(text)), arguments).persistent(persistent)
 }
 
 /// A statement of this crate's own, written out in its source.

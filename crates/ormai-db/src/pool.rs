@@ -66,9 +66,14 @@ impl<O: Open> Pool<O> {
                 return Ok(lease);
             }
         }
-        let open = tokio::time::timeout(self.0.acquire_timeout, self.0.opener.open());
-        lease.slot = Some(open.await.map_err(|_| DbError::unavailable("a connection could not be opened in time"))??);
+        lease.slot = Some(self.open().await?);
         Ok(lease)
+    }
+
+    async fn open(&self) -> Result<O::Slot, DbError> {
+        tokio::time::timeout(self.0.acquire_timeout, self.0.opener.open())
+            .await
+            .map_err(|_| DbError::unavailable("a connection could not be opened in time"))?
     }
 
     /// Closes what lies idle: when one connection broke, the others probably did.
@@ -92,6 +97,14 @@ impl<O: Open> Lease<O> {
     /// The connection; `None` once spoilt.
     pub(crate) fn slot(&mut self) -> Result<&mut O::Slot, DbError> {
         self.slot.as_mut().ok_or_else(|| DbError::unavailable("the connection of this session was closed"))
+    }
+
+    /// Closes the connection and opens another one in its place.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn renew(&mut self) -> Result<(), DbError> {
+        self.slot = None;
+        self.slot = Some(self.pool.open().await?);
+        Ok(())
     }
 
     /// Closes the connection instead of giving it back.

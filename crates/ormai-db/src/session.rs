@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ormai_core::answer::Fetched;
 use ormai_sql::{Dialect, Statement};
+use sqlx::Transaction;
 #[cfg(feature = "postgres")]
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres};
 #[cfg(feature = "sqlite")]
 use sqlx::{Sqlite, SqliteConnection};
 

@@ -1,15 +1,114 @@
 //! Reading a schema into a catalog.
 
-use ormai_core::catalog::CatalogBuilder;
+mod naming;
+mod relations;
 
-use crate::database::Database;
+use std::collections::HashMap;
+
+use ormai_core::catalog::{CatalogBuilder, Field, ModelBuilder, ModelKind, TableName};
+
+use crate::database::{Database, Source};
 use crate::error::DbError;
+#[cfg(feature = "postgres")]
+use crate::postgres;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
 
-/// What to read.
-#[derive(Clone, Debug, Default)]
-pub struct IntrospectOptions {}
+/// What to read, and what to call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntrospectOptions {
+    /// The schemas to read, the most important first; empty for the connection's current
+    /// one. SQLite has none.
+    pub schemas: Vec<String>,
+    /// Whether views become models too, which can only be read.
+    pub include_views: bool,
+    /// Models' names by table (`orders` or `shop.orders`), where the derived name does not suit.
+    pub model_names: HashMap<String, String>,
+    /// Relations' names by the derived name (`Order.user`).
+    pub relation_names: HashMap<String, String>,
+}
 
-/// Reads.
-pub async fn introspect(_database: &Database, _options: &IntrospectOptions) -> Result<CatalogBuilder, DbError> {
-    Ok(CatalogBuilder::new())
+impl Default for IntrospectOptions {
+    fn default() -> Self {
+        Self { schemas: Vec::new(), include_views: true, model_names: HashMap::new(), relation_names: HashMap::new() }
+    }
+}
+
+/// Reads the tables of a database into a catalog that can still be changed.
+///
+/// Models are named in the singular (`order_items` becomes `OrderItem`), fields like their
+/// columns. A foreign key `user_id` becomes the relation `user`, and on the other side
+/// `orders`, or `order` where the key is unique. The names depend on the schema alone.
+///
+/// # Errors
+///
+/// [`DbError`] when the database does not answer, or when its text is not UTF-8.
+pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Result<CatalogBuilder, DbError> {
+    let mut tables = match &database.0 {
+        #[cfg(feature = "postgres")]
+        Source::Postgres(source) => postgres::introspect::tables(source, &options.schemas).await?,
+        #[cfg(feature = "sqlite")]
+        Source::Sqlite(source) => sqlite::introspect::tables(source).await?,
+    };
+    tables.retain(|table| options.include_views || table.kind == ModelKind::Table);
+    Ok(catalog(&tables, options))
+}
+
+/// A table as both engines describe it.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) name: TableName,
+    pub(crate) kind: ModelKind,
+    /// Named like their columns.
+    pub(crate) fields: Vec<Field>,
+    pub(crate) primary_key: Vec<String>,
+    /// Without conditions and expressions.
+    pub(crate) unique_keys: Vec<Vec<String>>,
+    pub(crate) indexes: Vec<Vec<String>>,
+    pub(crate) foreign_keys: Vec<ForeignKey>,
+}
+
+/// A foreign key, with its columns in pairs.
+#[derive(Clone, Debug)]
+pub(crate) struct ForeignKey {
+    pub(crate) target: TableName,
+    pub(crate) columns: Vec<(String, String)>,
+}
+
+impl Table {
+    pub(crate) fn new(name: TableName, kind: ModelKind) -> Self {
+        Self {
+            name,
+            kind,
+            fields: Vec::new(),
+            primary_key: Vec::new(),
+            unique_keys: Vec::new(),
+            indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+        }
+    }
+
+    /// Whether at most one row can have given values in these columns.
+    fn is_key<'a>(&self, columns: impl Iterator<Item = &'a String> + Clone) -> bool {
+        let covers = |key: &Vec<String>| !key.is_empty() && key.iter().all(|part| columns.clone().any(|c| c == part));
+        covers(&self.primary_key) || self.unique_keys.iter().any(covers)
+    }
+}
+
+fn catalog(tables: &[Table], options: &IntrospectOptions) -> CatalogBuilder {
+    let names = naming::models(tables, &options.model_names);
+    let relations = relations::all(tables, &names, &options.relation_names);
+    let mut catalog = CatalogBuilder::new();
+    for ((table, name), relations) in tables.iter().zip(&names).zip(relations) {
+        let mut model = ModelBuilder::table(name, &table.name.name);
+        model.table = table.name.clone();
+        model.kind = table.kind;
+        model.fields = table.fields.clone();
+        model.primary_key = table.primary_key.clone();
+        model.unique_keys = table.unique_keys.clone();
+        model.indexes = table.indexes.clone();
+        model.relations = relations;
+        catalog = catalog.model(model);
+    }
+    catalog
 }

@@ -178,8 +178,8 @@ impl Number {
             (Self::Signed, 4) => Value::Int(bytes.i32()?.into()),
             (Self::Signed, _) => Value::Int(bytes.i64()?),
             (Self::Oid, _) => Value::Int(u32::from_be_bytes(bytes.take()?).into()),
-            // Through text: 0.1 stored in four bytes is 0.1 and not 0.10000000149011612.
-            (Self::Float, 4) => Value::Float(f32::from_be_bytes(bytes.take()?).to_string().parse().ok()?),
+            // Exactly, because comparisons in the database are with this number.
+            (Self::Float, 4) => Value::Float(f32::from_be_bytes(bytes.take()?).into()),
             (Self::Float, _) => Value::Float(f64::from_be_bytes(bytes.take()?)),
             (Self::Exact, _) => numeric::decode(bytes)?,
         })

@@ -138,6 +138,9 @@ impl<'c> Session<'c> {
 
     pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
         let arguments = bind::arguments(statement)?;
+        if self.running {
+            self.resume().await?;
+        }
         self.running = true;
         let patience = limit.saturating_add(GRACE);
         let rows = match tokio::time::timeout(patience, self.rows(statement, arguments, limit)).await {
@@ -207,6 +210,23 @@ impl<'c> Session<'c> {
         scope.leave(connection).await?;
         self.running = false;
         Ok(())
+    }
+
+    /// After a call that was dropped half way: its answer must not be taken for the next one's.
+    async fn resume(&mut self) -> Result<(), DbError> {
+        let (connection, scope) = match &mut self.held {
+            Held::Own(lease) => return lease.renew().await,
+            Held::Shared(connection, scope) => {
+                connection.close_on_drop();
+                (&mut **connection, scope)
+            }
+            Held::Caller(connection, scope) => (&mut **connection, scope),
+        };
+        // The first ping may be given the dropped statement's error.
+        if connection.ping().await.is_err() {
+            connection.ping().await.map_err(|error| sorted(&error))?;
+        }
+        scope.recover(connection).await
     }
 
     /// Sees to it that nobody gets this connection again.

@@ -60,11 +60,11 @@ fn whole(decimal: &BigDecimal) -> Option<i64> {
 
 /// `YYYY-MM-DD HH:MM:SS[.ffffff]`, as SQLite's own functions write it, so that text order is
 /// time order.
-fn date_time(at: DateTime) -> String {
+pub(super) fn date_time(at: DateTime) -> String {
     format!("{} {}", at.date(), time(at.time()))
 }
 
-fn time(at: Time) -> String {
+pub(super) fn time(at: Time) -> String {
     let micros = at.subsec_nanosecond() / 1_000;
     let whole = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
     if micros == 0 { whole } else { format!("{whole}.{micros:06}") }

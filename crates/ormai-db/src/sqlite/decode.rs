@@ -1,12 +1,13 @@
 //! SQLite's storage classes to values.
 //!
 //! A column holds what was put into it, whatever its declared type: what does not look like
-//! that type is answered as it is stored, never refused.
+//! that type is answered as it is stored, never refused. SQLite compares what is stored, so
+//! text is read as a time or a UUID only where binding that value gives the same text again:
+//! every value finds its own row, and a page that begins after a value does not repeat it.
 
 use std::str::FromStr;
 
 use bigdecimal::BigDecimal;
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use ormai_core::answer::Fetched;
@@ -15,6 +16,7 @@ use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{Decode, Row as _, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
+use super::bind;
 use crate::error::DbError;
 
 /// Exponents cost memory once a number is written out.
@@ -48,7 +50,7 @@ fn value(raw: SqliteValueRef<'_>, column: &ColumnType) -> Result<Value, DbError>
     Ok(match class.name() {
         "INTEGER" => integer(read(raw)?, column),
         "REAL" => real(read(raw)?, column),
-        "BLOB" => blob(read(raw)?, column),
+        "BLOB" => Value::Bytes(read(raw)?),
         // Bytes first: text in a file need not be UTF-8.
         _ => text(&String::from_utf8_lossy(read(raw)?), column),
     })
@@ -76,21 +78,14 @@ fn real(float: f64, column: &ColumnType) -> Value {
     }
 }
 
-fn blob(bytes: &[u8], column: &ColumnType) -> Value {
-    match column {
-        ColumnType::Uuid => Uuid::from_slice(bytes).map_or_else(|_| Value::Bytes(bytes.to_vec()), Value::Uuid),
-        _ => Value::Bytes(bytes.to_vec()),
-    }
-}
-
 fn text(text: &str, column: &ColumnType) -> Value {
     let typed = match column {
         ColumnType::Decimal => decimal(text).map(Value::Decimal),
-        ColumnType::Uuid => Uuid::try_parse(text).ok().filter(|_| text.len() == 36).map(Value::Uuid),
-        ColumnType::Timestamp => timestamp(text).map(Value::Timestamp),
+        ColumnType::Uuid => Uuid::try_parse(text).ok().filter(|it| it.to_string() == text).map(Value::Uuid),
+        ColumnType::Timestamp => local(text).and_then(|at| TimeZone::UTC.to_timestamp(at).ok()).map(Value::Timestamp),
         ColumnType::DateTime => local(text).map(Value::DateTime),
-        ColumnType::Date => Date::from_str(text).ok().filter(|_| text.len() == 10).map(Value::Date),
-        ColumnType::Time => Time::from_str(text).ok().filter(|_| starts_like_time(text)).map(Value::Time),
+        ColumnType::Date => Date::from_str(text).ok().filter(|it| it.to_string() == text).map(Value::Date),
+        ColumnType::Time => Time::from_str(text).ok().filter(|it| bind::time(*it) == text).map(Value::Time),
         ColumnType::Json => serde_json::from_str(text).ok().map(Value::Json),
         _ => None,
     };
@@ -103,30 +98,9 @@ fn decimal(text: &str) -> Option<BigDecimal> {
     (-EXPONENT..=EXPONENT).contains(&scale).then_some(decimal)
 }
 
-/// Without a zone it is UTC, which is what SQLite's own functions write and read.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    if let Some(local) = local(text) {
-        return TimeZone::UTC.to_timestamp(local).ok();
-    }
-    starts_like_date(text).then(|| text.parse().ok()).flatten()
-}
-
-/// `YYYY-MM-DD HH:MM[:SS[.f]]`, with `T` for the blank too; nothing with a zone.
+/// A time in the one form in which it is bound.
 fn local(text: &str) -> Option<DateTime> {
-    let time = text.get(10..)?;
-    if !starts_like_date(text) || time.is_empty() || time.contains(['Z', 'z', '+', '-', '[']) {
-        return None;
-    }
-    text.parse().ok()
-}
-
-fn starts_like_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.first().is_some_and(u8::is_ascii_digit) && bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-')
-}
-
-fn starts_like_time(text: &str) -> bool {
-    text.as_bytes().get(2) == Some(&b':') && !text.contains(['Z', 'z', '+', '-', '['])
+    DateTime::from_str(text).ok().filter(|at| bind::date_time(*at) == text)
 }
 
 #[cfg(test)]
@@ -138,29 +112,32 @@ mod tests {
     }
 
     #[test]
-    fn text_is_read_as_the_declared_type_where_it_looks_like_one() {
+    fn text_is_read_as_the_declared_type_where_it_has_its_form() {
         check("2024-05-01 12:00:00", ColumnType::Timestamp, "\"2024-05-01T12:00:00Z\"");
-        check("2024-05-01T12:00:00.25", ColumnType::Timestamp, "\"2024-05-01T12:00:00.25Z\"");
-        check("2024-05-01T14:00:00+02:00", ColumnType::Timestamp, "\"2024-05-01T12:00:00Z\"");
+        check("2024-05-01 12:00:00.250000", ColumnType::Timestamp, "\"2024-05-01T12:00:00.25Z\"");
         check("2024-05-01 12:00:00", ColumnType::DateTime, "\"2024-05-01T12:00:00\"");
         check("2024-05-01", ColumnType::Date, "\"2024-05-01\"");
-        check("12:30", ColumnType::Time, "\"12:30:00\"");
+        check("12:30:00", ColumnType::Time, "\"12:30:00\"");
         check("12.50", ColumnType::Decimal, "\"12.50\"");
-        check("6F1B3C2E-8A53-4F7E-9D58-0C6F3E1A2B4D", ColumnType::Uuid, "\"6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d\"");
+        check("6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d", ColumnType::Uuid, "\"6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d\"");
         check("{\"a\":1}", ColumnType::Json, "{\"a\":1}");
     }
 
     #[test]
     fn anything_else_is_answered_as_it_is_stored() {
-        check("yesterday", ColumnType::Timestamp, "\"yesterday\"");
-        check("2024-05-01T12:00:00Z", ColumnType::DateTime, "\"2024-05-01T12:00:00Z\"");
-        check("2024-05-01T12:00:00", ColumnType::Date, "\"2024-05-01T12:00:00\"");
-        check("1e999999999", ColumnType::Decimal, "\"1e999999999\"");
-        check("{", ColumnType::Json, "\"{\"");
-        check("x", ColumnType::Int, "\"x\"");
+        let as_stored = |stored: &str, column| assert_eq!(text(stored, &column), Value::from(stored), "{column}");
+        as_stored("yesterday", ColumnType::Timestamp);
+        as_stored("2024-05-01T12:00:00Z", ColumnType::Timestamp);
+        as_stored("2024-05-01 12:00:00.000000", ColumnType::Timestamp);
+        as_stored("2024-05-01T12:00:00", ColumnType::DateTime);
+        as_stored("2024-05-01T12:00:00", ColumnType::Date);
+        as_stored("12:30", ColumnType::Time);
+        as_stored("6F1B3C2E-8A53-4F7E-9D58-0C6F3E1A2B4D", ColumnType::Uuid);
+        as_stored("1e999999999", ColumnType::Decimal);
+        as_stored("{", ColumnType::Json);
+        as_stored("x", ColumnType::Int);
         assert_eq!(integer(2, &ColumnType::Bool), Value::Int(2));
         assert_eq!(real(1.5, &ColumnType::Int), Value::Float(1.5));
-        assert_eq!(blob(b"ab", &ColumnType::Text), Value::Bytes(b"ab".to_vec()));
         assert_eq!(real(0.1, &ColumnType::Decimal).to_json(), "0.1");
         assert_eq!(real(f64::INFINITY, &ColumnType::Decimal).to_json(), "Infinity");
     }

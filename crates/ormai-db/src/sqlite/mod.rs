@@ -1,6 +1,7 @@
 //! SQLite.
 
 mod bind;
+mod declared;
 mod decode;
 pub(crate) mod introspect;
 mod timeout;

@@ -1,6 +1,9 @@
 //! Databases as the pipeline sees them.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
 mod held;
+mod introspect;
 mod limits;
+mod overhead;
 mod support;
 mod types;
