@@ -75,7 +75,7 @@ impl Config {
     /// Reads the database's schema.
     pub(crate) async fn catalog(&self, database: &Database) -> Result<catalog::Catalog, Failure> {
         let mut options = IntrospectOptions::default();
-        // options.schemas.clone_from(&self.schemas);
+        options.schemas.clone_from(&self.schemas);
         introspect(database, &options).await?.build().map_err(|error| Failure::failed(error.to_string()))
     }
 

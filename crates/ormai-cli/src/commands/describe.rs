@@ -26,8 +26,7 @@ pub(crate) async fn run(config: &Path, describe: Describe, as_json: bool) -> Res
         let tools: Vec<_> = ormai.tools().definitions(&ctx).iter().map(export).collect();
         return output::json(&tools);
     }
-    let mut request = DescribeSchema::default();
-    request.model = describe.model;
+    let request = DescribeSchema { model: describe.model };
     match ormai.tools().describe_schema(&ctx, &request) {
         Ok(description) if as_json => output::json(&description),
         Ok(description) => description.models.iter().try_for_each(show),

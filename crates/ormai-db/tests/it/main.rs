@@ -4,6 +4,5 @@
 mod held;
 mod introspect;
 mod limits;
-mod overhead;
 mod support;
 mod types;
