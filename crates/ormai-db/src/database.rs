@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use sqlx::SqlitePool;
 
 use crate::error::DbError;
+use crate::keep::Keep;
 use crate::limits::ConnectOptions;
 #[cfg(feature = "postgres")]
 use crate::postgres;
@@ -17,11 +18,11 @@ use crate::sqlite;
 
 /// A database to run statements on; clones share its connections.
 ///
-/// [`Database::connect`] is the fast way: its connections start with the time limit and
-/// remember it. A pool of yours works too (`Database::from(pool)`): nothing in its
-/// connections stays changed, which costs some round trips per session on PostgreSQL and one
-/// turn of the worker thread on SQLite. A `PgPool` whose connect options set
-/// `statement_timeout` (in whole milliseconds) to the policy's own limit costs none.
+/// [`Database::connect`] opens connections of its own. A pool of yours works too
+/// (`Database::from(pool)`): a connection of it is kept out for up to a tenth of a second
+/// between two calls, never the last that the pool has to give, and goes back as it was.
+/// A `PgPool` whose connect options set `statement_timeout` (in whole milliseconds) to the
+/// policy's own limit needs no round trip to set it.
 #[derive(Clone)]
 pub struct Database(pub(crate) Source);
 
@@ -66,14 +67,14 @@ impl Database {
 #[cfg(feature = "postgres")]
 impl From<PgPool> for Database {
     fn from(pool: PgPool) -> Self {
-        Self(Source::Postgres(postgres::Source::Shared(pool)))
+        Self(Source::Postgres(postgres::Source::Shared(pool, Keep::new())))
     }
 }
 
 #[cfg(feature = "sqlite")]
 impl From<SqlitePool> for Database {
     fn from(pool: SqlitePool) -> Self {
-        Self(Source::Sqlite(sqlite::Source::Shared(pool)))
+        Self(Source::Sqlite(sqlite::Source::Shared(pool, Keep::new())))
     }
 }
 

@@ -24,6 +24,7 @@ mod database;
 mod error;
 mod execute;
 mod introspect;
+mod keep;
 mod limits;
 mod pool;
 #[cfg(feature = "postgres")]

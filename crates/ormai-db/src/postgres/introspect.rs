@@ -79,7 +79,7 @@ pub(crate) async fn tables(source: &Source, schemas: &[String]) -> Result<Vec<Ta
             own = pool.lease().await?;
             &mut own.slot()?.connection
         }
-        Source::Shared(pool) => {
+        Source::Shared(pool, _) => {
             shared = pool.acquire().await.map_err(|error| sorted(&error))?;
             &mut shared
         }

@@ -18,6 +18,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres}
 
 use crate::error::{ConflictKind, DbError};
 use crate::execute;
+use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
 use crate::pool::{Lease, Open, Pool};
 use timeout::Scope;
@@ -57,8 +58,31 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) enum Source {
     /// Opened here; each remembers its time limit.
     Own(Pool<Opener>),
-    /// Somebody else's pool.
-    Shared(PgPool),
+    /// Somebody else's pool, with the connections of it that are kept for a moment.
+    Shared(PgPool, Keep<Borrowed>),
+}
+
+/// A connection of somebody's pool, and what was changed on it.
+pub(crate) struct Borrowed {
+    connection: PoolConnection<Postgres>,
+    scope: Scope,
+}
+
+impl HandBack for Borrowed {
+    async fn hand_back(mut self) {
+        if self.scope.leave(&mut self.connection).await.is_err() {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        // Not handed back in order, so its time limit is still ours.
+        if !self.scope.is_left() {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 impl Source {
@@ -81,10 +105,15 @@ impl Source {
     pub(crate) async fn session(&self) -> Result<Session<'static>, DbError> {
         Ok(Session::new(match self {
             Self::Own(pool) => Held::Own(pool.lease().await?),
-            Self::Shared(pool) => {
-                let connection = pool.acquire().await.map_err(|error| sorted(&error))?;
-                let scope = Scope::of_options(pool.connect_options().get_options());
-                Held::Shared(connection, scope)
+            Self::Shared(pool, keep) => {
+                let borrowed = match keep.take() {
+                    Some(borrowed) => borrowed,
+                    None => Borrowed {
+                        connection: pool.acquire().await.map_err(|error| sorted(&error))?,
+                        scope: Scope::of_options(pool.connect_options().get_options()),
+                    },
+                };
+                Held::Shared { borrowed: Some(borrowed), pool: pool.clone(), keep: keep.clone() }
             }
         }))
     }
@@ -123,7 +152,12 @@ pub(crate) struct Session<'c> {
 
 enum Held<'c> {
     Own(Lease<Opener>),
-    Shared(PoolConnection<Postgres>, Scope),
+    Shared {
+        /// `None` once it broke.
+        borrowed: Option<Borrowed>,
+        pool: PgPool,
+        keep: Keep<Borrowed>,
+    },
     Caller(&'c mut PgConnection, Scope),
 }
 
@@ -156,6 +190,9 @@ impl<'c> Session<'c> {
             Ok(rows) => decode::fetched(&rows, statement.columns()),
             Err(error) => {
                 if matches!(error, DbError::Unavailable(_)) {
+                    if let Held::Own(lease) = &self.held {
+                        lease.pool().forget_idle();
+                    }
                     self.abandon();
                 }
                 Err(error)
@@ -180,7 +217,8 @@ impl<'c> Session<'c> {
                 }
                 (&mut slot.connection, None)
             }
-            Held::Shared(connection, scope) => {
+            Held::Shared { borrowed, .. } => {
+                let Borrowed { connection, scope } = borrowed.as_mut().ok_or_else(closed)?;
                 scope.enter(connection, wanted).await?;
                 (&mut **connection, Some(scope))
             }
@@ -201,14 +239,20 @@ impl<'c> Session<'c> {
     }
 
     pub(crate) async fn finish(mut self) -> Result<(), DbError> {
-        let (connection, scope) = match &mut self.held {
-            Held::Own(_) => return Ok(()),
-            Held::Shared(connection, scope) => (&mut **connection, scope),
-            Held::Caller(connection, scope) => (&mut **connection, scope),
-        };
-        self.running = true;
-        scope.leave(connection).await?;
-        self.running = false;
+        match &mut self.held {
+            Held::Own(_) => {}
+            Held::Shared { borrowed, pool, keep } => {
+                let Some(whole) = borrowed.take_if(|_| !self.running) else { return Ok(()) };
+                if let Err(crowded) = keep.put(whole, pool) {
+                    crowded.hand_back().await;
+                }
+            }
+            Held::Caller(connection, scope) => {
+                self.running = true;
+                scope.leave(connection).await?;
+                self.running = false;
+            }
+        }
         Ok(())
     }
 
@@ -216,7 +260,8 @@ impl<'c> Session<'c> {
     async fn resume(&mut self) -> Result<(), DbError> {
         let (connection, scope) = match &mut self.held {
             Held::Own(lease) => return lease.renew().await,
-            Held::Shared(connection, scope) => {
+            Held::Shared { borrowed, .. } => {
+                let Borrowed { connection, scope } = borrowed.as_mut().ok_or_else(closed)?;
                 connection.close_on_drop();
                 (&mut **connection, scope)
             }
@@ -232,11 +277,12 @@ impl<'c> Session<'c> {
     /// Sees to it that nobody gets this connection again.
     fn abandon(&mut self) {
         match &mut self.held {
-            Held::Own(lease) => {
-                lease.pool().forget_idle();
-                lease.spoil();
+            Held::Own(lease) => lease.spoil(),
+            Held::Shared { borrowed, .. } => {
+                if let Some(mut broken) = borrowed.take() {
+                    broken.connection.close_on_drop();
+                }
             }
-            Held::Shared(connection, _) => connection.close_on_drop(),
             Held::Caller(..) => {}
         }
     }
@@ -244,15 +290,14 @@ impl<'c> Session<'c> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        match &mut self.held {
-            Held::Own(lease) if self.running => lease.spoil(),
-            // Left without `finish`, its time limit is still ours.
-            Held::Shared(connection, scope) if self.running || !scope.is_left() => {
-                connection.close_on_drop();
-            }
-            _ => {}
+        if self.running {
+            self.abandon();
         }
     }
+}
+
+fn closed() -> DbError {
+    DbError::unavailable("the connection of this session was closed")
 }
 
 /// PostgreSQL's error codes.

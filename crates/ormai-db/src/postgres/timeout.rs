@@ -12,8 +12,10 @@ use crate::postgres::sorted;
 /// sqlx's own transactions are not used: one that is dropped while it begins rolls the
 /// caller's transaction back, and the caller's commit then succeeds without committing.
 pub(super) enum Scope {
-    /// Nothing.
+    /// Nothing, on a connection that may be in a transaction.
     Outside,
+    /// Nothing, on a connection fresh from a pool, which is in no transaction.
+    Pooled,
     /// A savepoint in the caller's transaction, with a limit local to it once that is set.
     Savepoint { timeout_ms: Option<u64> },
     /// The setting itself, of which the former value is kept.
@@ -38,14 +40,14 @@ impl Scope {
             .filter(|limit| *limit > 0);
         match limit {
             Some(limit) => Self::Opened { with_ms: limit, timeout_ms: limit },
-            None => Self::Outside,
+            None => Self::Pooled,
         }
     }
 
     /// Whether nothing of ours is left on the connection.
     pub(super) fn is_left(&self) -> bool {
         match self {
-            Self::Outside => true,
+            Self::Outside | Self::Pooled => true,
             Self::Opened { with_ms, timeout_ms } => with_ms == timeout_ms,
             Self::Savepoint { .. } | Self::Setting { .. } => false,
         }
@@ -66,6 +68,11 @@ impl Scope {
                 return Ok(());
             }
             Self::Savepoint { .. } => {}
+            Self::Pooled => {
+                let before = swap(connection, wanted).await?;
+                *self = Self::Setting { before, timeout_ms: wanted };
+                return Ok(());
+            }
             Self::Outside => match connection.execute("SAVEPOINT ormai").await {
                 Ok(_) => *self = Self::Savepoint { timeout_ms: None },
                 // A connection that is in no transaction, also in none that sqlx does not
@@ -99,7 +106,7 @@ impl Scope {
 
     pub(super) async fn leave(&mut self, connection: &mut PgConnection) -> Result<(), DbError> {
         match self {
-            Self::Outside => {}
+            Self::Outside | Self::Pooled => {}
             Self::Savepoint { .. } => {
                 connection
                     .execute("ROLLBACK TO SAVEPOINT ormai; RELEASE SAVEPOINT ormai")

@@ -43,7 +43,7 @@ pub(crate) async fn tables(source: &Source) -> Result<Vec<Table>, DbError> {
             own = pool.lease().await?;
             &mut own.slot()?.connection
         }
-        Source::Shared(pool) => {
+        Source::Shared(pool, _) => {
             shared = pool.acquire().await.map_err(|error| sorted(&error))?;
             &mut shared
         }

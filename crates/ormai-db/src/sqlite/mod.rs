@@ -18,6 +18,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, Sqlit
 
 use crate::error::{ConflictKind, DbError};
 use crate::execute;
+use crate::keep::{HandBack, Keep};
 use crate::limits::ConnectOptions;
 use crate::pool::{Lease, Open, Pool};
 use timeout::Deadline;
@@ -27,8 +28,19 @@ use timeout::Deadline;
 pub(crate) enum Source {
     /// Opened here; each carries its deadline.
     Own(Pool<Opener>),
-    /// Somebody else's pool.
-    Shared(SqlitePool),
+    /// Somebody else's pool, with the connections of it that are kept for a moment.
+    Shared(SqlitePool, Keep<Borrowed>),
+}
+
+/// A connection of somebody's pool, with the deadline that its interrupt watches.
+pub(crate) struct Borrowed {
+    connection: PoolConnection<Sqlite>,
+    deadline: Arc<Deadline>,
+}
+
+impl HandBack for Borrowed {
+    /// The handler stays behind, and a deadline that is not armed does nothing.
+    async fn hand_back(self) {}
 }
 
 impl Source {
@@ -50,9 +62,16 @@ impl Source {
                 let deadline = Arc::clone(&lease.slot()?.deadline);
                 Session { held: Held::Own(lease), deadline, watched: true, running: false }
             }
-            Self::Shared(pool) => {
-                let connection = pool.acquire().await.map_err(|error| sorted(&error))?;
-                Session::unwatched(Held::Shared(connection))
+            Self::Shared(pool, keep) => {
+                let (connection, deadline, watched) = match keep.take() {
+                    Some(Borrowed { connection, deadline }) => (connection, deadline, true),
+                    None => {
+                        let connection = pool.acquire().await.map_err(|error| sorted(&error))?;
+                        (connection, Arc::new(Deadline::new()), false)
+                    }
+                };
+                let held = Held::Shared { connection: Some(connection), pool: pool.clone(), keep: keep.clone() };
+                Session { held, deadline, watched, running: false }
             }
         })
     }
@@ -103,7 +122,12 @@ pub(crate) struct Session<'c> {
 
 enum Held<'c> {
     Own(Lease<Opener>),
-    Shared(PoolConnection<Sqlite>),
+    Shared {
+        /// `None` once the session has ended.
+        connection: Option<PoolConnection<Sqlite>>,
+        pool: SqlitePool,
+        keep: Keep<Borrowed>,
+    },
     Caller(&'c mut SqliteConnection),
 }
 
@@ -111,7 +135,9 @@ impl Held<'_> {
     fn connection(&mut self) -> Result<&mut SqliteConnection, DbError> {
         Ok(match self {
             Self::Own(lease) => &mut lease.slot()?.connection,
-            Self::Shared(connection) => connection,
+            Self::Shared { connection, .. } => {
+                connection.as_mut().ok_or_else(|| DbError::unavailable("the connection of this session was closed"))?
+            }
             Self::Caller(connection) => connection,
         })
     }
@@ -119,11 +145,7 @@ impl Held<'_> {
 
 impl<'c> Session<'c> {
     pub(crate) fn on(connection: &'c mut SqliteConnection) -> Self {
-        Self::unwatched(Held::Caller(connection))
-    }
-
-    fn unwatched(held: Held<'c>) -> Self {
-        Self { held, deadline: Arc::new(Deadline::new()), watched: false, running: false }
+        Self { held: Held::Caller(connection), deadline: Arc::new(Deadline::new()), watched: false, running: false }
     }
 
     pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
@@ -157,7 +179,17 @@ impl<'c> Session<'c> {
         rows.map_err(|error| sorted(&error))
     }
 
-    pub(crate) fn finish(self) {}
+    pub(crate) fn finish(mut self) {
+        if self.running || !self.watched {
+            return;
+        }
+        if let Held::Shared { connection, pool, keep } = &mut self.held
+            && let Some(connection) = connection.take()
+        {
+            // Without room to keep it, it goes back to its pool where it is dropped.
+            let _ = keep.put(Borrowed { connection, deadline: Arc::clone(&self.deadline) }, pool);
+        }
+    }
 }
 
 impl Drop for Session<'_> {
@@ -171,7 +203,11 @@ impl Drop for Session<'_> {
                     slot.abandoned = true;
                 }
             }
-            Held::Shared(connection) => timeout::settle(connection, &self.deadline),
+            Held::Shared { connection, .. } => {
+                if let Some(connection) = connection {
+                    timeout::settle(connection, &self.deadline);
+                }
+            }
             Held::Caller(connection) => timeout::settle(connection, &self.deadline),
         }
     }
