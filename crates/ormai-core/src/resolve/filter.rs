@@ -163,9 +163,13 @@ fn scalar(field: &Field, json: &Json, path: &Path<'_>) -> Result<Value> {
 }
 
 fn text<'j>(field: &Field, json: &'j Json, path: &Path<'_>) -> Result<&'j str> {
-    json.as_str()
-        .filter(|text| text.len() <= limits::PATTERN_BYTES && !text.contains('\0'))
-        .ok_or_else(|| misfit(field, path, &format!("expected text of at most {} bytes", limits::PATTERN_BYTES)))
+    json.as_str().filter(|text| text.len() <= limits::PATTERN_BYTES && !text.contains('\0')).ok_or_else(|| {
+        misfit(
+            field,
+            path,
+            &format!("expected text without NUL characters, of at most {} bytes", limits::PATTERN_BYTES),
+        )
+    })
 }
 
 fn misfit(field: &Field, path: &Path<'_>, why: &str) -> Error {

@@ -255,9 +255,15 @@ fn what_is_left_out_has_its_usual_meaning() {
     );
 }
 
+/// Names that are open, hidden, masked, mistyped and made up.
 fn name() -> impl Strategy<Value = String> {
+    let open = ["id", "status", "total", "items", "user", "name", "email", "note", "orders", "User", "Member"];
+    let hidden = ["margin", "audits", "Secret", "password", "secrets", "ssn", "token", "tenant_id"];
+    let mistyped = ["margn", "audit", "Secrt", "pasword", "secret", "statsu", "itmes", "Usr", "tennant_id"];
     prop_oneof![
-        4 => select(vec!["id", "status", "total", "items", "user", "name", "email", "note", "margin"]).prop_map(str::to_owned),
+        6 => select(open.to_vec()).prop_map(str::to_owned),
+        1 => select(hidden.to_vec()).prop_map(str::to_owned),
+        1 => select(mistyped.to_vec()).prop_map(str::to_owned),
         1 => "[^\0]{1,12}",
     ]
 }
@@ -320,7 +326,7 @@ fn include() -> impl Strategy<Value = Include> {
         .prop_map(|(include, filters)| filters.into_iter().fold(include, Include::filter))
 }
 
-fn any_request() -> impl Strategy<Value = Request> {
+pub(crate) fn any_request() -> impl Strategy<Value = Request> {
     let select = || prop::option::of(prop::collection::vec(name(), 0..4));
     let includes = || prop::collection::vec(include(), 0..3);
     let filters = || prop::collection::vec(filter(), 0..3);
@@ -336,7 +342,8 @@ fn any_request() -> impl Strategy<Value = Request> {
         prop::option::of("[A-Za-z0-9_-]{0,40}"),
     )
         .prop_map(|(model, filters, select, order, include, limit, with_total, cursor)| {
-            let model = if model.len() > 4 { model } else { "Order".to_owned() };
+            let model =
+                if model.starts_with(|first: char| first.is_ascii_uppercase()) { model } else { "Order".to_owned() };
             let mut query = filters.into_iter().fold(Query::model(model), Query::filter);
             for (name, descending) in order {
                 query = if descending { query.order_desc(name) } else { query.order_asc(name) };
