@@ -26,6 +26,21 @@ fn denying() -> String {
     format!("{policy}  Secret:\n    allowed: false\n    fields: {{id: allow}}\n    scoping: {{}}\n")
 }
 
+/// One name in one place, so that what is open is met as often as what is not.
+fn plain_request() -> impl Strategy<Value = Request> {
+    let names = ["id", "status", "total", "name", "items", "user", "orders", "margin", "password", "audits", "Secret"];
+    (prop::sample::select(vec!["Order", "User", "Secret"]), prop::sample::select(names.to_vec()), 0..6).prop_map(
+        |(model, name, place)| match place {
+            0 => Query::model(model).select([name]).into(),
+            1 => Query::model(model).order_desc(name).into(),
+            2 => Query::model(model).filter(field(name).is_null(false)).into(),
+            3 => Query::model(model).include(Include::relation(name)).into(),
+            4 => Query::model(model).filter(relation(name).none([])).into(),
+            _ => Aggregate::model(model).count("n").group_by([name]).into(),
+        },
+    )
+}
+
 #[test]
 fn what_is_hidden_is_as_if_it_were_not_there() {
     const CASES: u32 = 2_048;
@@ -38,7 +53,8 @@ fn what_is_hidden_is_as_if_it_were_not_there() {
     };
     let (planned, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
-    let law = runner.run(&any_request(), |request| {
+    let requests = prop_oneof![any_request(), plain_request()];
+    let law = runner.run(&requests, |request| {
         let there = outcome(&absent, request.clone());
         prop_assert_eq!(&outcome(&unmentioned, request.clone()), &there);
         prop_assert_eq!(&outcome(&denied, request), &there);
@@ -48,7 +64,7 @@ fn what_is_hidden_is_as_if_it_were_not_there() {
     });
     law.unwrap_or_else(|failure| panic!("{failure}"));
     let (planned, refused) = (planned.into_inner(), refused.into_inner());
-    assert!(planned > 50 && refused > 50, "{planned} requests are planned and {refused} refused");
+    assert!(planned * 20 > CASES as usize && refused > planned, "{planned} requests are planned and {refused} refused");
 }
 
 #[test]
@@ -353,7 +369,7 @@ fn what_would_cost_without_bound_is_refused() {
     let nested = (0..1_000).fold(field("id").gt(0), |inner, _| Filter::Not { not: Box::new(inner) });
     check("1,000 deep", order().filter(nested).into(), ErrorCode::QueryBudgetExceeded);
     let cycle = (0..51).fold(Include::relation("order"), |inner, level| {
-        Include::relation(if level % 2 == 0 { "items" } else { "order" }).include(inner)
+        Include::relation(if level % 2 == 0 { "items" } else { "order" }).limit(1).include(inner)
     });
     check("an include cycle", order().include(cycle).into(), ErrorCode::QueryBudgetExceeded);
     let wide = Include::relation("items").limit(1_000).include(Include::relation("order"));
