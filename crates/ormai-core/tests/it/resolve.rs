@@ -26,6 +26,9 @@ fn denying() -> String {
     format!("{policy}  Secret:\n    allowed: false\n    fields: {{id: allow}}\n    scoping: {{}}\n")
 }
 
+/// A request that uses a name in one way.
+type Ask<'a> = &'a dyn Fn(&str) -> Request;
+
 /// One name in one place, so that what is open is met as often as what is not.
 fn plain_request() -> impl Strategy<Value = Request> {
     let names = ["id", "status", "total", "name", "items", "user", "orders", "margin", "password", "audits", "Secret"];
@@ -70,14 +73,14 @@ fn what_is_hidden_is_as_if_it_were_not_there() {
 #[test]
 fn unknown_and_forbidden_names_are_told_the_same() {
     let world = World::over(catalog(true), &denying());
-    let check = |of: &dyn Fn(&str) -> Request, forbidden: &str, unknown: &str| {
+    let check = |of: Ask<'_>, forbidden: &str, unknown: &str| {
         let refusal = |name: &str| world.plan(of(name), acme()).map(|plan| plan.includes()).unwrap_err();
         let (forbidden, unknown) =
             (told(&refusal(forbidden)).replace(forbidden, "…"), told(&refusal(unknown)).replace(unknown, "…"));
         assert_eq!(forbidden, unknown);
     };
     let order = || Query::model("Order");
-    let fields: [&dyn Fn(&str) -> Request; 9] = [
+    let fields: [Ask<'_>; 9] = [
         &|name| order().select([name]).into(),
         &|name| order().order_asc(name).into(),
         &|name| order().filter(field(name).eq(1)).into(),
@@ -105,7 +108,7 @@ fn unknown_and_forbidden_names_are_told_the_same() {
 #[test]
 fn what_is_not_shown_as_it_is_can_only_be_selected() {
     let world = World::new(POLICY);
-    let uses: [(&str, &dyn Fn(&str) -> Request); 17] = [
+    let uses: [(&str, Ask<'_>); 17] = [
         ("select", &|name| Query::model("User").select([name]).into()),
         ("eq", &|name| Query::model("User").filter(field(name).eq("x")).into()),
         ("in", &|name| Query::model("User").filter(field(name).is_in(["x"])).into()),
