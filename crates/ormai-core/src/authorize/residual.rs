@@ -39,7 +39,8 @@ impl Planner<'_> {
                 Predicate::Const(Truth::of(missing != *negated))
             }
             Node::IsNull { operand, negated } => match self.operand(operand, model)? {
-                Decided::Missing => Predicate::Const(Truth::of(!negated)),
+                // An attribute inside another value: not the attribute is tested, so nothing is known.
+                Decided::Missing => Predicate::Const(Truth::Unknown),
                 Decided::Value(value) => Predicate::Const(Truth::of(value.is_null() != *negated)),
                 Decided::Row(term) => Predicate::IsNull { term, negated: *negated },
             },
@@ -53,13 +54,13 @@ impl Planner<'_> {
     }
 
     fn compare(&mut self, op: Comparison, left: &Operand, right: &Operand, model: ModelId) -> Result<Predicate> {
-        let ty = Self::operand_type(left).or_else(|| Self::operand_type(right));
+        let ty = left.ty().or(right.ty());
         let left = self.operand(left, model)?;
         let right = self.operand(right, model)?;
         let (op, term, value) = match (left, right) {
             (Decided::Missing, _) | (_, Decided::Missing) => return Ok(Predicate::Const(Truth::Unknown)),
             (Decided::Value(left), Decided::Value(right)) => {
-                return Ok(Predicate::Const(fold(op, &left, &right, ty.as_ref())));
+                return Ok(Predicate::Const(fold(op, &left, &right, ty)));
             }
             (Decided::Row(left), Decided::Row(right)) => return Ok(Predicate::Compare { op, left, right }),
             (Decided::Row(term), Decided::Value(value)) => (op, term, value),
@@ -92,7 +93,7 @@ impl Planner<'_> {
                 (values, Some(ty))
             }
         };
-        let needle_type = Self::operand_type(needle).or_else(|| ty.cloned());
+        let needle_type = needle.ty().or(ty);
         let needle = self.operand(needle, model)?;
         let Some(values) = values else { return Ok(Predicate::Const(Truth::Unknown)) };
         match needle {
@@ -101,8 +102,7 @@ impl Planner<'_> {
             _ if values.is_empty() => Ok(Predicate::Const(Truth::of(negated))),
             Decided::Value(value) if value.is_null() => Ok(Predicate::Const(Truth::Unknown)),
             Decided::Value(value) => {
-                let found =
-                    values.iter().any(|item| fold(Comparison::Eq, &value, item, needle_type.as_ref()) == Truth::True);
+                let found = values.iter().any(|item| fold(Comparison::Eq, &value, item, needle_type) == Truth::True);
                 Ok(Predicate::Const(Truth::of(found != negated)))
             }
             Decided::Row(term) => Ok(match self.binds.push_list(values)? {
@@ -166,7 +166,7 @@ impl Planner<'_> {
     }
 
     fn call(&mut self, function: Function, arguments: &[Operand], model: ModelId) -> Result<Decided> {
-        let ty = arguments.iter().find_map(Self::operand_type);
+        let ty = arguments.iter().find_map(Operand::ty);
         let arguments = arguments.iter().map(|argument| self.operand(argument, model)).collect::<Result<Vec<_>>>()?;
         if arguments.iter().any(|argument| matches!(argument, Decided::Missing)) {
             return Ok(Decided::Missing);
@@ -190,7 +190,7 @@ impl Planner<'_> {
                 Decided::Missing | Decided::Row(_) => Value::Null,
             })
             .collect();
-        Ok(Decided::Value(apply(function, values, ty.as_ref())))
+        Ok(Decided::Value(apply(function, values, ty)))
     }
 
     /// A field of the row at hand, or behind relations to one row.
@@ -206,16 +206,6 @@ impl Planner<'_> {
             link: relation.link.clone(),
             then: self.behind(rest, field, relation.target),
         }))
-    }
-
-    /// The type that an operand has of its own.
-    fn operand_type(operand: &Operand) -> Option<ColumnType> {
-        match operand {
-            Operand::Field(path) => Some(path.ty.clone()),
-            Operand::Principal { ty, .. } | Operand::Now(ty) => Some(ty.clone()),
-            Operand::Literal(_) => None,
-            Operand::Call(_, arguments) => arguments.iter().find_map(Self::operand_type),
-        }
     }
 }
 

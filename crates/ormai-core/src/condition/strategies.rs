@@ -83,18 +83,17 @@ fn reachable(catalog: &Catalog, model: ModelId, depth: usize) -> Vec<(Scalar, Co
 }
 
 fn field_atoms(path: &Scalar, ty: &ColumnType, same: Vec<Scalar>) -> Vec<BoxedStrategy<Expr>> {
-    let is_null = {
-        let operand = path.clone();
-        any::<bool>().prop_map(move |negated| of(ExprKind::IsNull { operand: operand.clone(), negated }))
+    let is_null = |operand: BoxedStrategy<Scalar>| {
+        (operand, any::<bool>()).prop_map(|(operand, negated)| of(ExprKind::IsNull { operand, negated })).boxed()
     };
-    let mut atoms = vec![is_null.boxed()];
+    let mut atoms = vec![is_null(Just(path.clone()).boxed())];
     let Some(literal) = fitting(ty) else { return atoms };
     let of_literal = literal.clone().prop_map(|literal| value(ScalarKind::Literal(literal)));
     let mut left = vec![Just(path.clone()).boxed()];
     let own = path.clone();
     left.push(
-        (select(vec!["coalesce", "nullif"]), of_literal.clone())
-            .prop_map(move |(function, literal)| call(function, vec![own.clone(), literal]))
+        (select(vec!["coalesce", "nullif"]), prop_oneof![3 => of_literal.clone(), 1 => attribute()])
+            .prop_map(move |(function, other)| call(function, vec![own.clone(), other]))
             .boxed(),
     );
     if *ty == ColumnType::Text {
@@ -114,6 +113,7 @@ fn field_atoms(path: &Scalar, ty: &ColumnType, same: Vec<Scalar>) -> Vec<BoxedSt
         );
     }
     let left = Union::new(left).boxed();
+    atoms.push(is_null(left.clone()));
     let mut right = vec![of_literal.boxed(), attribute(), select(same).boxed()];
     if matches!(ty, ColumnType::Timestamp | ColumnType::DateTime | ColumnType::Date) {
         right.push(Just(call("now", Vec::new())).boxed());

@@ -189,6 +189,9 @@ const FORMS: &str = "a filter is {\"field\", \"op\", \"value\"}, {\"and\": […]
 pub(crate) fn read_filters(reader: &Reader<'_>) -> Result<Vec<Filter>> {
     match reader.present("filters") {
         None => Ok(Vec::new()),
+        Some(json) if !json.is_array() => {
+            Err(Error::invalid(&reader.at("filters"), "expected a list of filters").hint(Some(FORMS.to_owned())))
+        }
         Some(json) => list(json, &reader.at("filters"), Filter::read),
     }
 }

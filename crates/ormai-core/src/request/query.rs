@@ -271,6 +271,10 @@ impl Include {
 
 impl Order {
     pub(crate) fn read(json: &Json, path: &str) -> Result<Self> {
+        if !json.is_object() {
+            let form = "an order is a list of {\"field\", \"direction\"}";
+            return Err(Error::invalid(path, "expected an object").hint(Some(form.to_owned())));
+        }
         let reader = Reader::new(json, path, &["field", "direction"])?;
         let direction = match reader.optional("direction").map(|json| json.as_str().unwrap_or_default()) {
             None | Some("asc") => Direction::Asc,

@@ -11,7 +11,7 @@
 //! | an include | 5 × its depth |
 //! | `with_total` | 5 |
 //! | a figure or a group field | 2 |
-//! | the rows that may come back, includes multiplied in | 1 for each thousand |
+//! | the rows that may come back, of the root and of each include | 1 for each thousand |
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::policy::Budget;

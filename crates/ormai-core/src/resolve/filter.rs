@@ -8,7 +8,7 @@ use crate::catalog::Field;
 use crate::error::{Error, Result};
 use crate::plan::Comparison;
 use crate::request::{self, Operator, limits};
-use crate::value::{Pattern, Value};
+use crate::value::{ColumnType, Pattern, Value};
 
 impl<'a> Resolver<'a> {
     /// A list of filters, all of which must hold. `depth` counts relations from the root.
@@ -131,8 +131,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn check_operator(field: &Field, op: Operator, path: &Path<'_>) -> Result<()> {
-    let ty = &field.ty;
+/// What an operator needs and a type does not have; `None` when they fit.
+fn lacking(ty: &ColumnType, op: Operator) -> Option<&'static str> {
     let (fits, needs) = match op {
         Operator::IsNull => (true, ""),
         Operator::Eq | Operator::Ne | Operator::In | Operator::NotIn => {
@@ -143,16 +143,15 @@ fn check_operator(field: &Field, op: Operator, path: &Path<'_>) -> Result<()> {
         }
         Operator::Contains | Operator::StartsWith | Operator::EndsWith => (ty.is_text(), "text"),
     };
-    if fits {
-        return Ok(());
-    }
-    let usable: Vec<&str> = Operator::ALL
-        .iter()
-        .filter(|other| **other != op && check_operator(field, **other, path).is_ok())
-        .map(|other| other.as_str())
-        .collect();
+    (!fits).then_some(needs)
+}
+
+fn check_operator(field: &Field, op: Operator, path: &Path<'_>) -> Result<()> {
+    let ty = &field.ty;
+    let Some(needs) = lacking(ty, op) else { return Ok(()) };
+    let usable = Operator::ALL.iter().filter(|other| lacking(ty, **other).is_none()).map(|other| other.as_str());
     Err(Error::invalid(&path.to_string(), format!("`{op}` needs {needs}, and `{}` is {ty}", field.name))
-        .hint(Some(format!("use one of {}", usable.join(", ")))))
+        .hint(Some(format!("use one of {}", usable.collect::<Vec<_>>().join(", ")))))
 }
 
 fn scalar(field: &Field, json: &Json, path: &Path<'_>) -> Result<Value> {
@@ -164,9 +163,13 @@ fn scalar(field: &Field, json: &Json, path: &Path<'_>) -> Result<Value> {
 }
 
 fn text<'j>(field: &Field, json: &'j Json, path: &Path<'_>) -> Result<&'j str> {
-    json.as_str()
-        .filter(|text| text.len() <= limits::PATTERN_BYTES && !text.contains('\0'))
-        .ok_or_else(|| misfit(field, path, &format!("expected text of at most {} bytes", limits::PATTERN_BYTES)))
+    json.as_str().filter(|text| text.len() <= limits::PATTERN_BYTES && !text.contains('\0')).ok_or_else(|| {
+        misfit(
+            field,
+            path,
+            &format!("expected text without NUL characters, of at most {} bytes", limits::PATTERN_BYTES),
+        )
+    })
 }
 
 fn misfit(field: &Field, path: &Path<'_>, why: &str) -> Error {

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::path::Path;
 use super::{Filter, Include, Page, Place, Resolver, Rows, Selection, Use};
-use crate::catalog::{FieldId, ModelId};
+use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::{Comparison, Direction};
 use crate::policy::{FieldAction, ModelRules};
@@ -18,6 +18,8 @@ struct Wanted<'r> {
     order: &'r [request::Order],
     include: &'r [request::Include],
     limit: Option<u64>,
+    /// Whether more than one row per parent is possible, whatever the limit.
+    many: bool,
 }
 
 impl<'a> Resolver<'a> {
@@ -28,6 +30,7 @@ impl<'a> Resolver<'a> {
             order: &query.order,
             include: &query.include,
             limit: query.limit,
+            many: true,
         };
         let place = Place { model, rules, through: None };
         let selection = self.selection(place, &wanted, None, 0, 1)?;
@@ -45,8 +48,14 @@ impl<'a> Resolver<'a> {
 
     pub(crate) fn get(&mut self, get: &request::Get, model: ModelId, rules: &'a ModelRules) -> Result<Rows> {
         let place = Place { model, rules, through: None };
-        let wanted =
-            Wanted { select: get.select.as_deref(), filters: &[], order: &[], include: &get.include, limit: Some(1) };
+        let wanted = Wanted {
+            select: get.select.as_deref(),
+            filters: &[],
+            order: &[],
+            include: &get.include,
+            limit: Some(1),
+            many: false,
+        };
         let mut selection = self.selection(place, &wanted, None, 0, 1)?;
         selection.filter = self.key(place, &get.id)?;
         selection.order.clear();
@@ -73,7 +82,8 @@ impl<'a> Resolver<'a> {
         let select = self.select(place, wanted.select, &at("select"))?;
         let filter = self.filters(place, wanted.filters, &at("filters"), depth)?;
         let order = self.order(place, wanted.order, &at("order"))?;
-        let rows = self.spent.rows(parents, limit, !wanted.include.is_empty())?;
+        let per_parent = if wanted.many { limit } else { 1 };
+        let rows = self.spent.rows(parents, per_parent, !wanted.include.is_empty())?;
         let includes = self.includes(place, wanted.include, &at("include"), depth + 1, rows)?;
         Ok(Selection { model: place.model, select, filter, order, limit, includes })
     }
@@ -162,6 +172,7 @@ impl<'a> Resolver<'a> {
                 order: &include.order,
                 include: &include.include,
                 limit: include.limit,
+                many: self.catalog.model(place.model).relation(relation).kind == RelationKind::Many,
             };
             let selection = self.selection(target, &wanted, Some(&path), depth, parents)?;
             includes.push(Include { relation, selection });

@@ -82,7 +82,7 @@ fn list() -> impl Strategy<Value = Json> {
     ]
 }
 
-fn principals() -> impl Strategy<Value = Principal> {
+pub(crate) fn principals() -> impl Strategy<Value = Principal> {
     (attribute(), attribute(), attribute(), attribute(), list(), any::<bool>()).prop_map(
         |(tenant, user, a, c, list, admin)| {
             let principal = Principal::new(tenant)

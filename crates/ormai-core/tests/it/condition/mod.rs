@@ -3,7 +3,7 @@
 mod accepted;
 mod attributes;
 mod findings;
-mod laws;
+pub(crate) mod laws;
 mod reference;
 mod truth;
 
@@ -17,7 +17,7 @@ use ormai_core::value::{ColumnType, Value};
 use serde_json::{Value as Json, json};
 
 /// The guide's models, with a column of every type and relations of both kinds.
-fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     CatalogBuilder::new()
         .model(
             ModelBuilder::table("Tenant", "tenants")
@@ -78,7 +78,7 @@ fn catalog() -> Catalog {
         .unwrap()
 }
 
-fn order(catalog: &Catalog) -> ModelId {
+pub(crate) fn order(catalog: &Catalog) -> ModelId {
     catalog.find("Order").unwrap()
 }
 
@@ -95,13 +95,13 @@ fn now() -> Timestamp {
 }
 
 /// Rows by field name; what is not given is NULL.
-struct Record {
+pub(crate) struct Record {
     values: HashMap<FieldId, Value>,
     related: HashMap<RelationId, Vec<Record>>,
 }
 
 impl Record {
-    fn new(catalog: &Catalog, model: ModelId, values: Json) -> Self {
+    pub(crate) fn new(catalog: &Catalog, model: ModelId, values: Json) -> Self {
         let described = catalog.model(model);
         let given = values.as_object().cloned().unwrap_or_default();
         let mut record = Self { values: HashMap::new(), related: HashMap::new() };
@@ -152,7 +152,7 @@ fn record(values: Json) -> Record {
 }
 
 /// One row with something in every column.
-fn full() -> Json {
+pub(crate) fn full() -> Json {
     json!({
         "id": 1, "tenant_id": "acme", "organization_id": "o1", "owner_id": 7, "user_id": "u1", "status": "open",
         "is_public": true, "deleted": false, "total": "12.50", "weight": 0.5, "priority": 3, "code": "ab  ",

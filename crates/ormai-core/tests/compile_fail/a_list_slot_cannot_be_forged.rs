@@ -1,0 +1,7 @@
+use ormai_core::plan::{ListSlot, Slot};
+
+fn list(slot: Slot) -> ListSlot {
+    ListSlot { slot, bucket: 0 }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+use ormai_core::resolve::Resolved;
+
+fn main() {
+    let _ = Resolved {};
+}

@@ -1,0 +1,5 @@
+use ormai_core::plan::ScopedPlan;
+
+fn main() {
+    let _ = ScopedPlan {};
+}

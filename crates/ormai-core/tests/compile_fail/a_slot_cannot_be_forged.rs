@@ -1,0 +1,5 @@
+use ormai_core::plan::Slot;
+
+fn main() {
+    let _ = Slot(0);
+}
