@@ -117,10 +117,13 @@ fn incomplete(path: &PrincipalPath, expected: &str) -> Error {
         .hint(Some("the host application sets it from the verified caller; a request cannot".to_owned()))
 }
 
-/// In the place of a scope only TRUE admits a row, so an unknown is a refusal.
+/// In the place of a scope only TRUE admits a row, so an unknown is a refusal: as a whole, and
+/// as a part of AND and OR. Left in an OR it would keep SQLite from using an index.
 fn admitted(scope: Predicate) -> Predicate {
     match scope {
         Predicate::Const(Truth::Unknown) => Predicate::Const(Truth::False),
+        Predicate::And(parts) => Predicate::all(parts.into_iter().map(admitted).collect()),
+        Predicate::Or(parts) => Predicate::any(parts.into_iter().map(admitted).collect()),
         other => other,
     }
 }
