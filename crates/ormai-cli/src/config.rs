@@ -19,7 +19,7 @@ use crate::output;
 pub(crate) struct Config {
     url: String,
     max_connections: Option<u32>,
-    schemas: Vec<String>,
+    introspect: IntrospectOptions,
     pub(crate) policy: PolicySource,
 }
 
@@ -74,9 +74,7 @@ impl Config {
 
     /// Reads the database's schema.
     pub(crate) async fn catalog(&self, database: &Database) -> Result<catalog::Catalog, Failure> {
-        let mut options = IntrospectOptions::default();
-        options.schemas.clone_from(&self.schemas);
-        introspect(database, &options).await?.build().map_err(|error| Failure::failed(error.to_string()))
+        introspect(database, &self.introspect).await?.build().map_err(|error| Failure::failed(error.to_string()))
     }
 
     /// Puts the policy in force; findings that stop it are printed.
@@ -118,8 +116,8 @@ struct Reader<'e> {
 
 impl Reader<'_> {
     fn config(&mut self, node: &Node, root: &Path, own: (&str, &str, Format)) -> Option<Config> {
-        let known = ["database", "policy"];
-        let planned = ["models", "audit", "server"];
+        let known = ["database", "models", "policy"];
+        let planned = ["audit", "server"];
         let entries = self.mapping(node, "the configuration")?;
         for entry in entries {
             if planned.contains(&entry.key.as_str()) {
@@ -146,8 +144,13 @@ impl Reader<'_> {
             return None;
         };
         let policy = self.policy(policy, root, own);
+        let mut introspect = IntrospectOptions::default();
+        if let Some(models) = find("models") {
+            self.models(models, &mut introspect);
+        }
         let (url, max_connections, schemas) = self.database(database)?;
-        Some(Config { url, max_connections, schemas, policy: policy? })
+        introspect.schemas = schemas;
+        Some(Config { url, max_connections, introspect, policy: policy? })
     }
 
     fn database(&mut self, node: &Node) -> Option<(String, Option<u32>, Vec<String>)> {
@@ -175,6 +178,31 @@ impl Reader<'_> {
             self.error("missing", "`database.url` is missing", &(node.span.start..node.span.start));
         }
         Some((url?, max_connections, schemas))
+    }
+
+    /// Names other than those that reading the database gives:
+    /// `{Order: {table: orders, relations: {order_items: items}}}`.
+    fn models(&mut self, node: &Node, introspect: &mut IntrospectOptions) {
+        for model in self.mapping(node, "`models`").unwrap_or_default() {
+            let path = format!("`models.{}`", model.key);
+            for entry in self.mapping(&model.value, &path).unwrap_or_default() {
+                match entry.key.as_str() {
+                    "table" => {
+                        if let Some(table) = self.text(&entry.value, "table") {
+                            introspect.model_names.insert(table, model.key.clone());
+                        }
+                    }
+                    "relations" => {
+                        for relation in self.mapping(&entry.value, "`relations`").unwrap_or_default() {
+                            if let Some(name) = self.text(&relation.value, &relation.key) {
+                                introspect.relation_names.insert(format!("{}.{}", model.key, relation.key), name);
+                            }
+                        }
+                    }
+                    unknown => self.unknown(unknown, &entry.key_span, &["table", "relations"]),
+                }
+            }
+        }
     }
 
     /// A path, or the policy itself.

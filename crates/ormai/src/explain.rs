@@ -3,6 +3,7 @@
 use ormai_core::error::Result;
 use ormai_core::plan::{AppliedRule, literal};
 use ormai_core::policy::Effect;
+use ormai_core::value::Value;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -62,14 +63,22 @@ impl Explanation {
         let mut statements = Vec::new();
         while let Some(statement) = call.statement()? {
             let binds = statement.binds().map(|bind| match bind {
-                ormai_sql::Bind::Value(value) => value.to_json(),
-                ormai_sql::Bind::Array(values, _) => values.iter().map(|value| value.to_json()).collect(),
+                ormai_sql::Bind::Value(value) => shown(value),
+                ormai_sql::Bind::Array(values, _) => values.iter().map(shown).collect(),
             });
             statements.push(ExplainedStatement { sql: statement.sql().to_string(), binds: binds.collect() });
             // Without rows there are no parents, so the includes' statements stay unknown.
             call.feed(ormai_core::answer::Fetched::default());
         }
         Ok(Self { policy_version, timeout_ms, rules, scope, filter, statements, includes })
+    }
+}
+
+/// A bound value for people; a pattern as LIKE would write it, whatever the dialect binds.
+fn shown(value: &Value) -> Json {
+    match value {
+        Value::Pattern(pattern) => pattern.to_like().into(),
+        value => value.to_json(),
     }
 }
 
@@ -83,7 +92,7 @@ fn explain_rules(call: &Call) -> Vec<ExplainedTable> {
             let (rule, effect, says) = match &applied.rule {
                 AppliedRule::Scope(field, value) => {
                     let field = &model.field(*field).name;
-                    let operator = if matches!(value, ormai_core::value::Value::Array(_)) { "IN" } else { "=" };
+                    let operator = if matches!(value, Value::Array(_)) { "IN" } else { "=" };
                     (field.clone(), "scope", format!("{field} {operator} {}", literal(value)))
                 }
                 AppliedRule::Row(index) => {

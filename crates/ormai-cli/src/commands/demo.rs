@@ -1,5 +1,6 @@
 //! `ormai demo`: an embedded database, several principals, and what each of them gets.
 
+use ormai::db::IntrospectOptions;
 use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai::request::{Request, Tool};
@@ -62,7 +63,13 @@ async fn build() -> Result<OrmAi, Failure> {
     for script in [SCHEMA, ROWS] {
         fill(&pool, script).await?;
     }
-    Ok(OrmAi::builder().database(pool).policy_text(POLICY, Format::Yaml).build().await?)
+    // The other side of `order_items.order_id` would be called `order_items`.
+    let names = IntrospectOptions {
+        relation_names: [("Order.order_items".to_owned(), "items".to_owned())].into(),
+        ..IntrospectOptions::default()
+    };
+    let builder = OrmAi::builder().database(pool).introspect_options(names);
+    Ok(builder.policy_text(POLICY, Format::Yaml).build().await?)
 }
 
 #[expect(

@@ -1,0 +1,11 @@
+//! The command line as its users meet it: what it prints, and how it exits.
+
+// Marked, so that the lints know these modules for tests throughout.
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod misuse;
+#[cfg(test)]
+mod strangers_database;
