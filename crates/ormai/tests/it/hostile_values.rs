@@ -40,6 +40,9 @@ const SQL: &[&str] = &[
     "\u{feff}id",
 ];
 
+/// Whether a text matches, as Rust sees it.
+type Reference = fn(&str, &str) -> bool;
+
 fn values(odd: &[Json], op: &str, field: &str) -> Vec<Json> {
     odd.iter().map(|value| json!({"model": "Order", "filters": [{"field": field, "op": op, "value": value}]})).collect()
 }
@@ -69,7 +72,7 @@ both_engines! {
         }
         let ormai = with_policy(test, TEXTS, texts()).await;
         let acme = Principal::new("acme");
-        let operators: [(&str, fn(&str, &str) -> bool); 3] =
+        let operators: [(&str, Reference); 3] =
             [("contains", |body, word| body.contains(word)), ("starts_with", |body, word| body.starts_with(word)), ("ends_with", |body, word| body.ends_with(word))];
         for word in bodies.into_iter().chain(["", "%%", "__", "%_", "\\\\\\", "b\\", "[", "a", "\u{c4}"]) {
             for (op, reference) in operators {
