@@ -102,22 +102,32 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Gives the connection back as it was.
+    /// Gives the connection back as it was: to its pool, which ends the session, or to the
+    /// caller, who may go on with the session later.
     ///
     /// # Errors
     ///
     /// [`DbError::Unavailable`] when the connection is broken.
     #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "other engines need a round trip"))]
-    pub async fn finish(self) -> Result<(), DbError> {
-        match self.0 {
+    pub async fn release(&mut self) -> Result<(), DbError> {
+        match &mut self.0 {
             #[cfg(feature = "postgres")]
-            Inner::Postgres(session) => session.finish().await,
+            Inner::Postgres(session) => session.release().await,
             #[cfg(feature = "sqlite")]
             Inner::Sqlite(session) => {
-                session.finish();
+                session.release();
                 Ok(())
             }
         }
+    }
+
+    /// [`Session::release`], and the end of the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::release`].
+    pub async fn finish(mut self) -> Result<(), DbError> {
+        self.release().await
     }
 }
 

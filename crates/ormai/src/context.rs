@@ -33,58 +33,38 @@ pub(crate) enum Db<'c> {
     /// On another pool of the same database.
     Pool(Database),
     /// On a connection that the caller holds; one call at a time.
-    Held(Mutex<Held<'c>>),
+    Held(Mutex<Session<'c>>),
 }
 
 /// A connection or an open transaction that the caller holds.
 #[derive(Debug)]
-pub struct Held<'c>(Connection<'c>);
-
-#[derive(Debug)]
-enum Connection<'c> {
-    #[cfg(feature = "postgres")]
-    Postgres(&'c mut PgConnection),
-    #[cfg(feature = "sqlite")]
-    Sqlite(&'c mut SqliteConnection),
-}
-
-impl Held<'_> {
-    /// A session for one call on it.
-    pub(crate) fn session(&mut self) -> Session<'_> {
-        match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            Connection::Postgres(connection) => Session::from_pg_connection(connection),
-            #[cfg(feature = "sqlite")]
-            Connection::Sqlite(connection) => Session::from_sqlite_connection(connection),
-        }
-    }
-}
+pub struct Held<'c>(Session<'c>);
 
 #[cfg(feature = "postgres")]
 impl<'c> From<&'c mut PgConnection> for Held<'c> {
     fn from(connection: &'c mut PgConnection) -> Self {
-        Self(Connection::Postgres(connection))
+        Self(Session::from_pg_connection(connection))
     }
 }
 
 #[cfg(feature = "postgres")]
 impl<'c> From<&'c mut Transaction<'_, Postgres>> for Held<'c> {
     fn from(transaction: &'c mut Transaction<'_, Postgres>) -> Self {
-        Self(Connection::Postgres(transaction))
+        Self(Session::from_pg_transaction(transaction))
     }
 }
 
 #[cfg(feature = "sqlite")]
 impl<'c> From<&'c mut SqliteConnection> for Held<'c> {
     fn from(connection: &'c mut SqliteConnection) -> Self {
-        Self(Connection::Sqlite(connection))
+        Self(Session::from_sqlite_connection(connection))
     }
 }
 
 #[cfg(feature = "sqlite")]
 impl<'c> From<&'c mut Transaction<'_, Sqlite>> for Held<'c> {
     fn from(transaction: &'c mut Transaction<'_, Sqlite>) -> Self {
-        Self(Connection::Sqlite(transaction))
+        Self(Session::from_sqlite_transaction(transaction))
     }
 }
 
@@ -105,10 +85,14 @@ impl<'c> RunContext<'c> {
 
     /// Runs on a connection or an open transaction of the caller's:
     /// `&mut PgConnection`, `&mut SqliteConnection`, `&mut Transaction<'_, _>`.
+    ///
+    /// A call that is dropped half way is undone by the next call in the same context. On
+    /// PostgreSQL, a transaction that goes on without one may find itself aborted, as after
+    /// any statement that failed in it: roll it back.
     #[must_use]
     pub fn within<'s>(self, connection: impl Into<Held<'s>>) -> RunContext<'s> {
         let Self { principal, request_id, trace_id, now, db: _ } = self;
-        RunContext { principal, request_id, trace_id, now, db: Db::Held(Mutex::new(connection.into())) }
+        RunContext { principal, request_id, trace_id, now, db: Db::Held(Mutex::new(connection.into().0)) }
     }
 
     /// Names the call; otherwise it gets a UUID.

@@ -182,7 +182,7 @@ impl Toolset {
         let (answer, mut metadata) = match &ctx.db {
             Db::Own => self.on_pool(&self.database, call).await,
             Db::Pool(database) => self.on_pool(database, call).await,
-            Db::Held(held) => drive(call, held.lock().await.session()).await,
+            Db::Held(session) => drive(call, &mut *session.lock().await).await,
         }?;
         metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
         Ok((answer, metadata))
@@ -192,16 +192,16 @@ impl Toolset {
         if database.dialect() != call.engine().compiler().dialect() {
             return Err(Error::new(ErrorCode::Internal, "the context's database speaks another dialect"));
         }
-        let session = Session::from_pool(database).await.map_err(|error| failed(&error, call.request_id()))?;
-        drive(call, session).await
+        let mut session = Session::from_pool(database).await.map_err(|error| failed(&error, call.request_id()))?;
+        drive(call, &mut session).await
     }
 }
 
 /// The pipeline on one connection: statement out, rows in, until the call is done. However
 /// it ends, the connection goes back as it was.
-async fn drive(mut call: Call, mut session: Session<'_>) -> Result<(Answer, Metadata)> {
-    let ran = exchange(&mut call, &mut session).await;
-    let returned = session.finish().await.map_err(|error| failed(&error, call.request_id()));
+async fn drive(mut call: Call, session: &mut Session<'_>) -> Result<(Answer, Metadata)> {
+    let ran = exchange(&mut call, session).await;
+    let returned = session.release().await.map_err(|error| failed(&error, call.request_id()));
     ran?;
     returned?;
     call.conclude()

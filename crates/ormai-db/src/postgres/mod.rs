@@ -238,7 +238,7 @@ impl<'c> Session<'c> {
         rows
     }
 
-    pub(crate) async fn finish(mut self) -> Result<(), DbError> {
+    pub(crate) async fn release(&mut self) -> Result<(), DbError> {
         match &mut self.held {
             Held::Own(_) => {}
             Held::Shared { borrowed, pool, keep } => {

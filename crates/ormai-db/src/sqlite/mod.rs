@@ -179,7 +179,7 @@ impl<'c> Session<'c> {
         rows.map_err(|error| sorted(&error))
     }
 
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn release(&mut self) {
         if self.running || !self.watched {
             return;
         }

@@ -54,6 +54,10 @@ both_engines! {
             let tools = ormai.tools().definitions(&RunContext::new(who));
             let names: Vec<&str> = tools.iter().map(|tool| tool.tool.name()).collect();
             assert_eq!(names, ["describe_schema", "query", "get", "aggregate"]);
+            let list: Vec<_> = tools.iter().map(ormai::schema::Definition::to_anthropic).collect();
+            let bytes = serde_json::to_string(&list).unwrap().len();
+            assert!(bytes <= ormai::schema::DEFAULT_BYTE_BUDGET, "the tool list has {bytes} bytes");
+            assert!(tools.iter().all(|tool| tool.parameters["properties"]["model"]["enum"].is_array()));
             for form in [ormai::schema::Definition::to_anthropic, ormai::schema::Definition::to_openai, ormai::schema::Definition::to_json_schema] {
                 assert!(!tools.iter().any(|tool| form(tool).to_string().contains("tenant_id")));
             }

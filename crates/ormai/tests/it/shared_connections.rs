@@ -131,4 +131,31 @@ both_engines! {
         };
         assert_eq!(test.count("fine").await, 2 + i64::from(committed));
     }
+
+    async fn attack_25_a_call_that_was_given_up_is_undone_by_the_next_in_its_context(test: &TestDatabase) {
+        views(test).await;
+        let ormai = over(crate::support::database(test), 150).await;
+        let (arguments, fine) = (slow(), json!({"model": "Fine"}));
+        macro_rules! goes_on {
+            ($pool:expr) => {{
+                let mut transaction = $pool.begin().await.unwrap();
+                transaction.execute("INSERT INTO fine VALUES (3, 'acme', 'mine')").await.unwrap();
+                {
+                    let ctx = RunContext::new(Principal::new("acme")).within(&mut *transaction);
+                    for _ in 0..2 {
+                        let call = ormai.tools().call(&ctx, "query", &arguments);
+                        assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
+                        assert_eq!(column(&outcome(&ctx, &ormai, "query", &fine).await, "id"), [json!(1), json!(3)]);
+                    }
+                }
+                transaction.execute("INSERT INTO fine VALUES (4, 'acme', 'also mine')").await.unwrap();
+                transaction.commit().await.unwrap();
+            }};
+        }
+        match test.pool() {
+            Pool::Sqlite(pool) => goes_on!(pool),
+            Pool::Postgres(pool) => goes_on!(pool),
+        }
+        assert_eq!(test.count("fine").await, 4);
+    }
 }
