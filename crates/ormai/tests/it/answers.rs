@@ -58,6 +58,11 @@ both_engines! {
             let bytes = serde_json::to_string(&list).unwrap().len();
             assert!(bytes <= ormai::schema::DEFAULT_BYTE_BUDGET, "the tool list has {bytes} bytes");
             assert!(tools.iter().all(|tool| tool.parameters["properties"]["model"]["enum"].is_array()));
+            let select = |tools: &[ormai::schema::Definition]| tools[1].parameters["properties"]["select"]["items"].clone();
+            assert_eq!(select(&tools), json!({"type": "string"}), "fields are left out first");
+            let engine = ormai.tools().engine();
+            let roomy = ormai::schema::definitions(engine.policy().catalog(), &engine.view(&[]), 10_000);
+            assert!(select(&roomy)["enum"].as_array().unwrap().contains(&json!("status")));
             for form in [ormai::schema::Definition::to_anthropic, ormai::schema::Definition::to_openai, ormai::schema::Definition::to_json_schema] {
                 assert!(!tools.iter().any(|tool| form(tool).to_string().contains("tenant_id")));
             }
