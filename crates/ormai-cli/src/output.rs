@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
+use ormai::answer::{Cell, Row};
 use ormai::diagnostic::{self, Diagnostic};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -32,18 +33,18 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
 }
 
 /// Prints rows of an answer as a table; what is nested stays JSON.
-pub(crate) fn rows(rows: &[Json]) -> Result<(), Failure> {
-    let Some(first) = rows.first().and_then(Json::as_object) else { return line("(no rows)") };
-    let names: Vec<&str> = first.keys().map(String::as_str).collect();
-    let cells = rows.iter().map(|row| names.iter().map(|name| cell(row.get(*name))).collect());
-    table(&names, cells)
+pub(crate) fn rows(rows: &[Row]) -> Result<(), Failure> {
+    let Some(first) = rows.first() else { return line("(no rows)") };
+    let names: Vec<&str> = first.cells().map(|(name, _)| name).collect();
+    table(&names, rows.iter().map(|row| row.cells().map(|(_, cell)| shown(cell)).collect()))
 }
 
-fn cell(value: Option<&Json>) -> String {
-    match value {
-        None | Some(Json::Null) => "∅".to_owned(),
-        Some(Json::String(text)) => text.clone(),
-        Some(json) => json.to_string(),
+fn shown(cell: &Cell) -> String {
+    match serde_json::to_string(cell) {
+        Ok(text) if text == "null" => "∅".to_owned(),
+        // Text stands without its quotes.
+        Ok(text) => serde_json::from_str::<String>(&text).unwrap_or(text),
+        Err(error) => error.to_string(),
     }
 }
 

@@ -33,7 +33,7 @@ pub use call::Call;
 pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
 pub use explain::{ExplainedStatement, ExplainedTable, Explanation};
-pub use response::{CallResult, Metadata, Response};
+pub use response::{CallResult, Data, Metadata, Response};
 pub use toolset::{OrmAi, Toolset};
 
 pub use ormai_core::{answer, catalog, condition, diagnostic, error, policy, principal, request, suggest, value};

@@ -10,6 +10,8 @@ use ormai_core::policy::View;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
+use crate::schema::Description;
+
 /// An answer with what is to be known about it. It reads like the answer itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct Response<T = Answer> {
@@ -51,8 +53,8 @@ pub struct Metadata {
 pub enum CallResult {
     /// It was answered.
     Answered {
-        /// The answer as JSON.
-        data: serde_json::Value,
+        /// The answer.
+        data: Data,
         /// What is to be known about it.
         metadata: Metadata,
     },
@@ -63,6 +65,17 @@ pub enum CallResult {
         /// Names the call in logs and audit records.
         request_id: String,
     },
+}
+
+/// What [`crate::Toolset::call`] answers with.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Data {
+    /// Rows or figures.
+    Answer(Answer),
+    /// The schema.
+    Description(Description),
 }
 
 impl CallResult {

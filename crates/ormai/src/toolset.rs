@@ -12,7 +12,7 @@ use ormai_db::{Database, DbError, Session};
 use serde_json::Value as Json;
 
 use crate::context::Db;
-use crate::response::{CallResult, Metadata, Response};
+use crate::response::{CallResult, Data, Metadata, Response};
 use crate::schema::{self, Description};
 use crate::{Builder, Call, Engine, Explanation, RunContext};
 
@@ -149,12 +149,11 @@ impl Toolset {
                     policy_version: self.engine().policy().version().to_owned(),
                     policies_applied: Vec::new(),
                 };
-                (serde_json::to_value(description).unwrap_or_default(), metadata)
+                (Data::Description(description), metadata)
             }),
-            Ok(request) => self
-                .run_as(ctx, call, request)
-                .await
-                .map(|(answer, metadata)| (serde_json::to_value(&answer).unwrap_or_default(), metadata)),
+            Ok(request) => {
+                self.run_as(ctx, call, request).await.map(|(answer, metadata)| (Data::Answer(answer), metadata))
+            }
         };
         match outcome {
             Ok((data, metadata)) => CallResult::Answered { data, metadata },

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use ormai::{CallResult, RunContext};
+use ormai::answer::Answer;
+use ormai::{CallResult, Data, RunContext};
 use serde_json::Value as Json;
 
 use crate::args::Call;
@@ -27,18 +28,20 @@ pub(crate) async fn run(config: &Path, call: Call, as_json: bool) -> Result<(), 
 pub(crate) fn show(result: &CallResult) -> Result<(), Failure> {
     match result {
         CallResult::Answered { data, metadata } => {
-            match data.get("rows").and_then(Json::as_array) {
-                Some(rows) => output::rows(rows)?,
-                None if data.get("models").is_some() => output::json(data)?,
-                None => output::rows(std::slice::from_ref(data))?,
-            }
-            if let Some(total) = data.get("total") {
-                output::line(format!("{total} in all"))?;
-            }
-            if let Some(cursor) = data.get("next_cursor").and_then(Json::as_str) {
-                output::line(format!("more rows follow; next_cursor: {cursor}"))?;
-            } else if data.get("has_more") == Some(&Json::Bool(true)) {
-                output::line("more rows follow")?;
+            match data {
+                Data::Answer(Answer::Page(page)) => {
+                    output::rows(&page.rows)?;
+                    if let Some(total) = page.total {
+                        output::line(format!("{total} in all"))?;
+                    }
+                    more(page.has_more, page.next_cursor.as_deref())?;
+                }
+                Data::Answer(Answer::Groups(groups)) => {
+                    output::rows(&groups.rows)?;
+                    more(groups.has_more, None)?;
+                }
+                Data::Answer(Answer::Row(row)) => output::rows(std::slice::from_ref(row))?,
+                other => output::json(other)?,
             }
             output::line(format!(
                 "{} rows in {:.1} ms under policy {} ({})",
@@ -50,6 +53,14 @@ pub(crate) fn show(result: &CallResult) -> Result<(), Failure> {
         }
         CallResult::Refused { error, .. } => refusal(error),
         _ => Ok(()),
+    }
+}
+
+fn more(has_more: bool, cursor: Option<&str>) -> Result<(), Failure> {
+    match cursor {
+        Some(cursor) => output::line(format!("more rows follow; next_cursor: {cursor}")),
+        None if has_more => output::line("more rows follow"),
+        None => Ok(()),
     }
 }
 
