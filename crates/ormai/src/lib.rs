@@ -48,3 +48,8 @@ pub mod prelude {
     pub use ormai_core::principal::Principal;
     pub use ormai_core::request::{Aggregate, Get, Include, Query, field, relation};
 }
+
+/// The README's example is compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
