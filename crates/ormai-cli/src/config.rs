@@ -39,7 +39,7 @@ impl fmt::Debug for Config {
 
 impl Config {
     /// Reads a configuration file; findings are printed.
-    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path, as_json: bool) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::misuse(format!("the configuration `{name}` cannot be read: {error}; `ormai init URL` writes one"))
@@ -57,8 +57,10 @@ impl Config {
         match config {
             Some(config) if reader.findings.is_empty() => Ok(config),
             _ => {
-                output::findings(&name, &text, &reader.findings)?;
-                Err(Failure::misuse(format!("the configuration `{name}` does not load")))
+                if !as_json {
+                    output::findings(&name, &text, &reader.findings)?;
+                }
+                Err(Failure::misuse(format!("the configuration `{name}` does not load")).because(&reader.findings))
             }
         }
     }
@@ -78,7 +80,7 @@ impl Config {
     }
 
     /// Puts the policy in force; findings that stop it are printed.
-    pub(crate) async fn build(&self) -> Result<OrmAi, Failure> {
+    pub(crate) async fn build(&self, as_json: bool) -> Result<OrmAi, Failure> {
         let database = self.connect().await?;
         let catalog = self.catalog(&database).await?;
         let mut builder = OrmAi::builder()
@@ -88,11 +90,16 @@ impl Config {
         if let Some(key) = hash_key() {
             builder = builder.hash_key(key);
         }
+        if let Some(secret) = environment("ORMAI_CURSOR_KEY").filter(|secret| !secret.is_empty()) {
+            builder = builder.cursor_secret(secret);
+        }
         match builder.build().await {
             Ok(ormai) => Ok(ormai),
             Err(ormai::BuildError::Policy(findings)) => {
-                output::findings(&self.policy.name, &self.policy.text, &findings)?;
-                Err(Failure::failed("the policy does not load"))
+                if !as_json {
+                    output::findings(&self.policy.name, &self.policy.text, &findings)?;
+                }
+                Err(Failure::failed("the policy does not load").because(&findings))
             }
             Err(error) => Err(error.into()),
         }
@@ -160,10 +167,12 @@ impl Reader<'_> {
             match entry.key.as_str() {
                 "url" => url = self.text(&entry.value, "url"),
                 "max_connections" => match entry.value.content {
-                    Content::Int(count) if count > 0 => max_connections = u32::try_from(count).ok(),
-                    _ => {
-                        self.error("wrong-type", "`max_connections` must be a whole number above 0", &entry.value.span)
-                    }
+                    Content::Int(count @ 1..=10_000) => max_connections = u32::try_from(count).ok(),
+                    _ => self.error(
+                        "wrong-type",
+                        "`max_connections` must be a whole number from 1 to 10000",
+                        &entry.value.span,
+                    ),
                 },
                 "schemas" => match &entry.value.content {
                     Content::Sequence(items) => {

@@ -18,6 +18,7 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let as_json = arguments.json;
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         .and_then(|runtime| runtime.block_on(run(arguments)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(as_json),
     }
 }
 

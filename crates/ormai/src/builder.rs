@@ -154,6 +154,13 @@ impl Builder {
         self
     }
 
+    /// The secret that seals cursors, of any length; as [`Builder::cursor_key`].
+    #[must_use]
+    pub fn cursor_secret(self, secret: impl AsRef<[u8]>) -> Self {
+        let key = ormai_core::cursor::derive_key(secret.as_ref().iter().copied());
+        self.cursor_key(key)
+    }
+
     /// Connects, reads the database, and puts the policy in force.
     ///
     /// # Errors

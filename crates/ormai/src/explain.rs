@@ -1,5 +1,6 @@
 //! What would be done for a request, and why. For operators: it holds SQL and values.
 
+use ormai_core::answer::Fetched;
 use ormai_core::error::Result;
 use ormai_core::plan::{AppliedRule, literal};
 use ormai_core::policy::Effect;
@@ -8,6 +9,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::Call;
+
+/// What stands for the keys of parents in the statements of includes: they are known only
+/// once the rows above have been read.
+pub const PARENT_KEY: &str = "<key of a row above>";
 
 /// A decision laid open.
 #[derive(Clone, Debug, Serialize)]
@@ -23,10 +28,9 @@ pub struct Explanation {
     pub scope: String,
     /// What the request asks of it, in words.
     pub filter: String,
-    /// The statements that are known before any row is read: the root, and the count.
+    /// The statements in their order: the root, one for each include (in which
+    /// [`PARENT_KEY`] stands for the keys of the rows above), and the count.
     pub statements: Vec<ExplainedStatement>,
-    /// How many further statements follow, one for each include.
-    pub includes: usize,
 }
 
 /// A rule that took part.
@@ -59,7 +63,7 @@ impl Explanation {
         let catalog = call.engine().policy().catalog().clone();
         let rules = explain_rules(&call);
         let (scope, filter) = (call.plan().root().show_scope(&catalog), call.plan().root().show_filter(&catalog));
-        let (timeout_ms, includes) = (call.plan().timeout_ms(), call.plan().includes());
+        let timeout_ms = call.plan().timeout_ms();
         let mut statements = Vec::new();
         while let Some(statement) = call.statement()? {
             let binds = statement.binds().map(|bind| match bind {
@@ -67,10 +71,11 @@ impl Explanation {
                 ormai_sql::Bind::Array(values, _) => values.iter().map(shown).collect(),
             });
             statements.push(ExplainedStatement { sql: statement.sql().to_string(), binds: binds.collect() });
-            // Without rows there are no parents, so the includes' statements stay unknown.
-            call.feed(ormai_core::answer::Fetched::default());
+            // A parent that stands for any, so that the statements of includes come out too.
+            let parent = vec![Value::Text(PARENT_KEY.to_owned()); statement.columns().len()];
+            call.feed(Fetched::new(statement.columns().len(), parent));
         }
-        Ok(Self { policy_version, timeout_ms, rules, scope, filter, statements, includes })
+        Ok(Self { policy_version, timeout_ms, rules, scope, filter, statements })
     }
 }
 

@@ -14,7 +14,7 @@
 //!     .tools()
 //!     .query(&ctx, Query::model("Order").filter(field("status").eq("pending")).limit(20))
 //!     .await?;
-//! println!("{}", serde_json::to_string(&page)?);
+//! println!("{}", serde_json::to_string(&page.data)?);
 //! # Ok(())
 //! # }
 //! ```
@@ -32,7 +32,7 @@ pub use builder::{BuildError, Builder};
 pub use call::Call;
 pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
-pub use explain::{ExplainedStatement, ExplainedTable, Explanation};
+pub use explain::{ExplainedStatement, ExplainedTable, Explanation, PARENT_KEY};
 pub use response::{CallResult, Data, Metadata, Response};
 pub use toolset::{OrmAi, Toolset};
 

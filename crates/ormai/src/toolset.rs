@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ormai_core::answer::{Answer, Groups, Page, Row};
 use ormai_core::error::{Error, ErrorCode, Result};
-use ormai_core::policy::CompiledPolicy;
+use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
 use ormai_db::{Database, DbError, Session};
@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::context::Db;
 use crate::response::{CallResult, Data, Metadata, Response};
 use crate::schema::{self, Description};
-use crate::{Builder, Call, Engine, Explanation, RunContext};
+use crate::{BuildError, Builder, Call, Engine, Explanation, RunContext};
 
 /// A database with a policy in force.
 #[derive(Clone, Debug)]
@@ -36,6 +36,35 @@ impl OrmAi {
     /// The tools.
     pub fn tools(&self) -> &Toolset {
         &self.tools
+    }
+
+    /// Puts another policy in force, from its text. One that does not load leaves the old one
+    /// in force, and says so in the log too.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Policy`] with every finding.
+    pub fn reload_text(&self, text: &str, format: Format) -> std::result::Result<(), BuildError> {
+        let engine = self.tools.engine();
+        let options = CompileOptions { has_hash_key: engine.keys().hash.is_some() };
+        let catalog = Arc::clone(engine.policy().catalog());
+        let compiled = PolicyDocument::parse(text, format)
+            .and_then(|document| CompiledPolicy::compile(&document, catalog, options));
+        match compiled {
+            Ok(policy) => {
+                self.reload(policy);
+                Ok(())
+            }
+            Err(findings) => {
+                let errors = findings.iter().filter(|finding| finding.is_error()).count();
+                tracing::error!(
+                    errors,
+                    kept = engine.policy().version(),
+                    "the new policy does not load; the old one stays"
+                );
+                Err(BuildError::Policy(findings))
+            }
+        }
     }
 
     /// Puts another policy in force. Calls under way end under the one they began with.

@@ -55,6 +55,8 @@ pub(super) const MOST_LINES: usize = 600;
 
 /// The type that lets text into a driver, and how many files of shipped code may name it.
 pub(super) const TEXT_TO_DRIVER: &str = "AssertSqlSafe";
+/// The one file where it stands.
+pub(super) const TEXT_TO_DRIVER_FILE: &str = "crates/ormai-db/src/execute.rs";
 
 /// Paths of somebody's machine.
 pub(super) const MACHINE_PATHS: &[&str] = &["/home/", "/Users/", "/root/", "/work/"];

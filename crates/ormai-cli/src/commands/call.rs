@@ -13,7 +13,7 @@ use crate::output;
 
 pub(crate) async fn run(config: &Path, call: Call, as_json: bool) -> Result<(), Failure> {
     let principal = call.principal.principal()?;
-    let ormai = Config::read(config)?.build().await?;
+    let ormai = Config::read(config, as_json)?.build(as_json).await?;
     let ctx = RunContext::new(principal);
     let result = ormai.tools().call_json(&ctx, &call.tool, call.arguments.as_bytes()).await;
     if as_json {

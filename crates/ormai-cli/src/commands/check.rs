@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::output;
 
 pub(crate) async fn run(config: &Path, as_json: bool) -> Result<(), Failure> {
-    let config = Config::read(config)?;
+    let config = Config::read(config, as_json)?;
     let policy = &config.policy;
     let database = config.connect().await?;
     let catalog = Arc::new(config.catalog(&database).await?);

@@ -15,7 +15,7 @@ use crate::output;
 
 pub(crate) async fn run(config: &Path, describe: Describe, as_json: bool) -> Result<(), Failure> {
     let principal = describe.principal.principal()?;
-    let ormai = Config::read(config)?.build().await?;
+    let ormai = Config::read(config, as_json)?.build(as_json).await?;
     let ctx = RunContext::new(principal);
     if let Some(format) = describe.tools {
         let export = match format {

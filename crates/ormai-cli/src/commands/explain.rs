@@ -14,7 +14,7 @@ use crate::output;
 
 pub(crate) async fn run(config: &Path, call: Call, as_json: bool) -> Result<(), Failure> {
     let principal = call.principal.principal()?;
-    let ormai = Config::read(config)?.build().await?;
+    let ormai = Config::read(config, as_json)?.build(as_json).await?;
     let ctx = RunContext::new(principal);
     let explained = Tool::from_name(&call.tool)
         .and_then(|tool| Request::from_json(tool, call.arguments.as_bytes()))
@@ -46,9 +46,6 @@ pub(crate) fn show(explanation: &Explanation) -> Result<(), Failure> {
     for statement in &explanation.statements {
         output::line(format!("SQL     {}", statement.sql))?;
         output::line(format!("binds   {}", serde_json::Value::Array(statement.binds.clone())))?;
-    }
-    if explanation.includes > 0 {
-        output::line(format!("and {} statements more, one for each include", explanation.includes))?;
     }
     output::line(format!("stopped in the database after {} ms", explanation.timeout_ms))
 }

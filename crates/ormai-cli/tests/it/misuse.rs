@@ -36,6 +36,22 @@ fn a_policy_that_does_not_fit_the_database_is_shown_with_its_source() {
 }
 
 #[test]
+fn what_is_wrong_is_json_too_when_json_is_asked_for() {
+    let broken = ("policy.yaml", "version: 1\nmodels: {Order: {scopeing: {}}}\n");
+    for (files, code, finding) in [
+        (vec![], 2, serde_json::Value::Null),
+        (vec![("ormai.yaml", "databse: 1\n")], 2, "unknown-key".into()),
+        (vec![CONFIGURATION, broken], 1, "unknown-key".into()),
+    ] {
+        let said = check(&files, &["describe", "--json"], code);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(said["success"], false);
+        assert!(said["error"]["message"].is_string());
+        assert_eq!(said["error"]["findings"][0]["code"], finding);
+    }
+}
+
+#[test]
 fn unknown_commands_and_missing_arguments_are_misuse() {
     check(&[], &["frobnicate"], 2);
     check(&[], &["call", "query"], 2);

@@ -44,6 +44,17 @@ both_engines! {
         assert_eq!(rows[1]["title"], "Ünïcode");
         assert_snapshot!(format!("rows_{name}"), serde_json::to_string_pretty(rows).unwrap());
 
+        // A cursor serves the next run of the command, and no other tenant.
+        let page = |cursor: &str| format!(r#"{{"model": "Ticket", "select": ["id"], "limit": 1{cursor}}}"#);
+        let first = run(here, &["call", "query", &page(""), "--tenant", ONE, "--json"], 0);
+        let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+        let next = page(&format!(r#", "cursor": {}"#, first["data"]["next_cursor"]));
+        let second = run(here, &["call", "query", &next, "--tenant", ONE, "--json"], 0);
+        let second: serde_json::Value = serde_json::from_str(&second).unwrap();
+        assert_eq!((second["data"]["rows"][0]["id"].clone(), second["data"]["has_more"].clone()), (2.into(), false.into()));
+        let stolen = run(here, &["call", "query", &next, "--tenant", "22222222-2222-4222-8222-222222222222"], 1);
+        assert!(stolen.starts_with("INVALID_CURSOR"), "{stolen}");
+
         // The stranger's ticket is not found, by its key or otherwise.
         let theirs = run(here, &["call", "get", r#"{"model": "Ticket", "id": 3}"#, "--tenant", ONE], 1);
         assert!(theirs.starts_with("RECORD_NOT_FOUND"), "{theirs}");

@@ -27,7 +27,10 @@ impl Planner<'_> {
         for (index, rule) in rules.row_rules.iter().enumerate() {
             if rule.effect == Effect::Restrict && rule.operations.contains(operation) {
                 let residual = self.residual(&rule.condition)?;
-                self.note(Applied { model, rule: AppliedRule::Row(index) });
+                // What this principal satisfies whatever the row took nothing away.
+                if residual != Predicate::Const(Truth::True) {
+                    self.note(Applied { model, rule: AppliedRule::Row(index) });
+                }
                 conjuncts.push(residual);
             }
         }
@@ -68,7 +71,10 @@ impl Planner<'_> {
         for (index, rule) in rules.row_rules.iter().enumerate() {
             if rule.effect == Effect::Permit(scope.field) && rule.operations.contains(operation) {
                 let residual = self.residual(&rule.condition)?;
-                self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
+                // A permit that opens nothing to this principal did not take part.
+                if !matches!(residual, Predicate::Const(Truth::False | Truth::Unknown)) {
+                    self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
+                }
                 alternatives.push(residual);
             }
         }

@@ -130,7 +130,6 @@ pub(crate) fn tells_nothing(error: &Json, asked: &str) {
         "database is locked",
         "order_items",
         "/tmp",
-        "/work",
         ".rs",
         ".db",
         "panicked",

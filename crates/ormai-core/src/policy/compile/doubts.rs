@@ -26,6 +26,9 @@ impl Checker<'_> {
         rules: &ModelRules,
     ) {
         let model = subject.model;
+        if policy.allowed.as_ref().is_some_and(|allowed| !allowed.value) {
+            return;
+        }
         if policy.scoping.as_ref().is_some_and(|scoping| scoping.is_empty()) {
             let message = format!("`{}` is shared by all tenants", model.name);
             self.findings.push(name.blame(Diagnostic::note("shared-model", message)));
@@ -41,7 +44,9 @@ impl Checker<'_> {
                 names(model, key),
                 model.name
             );
-            let help = format!("let the key begin with `{}`", names(model, scoped.get(..1).unwrap_or_default()));
+            // A key that takes in the primary key would hold nothing any more.
+            let scope = scoped.first().filter(|field| !model.primary_key.contains(field));
+            let help = scope.map(|field| format!("let the key begin with `{}`", names(model, &[*field])));
             self.findings.push(name.blame(Diagnostic::warning("unique-spans-tenants", message)).help(help));
         }
         let overlays =
