@@ -21,6 +21,9 @@ pub enum DbError {
         /// For the log.
         cause: Cause,
     },
+    /// A number that the statement computes is larger than its type.
+    #[error("a number is too large to be computed")]
+    OutOfRange(Cause),
     /// The database refused the statement, or answered what the catalog does not expect.
     #[error("the database could not answer")]
     Failed(Cause),
@@ -63,7 +66,9 @@ impl DbError {
     pub fn operator_detail(&self) -> &str {
         match self {
             Self::Timeout => "statement time limit",
-            Self::Unavailable(cause) | Self::Conflict { cause, .. } | Self::Failed(cause) => &cause.0,
+            Self::Unavailable(cause) | Self::Conflict { cause, .. } | Self::OutOfRange(cause) | Self::Failed(cause) => {
+                &cause.0
+            }
         }
     }
 
@@ -78,6 +83,10 @@ impl DbError {
 
     pub(crate) fn failed(detail: impl Into<String>) -> Self {
         Self::Failed(Cause(detail.into()))
+    }
+
+    pub(crate) fn out_of_range(detail: impl Into<String>) -> Self {
+        Self::OutOfRange(Cause(detail.into()))
     }
 
     pub(crate) fn conflict(kind: ConflictKind, detail: impl Into<String>) -> Self {

@@ -28,6 +28,11 @@ impl Places {
         self.number(BindPlace::Limit(slot))
     }
 
+    /// The number 0, for an OFFSET that only has to be there.
+    pub(crate) fn zero(&mut self) -> u64 {
+        self.number(BindPlace::Zero)
+    }
+
     /// A placeholder for a whole list as one array.
     pub(crate) fn array(&mut self, list: ListSlot, ty: &ColumnType) -> Expr {
         Expr::val(self.number(BindPlace::Array(list.slot, ty.clone())))

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use ormai_core::plan::Source;
+use ormai_core::catalog::{FieldId, ModelId, ModelKind};
+use ormai_core::plan::{Predicate, Source};
 use sea_query::{Alias, Expr, SelectStatement, TableName};
 
 use crate::error::CompileError;
@@ -27,8 +28,58 @@ impl Printer<'_> {
         }
         // The scope is about the table itself, below the alias that the request sees.
         let mut inside = Row { alias: inner_alias(&row), used: BTreeSet::new(), ..row };
+        if self.model(row.model)?.kind == ModelKind::View && self.engine.computes_views_early() {
+            return self.fenced(query, &source.scope, row, inside);
+        }
         let scope = self.condition(&mut inside, &source.scope)?;
         self.derived(query, Row { used: row.used, alias: row.alias, ..inside }, scope)
+    }
+
+    /// `FROM (SELECT columns FROM (SELECT columns FROM view WHERE scope OFFSET 0) AS inner
+    /// WHERE restrictions OFFSET 0) AS alias`
+    ///
+    /// A view's columns are expressions, and an expression can fail on some row. OFFSET keeps
+    /// conditions from being evaluated further in than they stand, so that neither a policy's
+    /// restriction nor a request's filter is ever computed for a row outside of the scope.
+    fn fenced(
+        &mut self,
+        query: &mut SelectStatement,
+        scope: &Predicate,
+        row: Row,
+        mut inside: Row,
+    ) -> Result<(), CompileError> {
+        // The scope of the first scoped field comes first in every scope.
+        let (first, rest) = match scope {
+            Predicate::And(parts) => {
+                parts.split_first().map_or((scope, Vec::new()), |(first, rest)| (first, rest.to_vec()))
+            }
+            whole => (whole, Vec::new()),
+        };
+        let restrictions = self.condition(&mut inside, &Predicate::And(rest))?;
+        let alias = inside.alias.clone();
+        let wanted: BTreeSet<FieldId> = inside.used.union(&row.used).copied().collect();
+        let first = self.condition(&mut inside, first)?;
+        let mut innermost = self.columns(&alias, row.model, &wanted)?;
+        innermost
+            .from_as(self.table_name(&row)?, Alias::new(&alias))
+            .and_where_option(first)
+            .offset(self.places.zero());
+        let mut table = self.columns(&alias, row.model, &row.used)?;
+        table.from_subquery(innermost, Alias::new(&alias)).and_where_option(restrictions).offset(self.places.zero());
+        query.from_subquery(table, Alias::new(&row.alias));
+        Ok(())
+    }
+
+    /// `SELECT columns`, or a constant when none is used.
+    fn columns(&self, alias: &str, model: ModelId, used: &BTreeSet<FieldId>) -> Result<SelectStatement, CompileError> {
+        let mut table = SelectStatement::new();
+        for id in used {
+            table.column((Alias::new(alias), name(&self.field(model, *id)?.column)?));
+        }
+        if used.is_empty() {
+            table.expr(Expr::Constant(1.into()));
+        }
+        Ok(table)
     }
 
     /// `FROM (SELECT columns FROM table) AS alias`: the rows as they are stored, for the
@@ -39,13 +90,7 @@ impl Printer<'_> {
 
     fn derived(&mut self, query: &mut SelectStatement, row: Row, scope: Option<Expr>) -> Result<(), CompileError> {
         let inner = inner_alias(&row);
-        let mut table = SelectStatement::new();
-        for id in &row.used {
-            table.column((Alias::new(&inner), name(&self.field(row.model, *id)?.column)?));
-        }
-        if row.used.is_empty() {
-            table.expr(Expr::Constant(1.into()));
-        }
+        let mut table = self.columns(&inner, row.model, &row.used)?;
         table.from_as(self.table_name(&row)?, Alias::new(&inner));
         if let Some(scope) = scope {
             table.and_where(scope);

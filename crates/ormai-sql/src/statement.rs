@@ -39,12 +39,16 @@ pub(crate) enum BindPlace {
     Array(Slot, ColumnType),
     /// One item of the list in a slot; past its end the last item again.
     Item(Slot, usize),
+    /// The number 0, for a part of the statement that only has to be there.
+    Zero,
 }
 
 impl BindPlace {
-    fn slot(&self) -> Slot {
-        let (Self::Value(slot) | Self::Limit(slot) | Self::Array(slot, _) | Self::Item(slot, _)) = self;
-        *slot
+    fn slot(&self) -> Option<Slot> {
+        match self {
+            Self::Value(slot) | Self::Limit(slot) | Self::Array(slot, _) | Self::Item(slot, _) => Some(*slot),
+            Self::Zero => None,
+        }
     }
 }
 
@@ -53,10 +57,10 @@ impl Text {
         let mut slots = 0;
         let mut lists: Vec<(Slot, usize)> = Vec::new();
         for place in &binds {
-            let slot = place.slot();
+            let Some(slot) = place.slot() else { continue };
             slots = slots.max(slot.index() + 1);
             let places = match place {
-                BindPlace::Value(_) | BindPlace::Limit(_) => continue,
+                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero => continue,
                 BindPlace::Array(..) => usize::MAX,
                 BindPlace::Item(_, index) => index + 1,
             };
@@ -97,6 +101,9 @@ impl Text {
     }
 }
 
+/// What [`BindPlace::Zero`] binds.
+static ZERO: Value = Value::Int(0);
+
 /// A value to bind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bind<'a> {
@@ -121,6 +128,7 @@ impl Statement {
     pub fn binds(&self) -> impl Iterator<Item = Bind<'_>> {
         self.text.binds.iter().map(|place| match place {
             BindPlace::Value(slot) | BindPlace::Limit(slot) => Bind::Value(self.value(*slot)),
+            BindPlace::Zero => Bind::Value(&ZERO),
             BindPlace::Array(slot, ty) => Bind::Array(self.list(*slot), ty),
             BindPlace::Item(slot, index) => {
                 let list = self.list(*slot);

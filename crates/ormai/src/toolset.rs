@@ -250,6 +250,8 @@ fn failed(error: &DbError, request_id: &str) -> Error {
     match error {
         DbError::Timeout => Error::new(ErrorCode::Timeout, "the request took too long and was stopped")
             .hint(Some("narrow the filters, lower the limit or leave out includes".to_owned())),
+        DbError::OutOfRange(_) => Error::new(ErrorCode::QueryTooBroad, "a figure is too large to be computed")
+            .hint(Some("narrow the filters, or group the rows".to_owned())),
         DbError::Unavailable(_) => Error::new(ErrorCode::DatabaseUnavailable, "the database cannot be reached"),
         _ => Error::new(ErrorCode::Internal, "the request could not be run"),
     }

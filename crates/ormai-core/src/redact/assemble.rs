@@ -11,6 +11,10 @@ use crate::plan::{IncludePlan, Layout, PagePlan, Root, RowsPlan, ScopedPlan, Ste
 use crate::principal::CallContext;
 use crate::value::{Value, bytes};
 
+/// The most values that the keys of an include may have: with the other values of the
+/// statement they stay below what SQLite binds.
+const MAX_KEY_VALUES: usize = 16_384;
+
 /// The raw rows of a plan while they come in.
 #[derive(Debug, Default)]
 pub struct Harvest {
@@ -52,7 +56,15 @@ impl Harvest {
             (None, Root::Groups(_)) => return Ok(None),
         };
         let keys = distinct_keys(parents, limit, &include.parent_key);
-        if keys.first().is_none_or(Vec::is_empty) { Ok(None) } else { include.step(keys).map(Some) }
+        let (columns, parents) = (keys.len(), keys.first().map_or(0, Vec::len));
+        if columns.saturating_mul(parents) > MAX_KEY_VALUES {
+            return Err(Error::new(
+                ErrorCode::QueryTooBroad,
+                format!("an include would follow {parents} rows, and {} are the most", MAX_KEY_VALUES / columns),
+            )
+            .hint(Some("lower the limits of the request and of its includes".to_owned())));
+        }
+        if parents == 0 { Ok(None) } else { include.step(keys).map(Some) }
     }
 
     /// How many includes have come in.

@@ -53,6 +53,9 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class fc ON fc.oid = k.confrelid
 LEFT JOIN pg_namespace fn ON fn.oid = fc.relnamespace
 WHERE k.contype IN ('p', 'f') AND k.conparentid = 0 AND n.nspname = ANY($1)
+  -- A key of a table that others inherit from does not hold for the rows of its heirs.
+  AND NOT (k.contype = 'p' AND c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid))
+  AND NOT (k.contype = 'f' AND fc.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = fc.oid))
 ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\", k.contype, k.conkey, k.conname COLLATE \"C\"";
 
 /// Indexes without a condition; an expression ends the columns that can be used.

@@ -306,6 +306,7 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     DbError::from_driver(error, |code| match code {
         "57014" => Some(DbError::Timeout),
         "40001" | "40P01" | "55P03" => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
+        "22003" => Some(DbError::out_of_range(detail.clone())),
         "25006" => None,
         _ if ["08", "53", "57", "28", "3D"].iter().any(|class| code.starts_with(class)) => {
             Some(DbError::unavailable(detail.clone()))

@@ -12,7 +12,7 @@ pub(super) fn column_type(declared: &str) -> ColumnType {
             ColumnType::Int
         }
         "BOOL" | "BOOLEAN" => ColumnType::Bool,
-        "TEXT" | "VARCHAR" | "CHAR" | "CHARACTER" | "NVARCHAR" | "NCHAR" | "CLOB" | "STRING" => ColumnType::Text,
+        "TEXT" | "VARCHAR" | "CHAR" | "CHARACTER" | "NVARCHAR" | "NCHAR" | "CLOB" => ColumnType::Text,
         "REAL" | "DOUBLE" | "DOUBLE PRECISION" | "FLOAT" => ColumnType::Float,
         "DECIMAL" | "NUMERIC" | "NUM" => ColumnType::Decimal,
         "BLOB" | "BYTEA" | "BINARY" | "VARBINARY" => ColumnType::Bytes,
@@ -22,6 +22,8 @@ pub(super) fn column_type(declared: &str) -> ColumnType {
         "DATE" => ColumnType::Date,
         "TIME" => ColumnType::Time,
         "JSON" | "JSONB" => ColumnType::Json,
+        // It reads like text and has the affinity of a number: '007' is stored as 7.
+        "STRING" => ColumnType::Unsupported("STRING".to_owned()),
         // An expression of a view; a CAST there gives it a type.
         "" => ColumnType::Unsupported("without a declared type".to_owned()),
         other if other.contains("INT") => ColumnType::Int,

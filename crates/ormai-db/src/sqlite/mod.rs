@@ -219,6 +219,8 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     DbError::from_driver(error, |code| {
         let primary = code.parse::<u32>().ok()? & 0xff;
         match primary {
+            // SQLite has no code for it.
+            1 if detail.ends_with("integer overflow") => Some(DbError::out_of_range(detail.clone())),
             9 => Some(DbError::Timeout),
             5 | 6 => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
             10 | 11 | 13 | 14 | 26 => Some(DbError::unavailable(detail.clone())),

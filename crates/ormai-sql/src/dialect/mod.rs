@@ -50,6 +50,9 @@ pub(crate) trait Engine {
     /// How many placeholders a statement may have.
     fn max_places(&self) -> usize;
 
+    /// Whether the engine may compute a view's columns for rows that the scope leaves out.
+    fn computes_views_early(&self) -> bool;
+
     /// A truth value.
     fn truth(&self, truth: Truth) -> Expr;
 

@@ -21,6 +21,12 @@ impl Engine for Postgres {
         65_535
     }
 
+    /// Conditions go by their cost: a cheap one on a computed column comes before the scope,
+    /// and the expression behind it can fail on a stranger's row.
+    fn computes_views_early(&self) -> bool {
+        true
+    }
+
     fn truth(&self, truth: Truth) -> Expr {
         match truth {
             Truth::True => Expr::Constant(true.into()),

@@ -25,6 +25,11 @@ impl Engine for Sqlite {
         32_766
     }
 
+    /// Terms are tested from left to right unless an index serves them, and the scope is first.
+    fn computes_views_early(&self) -> bool {
+        false
+    }
+
     /// Not the words: where a table has a column named `false`, `WHERE FALSE` reads it.
     fn truth(&self, truth: Truth) -> Expr {
         match truth {

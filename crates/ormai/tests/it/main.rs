@@ -19,5 +19,6 @@ mod plans;
 mod policy_files;
 mod reads;
 mod shared_connections;
+mod strangers_rows;
 mod support;
 mod who;

@@ -161,6 +161,15 @@ fn reads_everything(engine: Engine, line: &str, sql: &str) -> bool {
     }
 }
 
+/// An index that is walked from end to end rather than searched: PostgreSQL then shows no
+/// condition on it (SQLite calls that a scan).
+fn walks_an_index(plan: &[String]) -> bool {
+    let uses = |line: &String| ["Index Scan", "Index Only Scan"].iter().any(|scan| line.contains(scan));
+    plan.iter().enumerate().any(|(number, line)| {
+        uses(line) && !plan.get(number + 1).is_some_and(|next| next.trim_start().starts_with("Index Cond:"))
+    })
+}
+
 both_engines! {
     async fn attack_14_every_example_finds_its_rows_by_the_tenants_index(test: &TestDatabase) {
         test.load(&Dataset::generated(Size { items_per_order: 1, ..Size::LARGE })).await;
@@ -182,6 +191,8 @@ both_engines! {
                 statements += 1;
                 let bad: Vec<&String> = plan.iter().filter(|line| reads_everything(test.engine(), line, &sql)).collect();
                 assert!(bad.is_empty(), "{arguments}\n{sql}\n{}", plan.join("\n"));
+                // With a fair share of all rows admitted, walking the key in order is a plan like any other.
+                assert!(!walks_an_index(&plan) || who == child(), "{arguments}\n{sql}\n{}", plan.join("\n"));
                 let by_index = plan.iter().any(|line| ["_by_tenant", "_by_status", "_by_user", "_by_order", "_pkey", "autoindex", "PRIMARY KEY"].iter().any(|index| line.contains(index)));
                 let small = sql.contains("\"tenants\"");
                 assert!(by_index || small, "{arguments}\n{sql}\n{}", plan.join("\n"));

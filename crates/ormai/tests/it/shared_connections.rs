@@ -141,7 +141,7 @@ both_engines! {
                 let mut transaction = $pool.begin().await.unwrap();
                 transaction.execute("INSERT INTO fine VALUES (3, 'acme', 'mine')").await.unwrap();
                 {
-                    let ctx = RunContext::new(Principal::new("acme")).within(&mut *transaction);
+                    let ctx = RunContext::new(Principal::new("acme")).within(&mut transaction);
                     for _ in 0..2 {
                         let call = ormai.tools().call(&ctx, "query", &arguments);
                         assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
