@@ -3,7 +3,7 @@
 
 use super::Planner;
 use crate::catalog::{FieldId, ModelId, RelationId};
-use crate::condition::evaluate::{compare_values, now_as};
+use crate::condition::evaluate::{compare, now_as};
 use crate::condition::{Condition, FieldPath, LikePattern, List, Node, Operand, attribute};
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::{Comparison, Exists, Function, Predicate, Related, RelatedRows, Term, Truth};
@@ -215,27 +215,7 @@ fn incomplete(error: attribute::AttributeError) -> Error {
 
 /// A comparison of two known values.
 fn fold(op: Comparison, left: &Value, right: &Value, ty: Option<&ColumnType>) -> Truth {
-    let null_safe = matches!(op, Comparison::Distinct | Comparison::NotDistinct);
-    if left.is_null() || right.is_null() {
-        let same = left.is_null() && right.is_null();
-        return match op {
-            Comparison::Distinct => Truth::of(!same),
-            Comparison::NotDistinct => Truth::of(same),
-            _ => Truth::Unknown,
-        };
-    }
-    let Some(order) = compare_values(left, right, ty.unwrap_or(&ColumnType::Text)) else {
-        // Values of two types are never equal and have no order.
-        return if null_safe { Truth::of(op == Comparison::Distinct) } else { Truth::Unknown };
-    };
-    Truth::of(match op {
-        Comparison::Eq | Comparison::NotDistinct => order.is_eq(),
-        Comparison::Ne | Comparison::Distinct => order.is_ne(),
-        Comparison::Lt => order.is_lt(),
-        Comparison::Le => order.is_le(),
-        Comparison::Gt => order.is_gt(),
-        Comparison::Ge => order.is_ge(),
-    })
+    compare(op, left, right, ty.unwrap_or(&ColumnType::Text))
 }
 
 /// The operator with its sides exchanged.
