@@ -29,7 +29,7 @@ impl fmt::Display for Engine {
 }
 
 /// Runs a test body beside an empty database of an engine. Rather than call this, write
-/// [`both_engines!`](crate::both_engines).
+/// [`every_engine!`](crate::every_engine).
 ///
 /// # Panics
 ///
@@ -46,7 +46,7 @@ pub fn run_on(engine: Engine, body: impl AsyncFnOnce(&TestDatabase)) {
 /// Makes of each `async fn` the tests `…::sqlite` and `…::postgres`, each beside an empty
 /// database of its own. `cargo xtask test` fails when one of the two did not run.
 #[macro_export]
-macro_rules! both_engines {
+macro_rules! every_engine {
     ($($(#[$attribute:meta])* async fn $name:ident($database:ident: &TestDatabase) $body:block)+) => {$(
         #[cfg(test)]
         $(#[$attribute])*

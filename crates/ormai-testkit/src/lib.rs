@@ -3,9 +3,9 @@
 //! A test that reads a database is written once and runs on every engine:
 //!
 //! ```
-//! use ormai_testkit::{Dataset, TestDatabase, both_engines};
+//! use ormai_testkit::{Dataset, TestDatabase, every_engine};
 //!
-//! both_engines! {
+//! every_engine! {
 //!     async fn orders_are_there(database: &TestDatabase) {
 //!         database.load(&Dataset::demo()).await;
 //!         assert_eq!(database.count("orders").await, 8);

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_on_both_engines_is_complete() {
+    fn a_run_on_every_engine_is_complete() {
         assert_eq!(run(&["a::sqlite", "a::postgres", "b"]).missing_engines(), Vec::<String>::new());
     }
 

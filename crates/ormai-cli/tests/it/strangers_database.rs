@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use ormai_testkit::{Engine, both_engines};
+use ormai_testkit::{Engine, every_engine};
 
 use crate::command::{ormai, settled};
 
@@ -17,7 +17,7 @@ fn run(directory: &Path, arguments: &[&str], code: i32) -> String {
     settled(&format!("{}{}", ran.out, ran.err), directory)
 }
 
-both_engines! {
+every_engine! {
     async fn a_starter_policy_opens_what_is_plainly_a_tenants_and_closes_the_rest(database: &TestDatabase) {
         let (schema, name) = match database.engine() {
             Engine::Postgres => (include_str!("schemas/postgres.sql"), "postgres"),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ormai_core::catalog::{Catalog, Collation, ModelKind, RelationKind};
 use ormai_core::value::ColumnType;
 use ormai_db::{Database, IntrospectOptions, introspect};
-use ormai_testkit::{Dataset, TestDatabase, both_engines};
+use ormai_testkit::{Dataset, TestDatabase, every_engine};
 
 use crate::support::connect;
 
@@ -157,7 +157,7 @@ async fn a_rich_schema_of_sqlite() {
     insta::assert_snapshot!(read(&database, &IntrospectOptions::default()).await);
 }
 
-both_engines! {
+every_engine! {
     async fn names_can_be_chosen_and_views_left_out(test: &TestDatabase) {
         let sql = "CREATE TABLE users (id integer PRIMARY KEY);
                    CREATE TABLE orders (id integer PRIMARY KEY, user_id integer REFERENCES users (id));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ormai_core::value::{ColumnType, Value};
 use ormai_db::{ConnectOptions, Database, DbError, Session};
 use ormai_sql::Statement;
-use ormai_testkit::{Engine, TestDatabase, both_engines};
+use ormai_testkit::{Engine, TestDatabase, every_engine};
 use serde_json::json;
 
 use crate::support::{LONG, answer, connect, run, statement};
@@ -47,7 +47,7 @@ async fn is_stopped_in_the_database(database: &Database, engine: Engine) {
     assert_eq!(answer(database, &one()).await.unwrap(), json!([1]));
 }
 
-both_engines! {
+every_engine! {
     async fn a_statement_past_its_limit_is_stopped_in_the_database(test: &TestDatabase) {
         is_stopped_in_the_database(&connect(test, 1).await, test.engine()).await;
         if test.engine() == Engine::Postgres {

@@ -1,8 +1,8 @@
 //! The fixtures hold what they promise, on each engine.
 
-use ormai_testkit::{Dataset, Size, TestDatabase, both_engines, guide_catalog, guide_policy};
+use ormai_testkit::{Dataset, Size, TestDatabase, every_engine, guide_catalog, guide_policy};
 
-both_engines! {
+every_engine! {
     async fn the_demo_is_the_same_on_every_engine(database: &TestDatabase) {
         database.load(&Dataset::demo()).await;
         let mut counts = Vec::new();

@@ -1,7 +1,7 @@
 //! One answer of each kind, the same on both engines, and the tools as models are told of them.
 
 use ormai::prelude::*;
-use ormai_testkit::both_engines;
+use ormai_testkit::every_engine;
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, admin, ask, demo};
@@ -16,7 +16,7 @@ async fn check(ormai: &OrmAi, name: &str, tool: &str, arguments: Json) {
     });
 }
 
-both_engines! {
+every_engine! {
     async fn one_of_each_answer(test: &TestDatabase) {
         let ormai = demo(test).await;
         check(&ormai, "query_nested", "query", json!({

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use ormai::catalog::{Catalog, CatalogBuilder, ModelBuilder};
 use ormai::prelude::*;
 use ormai::value::ColumnType::{Int, Text};
-use ormai_testkit::{Dataset, both_engines, guide_catalog, guide_policy};
+use ormai_testkit::{Dataset, every_engine, guide_catalog, guide_policy};
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, ask, code, column, demo, globex, rows, with_policy};
@@ -71,7 +71,7 @@ fn in_order(mut all: Vec<Ranked>, order: &[(&str, &str)]) -> Vec<Json> {
     all.iter().map(|row| json!(row.0)).collect()
 }
 
-both_engines! {
+every_engine! {
     async fn attack_12_a_changed_or_cut_cursor_does_not_open(test: &TestDatabase) {
         let ormai = demo(test).await;
         let cursor = first(&ormai, &acme(), page()).await;

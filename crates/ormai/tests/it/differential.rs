@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use ormai::catalog::{Catalog, CatalogBuilder, ModelBuilder};
 use ormai::prelude::*;
 use ormai::value::ColumnType::{Bool, Int, Text};
-use ormai_testkit::both_engines;
+use ormai_testkit::every_engine;
 use serde_json::{Value as Json, json};
 
 use crate::support::{ask, rows, with_policy};
@@ -317,7 +317,7 @@ fn query(dice: &mut Dice) -> Json {
     json!({"model": model, "filters": filters(dice, model, 3, 0), "order": order, "limit": 1 + dice.roll(80), "with_total": true})
 }
 
-both_engines! {
+every_engine! {
     async fn law_1_the_statement_answers_as_the_interpreter_does(test: &TestDatabase) {
         let mut dice = Dice(20_260_301);
         let world = World::new(&mut dice);

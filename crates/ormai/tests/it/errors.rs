@@ -2,7 +2,7 @@
 //! [`crate::support::tells_nothing`] too.
 
 use ormai::prelude::*;
-use ormai_testkit::both_engines;
+use ormai_testkit::every_engine;
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, demo};
@@ -73,7 +73,7 @@ fn about(order: i64, user: &str, item: i64) -> Vec<(&'static str, Json)> {
     ]
 }
 
-both_engines! {
+every_engine! {
     async fn attack_24_not_there_and_not_yours_are_the_same_bytes(test: &TestDatabase) {
         let ormai = demo(test).await;
         for (yours, there) in about(4, "user-201", 5).into_iter().zip(about(4_444, "user-999", 5_555)) {

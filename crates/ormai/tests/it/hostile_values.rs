@@ -3,7 +3,7 @@
 use ormai::catalog::{Catalog, CatalogBuilder, ModelBuilder};
 use ormai::prelude::*;
 use ormai::value::ColumnType;
-use ormai_testkit::both_engines;
+use ormai_testkit::every_engine;
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, ask, ask_json, code, column, demo, rows, with_policy};
@@ -62,7 +62,7 @@ models:
   Text: {allowed: true, fields: {id: allow, body: allow}, scoping: {tenant_id: principal.tenant_id}}
 ";
 
-both_engines! {
+every_engine! {
     async fn attack_09_pattern_signs_are_letters(test: &TestDatabase) {
         let bodies = ["%", "_", "\\", "a%b", "a_b", "a\\b", "ends\\", "\\begins", "100%", "ab", "axb", "'", "\"", "[a]", "*", "?", "^", "A%B", "\u{e4}", "A", "\\%", "\\_", "\\\\"];
         test.execute("CREATE TABLE texts (id bigint PRIMARY KEY, tenant_id text NOT NULL, body text NOT NULL)").await;

@@ -7,7 +7,7 @@ use ormai::db::{ConnectOptions, Database};
 use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai::value::ColumnType::{Int, Text};
-use ormai_testkit::{Engine, TestDatabase, both_engines};
+use ormai_testkit::{Engine, TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
 
 use crate::support::{ask, code, column, database};
@@ -83,7 +83,7 @@ async fn works(ormai: &OrmAi) {
     assert_eq!(column(&page, "id"), [json!(1)]);
 }
 
-both_engines! {
+every_engine! {
     async fn attack_13_a_slow_query_is_stopped_in_the_database(test: &TestDatabase) {
         views(test).await;
         for database in databases(test).await {

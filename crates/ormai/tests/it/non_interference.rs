@@ -2,7 +2,7 @@
 //! answers stays the same.
 
 use ormai::prelude::*;
-use ormai_testkit::{Dataset, TestDatabase, both_engines};
+use ormai_testkit::{Dataset, TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, guided};
@@ -133,7 +133,7 @@ async fn answers(ormai: &OrmAi, tool: &str, mut arguments: Json) -> Vec<String> 
     }
 }
 
-both_engines! {
+every_engine! {
     async fn law_2_nothing_of_the_others_shows(test: &TestDatabase) {
         let other = TestDatabase::on(test.engine()).await;
         test.load(&Dataset::demo()).await;

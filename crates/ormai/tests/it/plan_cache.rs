@@ -2,7 +2,7 @@
 
 use ormai::prelude::*;
 use ormai::request::{Request, Tool};
-use ormai_testkit::both_engines;
+use ormai_testkit::every_engine;
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, admin, ask, child, column, demo, globex};
@@ -13,7 +13,7 @@ fn texts(ormai: &OrmAi, who: &Principal, arguments: &Json) -> Vec<String> {
     explained.statements.into_iter().map(|statement| statement.sql).collect()
 }
 
-both_engines! {
+every_engine! {
     async fn attack_26_interleaved_principals_each_get_their_own_rows(test: &TestDatabase) {
         let ormai = demo(test).await;
         let hierarchy = |tenants: Json| Principal::new("child-tenant").metadata("tenant_hierarchy", tenants);

@@ -10,7 +10,7 @@ use ormai::principal::CallContext;
 use ormai::request::{Request, Tool};
 use ormai::value::{ColumnType, Value};
 use ormai_sql::{Bind, Statement};
-use ormai_testkit::{Dataset, Engine, Size, both_engines};
+use ormai_testkit::{Dataset, Engine, Size, every_engine};
 use serde_json::{Value as Json, json};
 
 use crate::support::{database, guided};
@@ -170,7 +170,7 @@ fn walks_an_index(plan: &[String]) -> bool {
     })
 }
 
-both_engines! {
+every_engine! {
     async fn attack_14_every_example_finds_its_rows_by_the_tenants_index(test: &TestDatabase) {
         test.load(&Dataset::generated(Size { items_per_order: 1, ..Size::LARGE })).await;
         let (ormai, database) = (guided(test).await, database(test));

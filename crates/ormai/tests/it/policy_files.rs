@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ormai::BuildError;
 use ormai::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai::prelude::*;
-use ormai_testkit::{Dataset, TestDatabase, both_engines, guide_catalog, guide_policy};
+use ormai_testkit::{Dataset, TestDatabase, every_engine, guide_catalog, guide_policy};
 use serde_json::json;
 
 use crate::support::{acme, ask, code, column, database, demo, findings, rows, with_policy};
@@ -28,7 +28,7 @@ async fn builds(test: &TestDatabase, text: &str, format: Format) -> Vec<&'static
     }
 }
 
-both_engines! {
+every_engine! {
     async fn attack_27_a_policy_with_a_slip_does_not_load(test: &TestDatabase) {
         assert!(findings(test, ORDER, guide_catalog()).await.is_empty());
         for (line, expected) in [

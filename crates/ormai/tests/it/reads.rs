@@ -1,6 +1,6 @@
 //! Attacks 6 to 8 and 11: reading what is somebody else's, or hidden, or everything.
 
-use ormai_testkit::{Dataset, both_engines, guide_catalog};
+use ormai_testkit::{Dataset, every_engine, guide_catalog};
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, ask, code, column, demo, globex, rows, with_policy};
@@ -85,7 +85,7 @@ fn unknown(answer: &Json, field: &str) -> String {
     answer.to_string().replace(field, "…")
 }
 
-both_engines! {
+every_engine! {
     async fn attack_06_nothing_reads_across_tenants(test: &TestDatabase) {
         let ormai = demo(test).await;
         let mine = acme();

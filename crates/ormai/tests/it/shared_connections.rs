@@ -5,13 +5,13 @@ use std::time::Duration;
 use ormai::db::{ConnectOptions, Database};
 use ormai::prelude::*;
 use ormai::sqlx::Executor as _;
-use ormai_testkit::{Dataset, Pool, Size, both_engines};
+use ormai_testkit::{Dataset, Pool, Size, every_engine};
 use serde_json::{Value as Json, json};
 
 use crate::limits::{over, slow, views};
 use crate::support::{ask, code, column, guided, outcome, rows};
 
-both_engines! {
+every_engine! {
     async fn attack_25_two_tenants_on_one_connection_with_failures_between(test: &TestDatabase) {
         views(test).await;
         let options = ConnectOptions { max_connections: 1, ..ConnectOptions::default() };

@@ -2,7 +2,7 @@
 
 use ormai::policy::Format;
 use ormai::prelude::*;
-use ormai_testkit::{Engine, TestDatabase, both_engines};
+use ormai_testkit::{Engine, TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
 
 use crate::support::{CURSOR_KEY, ask, code, column, database, outcome};
@@ -26,7 +26,7 @@ async fn answers(ormai: &OrmAi, tool: &str, requests: &[Json]) -> Vec<Json> {
     answers
 }
 
-both_engines! {
+every_engine! {
     /// 100 / 0 fails on PostgreSQL, and its planner tests what is cheap before the scope.
     async fn law_2_a_view_that_fails_on_a_strangers_row_does_not_tell(test: &TestDatabase) {
         test.execute("CREATE TABLE items (id bigint PRIMARY KEY, tenant_id text NOT NULL, qty bigint NOT NULL)").await;

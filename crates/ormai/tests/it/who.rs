@@ -3,7 +3,7 @@
 use ormai::catalog::{Catalog, CatalogBuilder, ModelBuilder};
 use ormai::prelude::*;
 use ormai::value::ColumnType::{Int, Text};
-use ormai_testkit::{Dataset, both_engines, guide_catalog};
+use ormai_testkit::{Dataset, every_engine, guide_catalog};
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, admin, ask, code, column, demo, findings, rows, with_policy};
@@ -65,7 +65,7 @@ fn not_a_name() -> Vec<Json> {
     ]
 }
 
-both_engines! {
+every_engine! {
     async fn attack_01_a_missing_or_odd_tenant_is_refused(test: &TestDatabase) {
         test.execute("CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id text, owner_id text, body text);
             INSERT INTO notes VALUES (1, 'acme', 'ann', 'a'), (2, '', '', 'b'), (3, NULL, NULL, 'c'), (4, '0', '0', 'd')").await;
