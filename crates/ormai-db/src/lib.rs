@@ -29,6 +29,7 @@ mod limits;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub mod rls;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
