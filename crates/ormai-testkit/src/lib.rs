@@ -19,8 +19,14 @@
 mod databases;
 mod engines;
 mod fixtures;
+pub mod reference;
+mod scale;
+mod tally;
+pub mod world;
 
 pub use databases::{Pool, TestDatabase, URL_VARIABLE};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy};
+pub use scale::{CASES_VARIABLE, SEED_VARIABLE, Scale};
+pub use tally::{Share, Tally};

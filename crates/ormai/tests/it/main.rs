@@ -12,6 +12,7 @@ mod cursors;
 mod differential;
 mod errors;
 mod hostile_values;
+mod laws;
 mod limits;
 mod non_interference;
 mod plan_cache;
