@@ -2,6 +2,7 @@
 //! database that was changed by hand is told from one that was not.
 
 mod installed;
+mod law;
 mod script;
 mod world;
 
