@@ -8,4 +8,6 @@ mod demo;
 #[cfg(test)]
 mod misuse;
 #[cfg(test)]
+mod row_level_security;
+#[cfg(test)]
 mod strangers_database;
