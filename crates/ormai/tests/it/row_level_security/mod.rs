@@ -1,6 +1,8 @@
 //! Native row-level security from the same policy: what it admits, what it refuses, and how a
 //! database that was changed by hand is told from one that was not.
 
+mod check;
+mod hostile;
 mod installed;
 mod law;
 mod script;

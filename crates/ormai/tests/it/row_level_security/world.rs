@@ -18,7 +18,7 @@ models:
       - {name: not_the_second, condition: id != 2}
   Ticket:
     scoping: {tenant_id: principal.tenant_id, owner_id: principal.user_id}
-    fields: {id: allow, title: allow, score: allow}
+    fields: {id: allow, title: allow, score: allow, ratio: allow, created_at: allow, day: allow}
     row_policies:
       - {name: team, condition: owner_id IN principal.metadata.team, effect: permit, operations: [read, update]}
       - {name: eu, condition: "account.region.name = 'EU' OR account.region.name IS NULL"}
@@ -30,7 +30,12 @@ models:
       - {name: old, condition: "created_at < now() AND day > '2000-01-01'"}
       - {name: key, condition: "key IS NOT DISTINCT FROM principal.metadata.key OR principal.metadata.key IS NULL"}
       - {name: ratio, condition: "ratio >= 0.25 OR ratio IS NULL", check: true}
-    write_policy: {create: allow, update: allow, delete: allow, immutable_fields: [tenant_id]}
+    write_policy:
+      create: allow
+      update: allow
+      delete: allow
+      auto_set: {tenant_id: principal.tenant_id, owner_id: principal.user_id}
+      immutable_fields: [tenant_id]
     roles:
       contractor:
         row_policies: [{name: low_score, condition: score < 50 OR score IS NULL}]
@@ -89,7 +94,7 @@ pub(super) fn statements() -> String {
         CREATE TABLE accounts (id bigint PRIMARY KEY, tenant_id text NOT NULL, name text NOT NULL, region_id bigint REFERENCES regions);
         CREATE TABLE tickets (id bigint PRIMARY KEY, tenant_id text NOT NULL, owner_id bigint NOT NULL,
             account_id bigint REFERENCES accounts, title text NOT NULL, score numeric, ratio double precision, hidden boolean,
-            created_at timestamptz NOT NULL, day date NOT NULL, key uuid);
+            created_at timestamptz NOT NULL, day date NOT NULL, key uuid, secret text);
         CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id text NOT NULL, ticket_id bigint NOT NULL REFERENCES tickets,
             body text NOT NULL, gone boolean NOT NULL);
         INSERT INTO regions VALUES (1, 'EU'), (2, 'US');
