@@ -37,6 +37,8 @@ struct Counts {
     none: usize,
     some: usize,
     all: usize,
+    /// Policies that did not load.
+    not_loaded: usize,
 }
 
 #[test]
@@ -54,9 +56,10 @@ fn law_1_native_row_level_security_admits_the_rows_that_ormai_answers() {
             panic!("{failure}");
         }
         // Cases that admit nothing, or everything, tell nothing.
-        let Counts { none, some, all } = counts;
+        let Counts { none, some, all, not_loaded } = counts;
         assert!(some * 5 > none + some + all, "{counts:?}");
         assert!(all * 50 > some, "{counts:?}");
+        assert!(not_loaded * 50 <= none + some + all, "{counts:?}");
     });
 }
 
@@ -94,8 +97,16 @@ async fn compared(
 ) -> Result<(), TestCaseError> {
     let yaml = policy.to_yaml();
     let catalog = || world.catalog(test.engine(), prefix).unwrap();
-    // A policy that does not load is no trial: that happens while a case is made simpler.
-    let ormai = build(test, &yaml, catalog()).await.map_err(|error| TestCaseError::reject(error.to_string()))?;
+    // A policy that does not load is no trial: a key that was opened may be one too many for an
+    // overlay, and that happens while a case is made simpler.
+    let ormai = match build(test, &yaml, catalog()).await {
+        Ok(ormai) => ormai,
+        Err(ormai::BuildError::Policy(_)) => {
+            counts.borrow_mut().not_loaded += 1;
+            return Ok(());
+        }
+        Err(error) => return Err(TestCaseError::fail(error.to_string())),
+    };
     let script = script(&yaml, catalog(), &test.role());
     test.execute(script.body()).await;
     let has_bypass = yaml.contains("bypass: true");
