@@ -100,12 +100,21 @@ pub struct Field {
 /// bytes (code points), so a dialect adds what is needed to get there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Collation {
-    /// Equality and order are by bytes already.
+    /// Equality and order are by bytes already. On MySQL the collations of `utf8mb4` that
+    /// compare bytes and do not pad: `utf8mb4_nopad_bin` (MariaDB), `utf8mb4_0900_bin`.
     Binary,
-    /// Equality is by bytes, order is a language's.
+    /// Equality is by bytes, order is a language's. Does not occur on MySQL.
     Ordered,
-    /// Even equality is not by bytes (case or accents are ignored).
+    /// Even equality is not by bytes (case or accents are ignored), and what makes it so
+    /// takes an index of the column away. Does not occur on MySQL.
     Loose,
+    /// Equality ignores case, accents or blanks at the end, and an index serves it: two
+    /// comparisons, one that finds and one that decides, are exact and fast. All other
+    /// text of MySQL, also of `utf8mb4_bin`, which pads, and of other character sets.
+    ///
+    /// The number tells the collations of a catalog apart: only text of one and the same
+    /// can be compared as it is stored.
+    Folded(u16),
 }
 
 /// A relation from one model to another.
