@@ -3,8 +3,12 @@
 //! *Model* and *field* are the agent's words; *table* and *column* are SQL's. Identifiers
 //! in statements come from here and from nowhere else.
 
+mod foreign_key;
+
 use std::collections::HashMap;
 use std::fmt;
+
+pub use foreign_key::{ForeignKey, ForeignKeyBuilder, ReferentialAction};
 
 use crate::value::ColumnType;
 
@@ -46,6 +50,8 @@ pub struct Model {
     pub indexes: Vec<Vec<FieldId>>,
     /// The relations that start here.
     pub relations: Vec<Relation>,
+    /// The foreign keys to other models of the catalog.
+    pub foreign_keys: Vec<ForeignKey>,
     fields_by_name: HashMap<String, FieldId>,
     relations_by_name: HashMap<String, RelationId>,
 }
@@ -88,6 +94,9 @@ pub struct Field {
     pub ty: ColumnType,
     /// How the database compares its text; `Binary` for everything that is not text.
     pub collation: Collation,
+    /// The most characters of its text, where the database declares that. SQLite does not
+    /// hold itself to it.
+    pub length: Option<u32>,
     /// Whether NULL may stand in it.
     pub nullable: bool,
     /// Whether the database fills it when an insert leaves it out.
@@ -267,6 +276,8 @@ pub struct ModelBuilder {
     pub indexes: Vec<Vec<String>>,
     /// The relations.
     pub relations: Vec<RelationBuilder>,
+    /// The foreign keys; they make no relations by themselves.
+    pub foreign_keys: Vec<ForeignKeyBuilder>,
 }
 
 /// Describes one relation to a [`CatalogBuilder`].
@@ -377,6 +388,17 @@ impl CatalogBuilder {
             .zip(&models)
             .map(|(builder, model)| builder.resolve_relations(model, &models, &by_name))
             .collect::<Result<Vec<_>, _>>()?;
+        let foreign_keys = self
+            .models
+            .iter()
+            .zip(&models)
+            .map(|(builder, model)| {
+                builder.foreign_keys.iter().map(|key| key.resolve(model, &models, &by_name)).collect()
+            })
+            .collect::<Result<Vec<Vec<ForeignKey>>, _>>()?;
+        for (model, foreign_keys) in models.iter_mut().zip(foreign_keys) {
+            model.foreign_keys = foreign_keys;
+        }
         for (model, relations) in models.iter_mut().zip(relations) {
             for (index, relation) in relations.iter().enumerate() {
                 let taken = model.fields_by_name.contains_key(&relation.name)
@@ -403,6 +425,7 @@ impl ModelBuilder {
             unique_keys: Vec::new(),
             indexes: Vec::new(),
             relations: Vec::new(),
+            foreign_keys: Vec::new(),
         }
     }
 
@@ -415,6 +438,7 @@ impl ModelBuilder {
             name,
             ty,
             collation: Collation::Binary,
+            length: None,
             nullable: false,
             has_default: false,
             generated: false,
@@ -449,6 +473,13 @@ impl ModelBuilder {
     #[must_use]
     pub fn unique<S: Into<String>>(mut self, fields: impl IntoIterator<Item = S>) -> Self {
         self.unique_keys.push(fields.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Adds a foreign key.
+    #[must_use]
+    pub fn foreign_key(mut self, key: ForeignKeyBuilder) -> Self {
+        self.foreign_keys.push(key);
         self
     }
 
@@ -503,6 +534,7 @@ impl ModelBuilder {
             indexes: self.indexes.iter().map(resolve).collect::<Result<_, _>>()?,
             fields: self.fields.clone(),
             relations: Vec::new(),
+            foreign_keys: Vec::new(),
             relations_by_name: HashMap::new(),
             fields_by_name,
         })

@@ -72,6 +72,7 @@ fn text(name: &str, collation: Collation) -> Field {
         column: name.to_owned(),
         ty: ColumnType::Text,
         collation,
+        length: None,
         nullable: false,
         has_default: false,
         generated: false,
