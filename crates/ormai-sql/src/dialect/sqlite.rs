@@ -48,11 +48,15 @@ impl Engine for Sqlite {
         left.binary(BinOper::Is, right)
     }
 
-    fn finds_first(&self, _: Collation) -> bool {
+    fn finds_first(&self, _: &Collation) -> bool {
         false
     }
 
-    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+    fn to_be_found(&self, value: Expr, _: &Collation) -> Expr {
+        value
+    }
+
+    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
         match (collation, usage) {
             // GLOB is by bytes whatever the collation.
             (Collation::Binary, _) | (_, TextUse::Pattern) => text,
@@ -60,11 +64,11 @@ impl Engine for Sqlite {
         }
     }
 
-    fn calls_with_bytes(&self, _: Collation) -> bool {
+    fn calls_with_bytes(&self, _: &Collation) -> bool {
         false
     }
 
-    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<Collation>) -> Expr {
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<&Collation>) -> Expr {
         case(text).into()
     }
 
