@@ -34,7 +34,8 @@ impl Printer<'_> {
                 let parts = parts.iter().map(|part| self.predicate(row, part)).collect::<Result<Vec<_>, _>>()?;
                 any(parts).unwrap_or_else(|| self.engine.truth(Truth::False))
             }
-            Predicate::Not(inner) => self.predicate(row, inner)?.not(),
+            // In parentheses, because a mode of MySQL lets NOT bind more closely than `=`.
+            Predicate::Not(inner) => Expr::tuple([self.predicate(row, inner)?]).not(),
             Predicate::NotTrue(inner) => {
                 self.predicate(row, inner)?.binary(BinOper::IsNot, self.engine.truth(Truth::True))
             }

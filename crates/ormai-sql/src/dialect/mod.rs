@@ -70,6 +70,9 @@ pub(crate) trait Engine {
     /// Whether the engine may compute a view's columns for rows that the scope leaves out.
     fn computes_views_early(&self) -> bool;
 
+    /// Keeps a derived table by itself, so that conditions around it are not tested within.
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places);
+
     /// A truth value.
     fn truth(&self, truth: Truth) -> Expr;
 

@@ -31,8 +31,14 @@ impl Engine for MySql {
         65_535
     }
 
+    /// A row that is found by a unique key is read while the statement is planned, and then
+    /// its conditions are tested in any order.
     fn computes_views_early(&self) -> bool {
         true
+    }
+
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.limit(places.most());
     }
 
     fn truth(&self, truth: Truth) -> Expr {

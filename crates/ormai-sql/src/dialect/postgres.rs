@@ -33,6 +33,10 @@ impl Engine for Postgres {
         true
     }
 
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.offset(places.zero());
+    }
+
     fn truth(&self, truth: Truth) -> Expr {
         match truth {
             Truth::True => Expr::Constant(true.into()),

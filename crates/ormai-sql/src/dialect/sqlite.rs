@@ -31,6 +31,10 @@ impl Engine for Sqlite {
         false
     }
 
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.limit(places.most());
+    }
+
     /// Not the words: where a table has a column named `false`, `WHERE FALSE` reads it.
     fn truth(&self, truth: Truth) -> Expr {
         match truth {
