@@ -3,9 +3,13 @@
 //! *Model* and *field* are the agent's words; *table* and *column* are SQL's. Identifiers
 //! in statements come from here and from nowhere else.
 
+mod foreign_key;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+
+pub use foreign_key::{ForeignKey, ForeignKeyBuilder, ReferentialAction};
 
 use crate::value::ColumnType;
 
@@ -47,6 +51,8 @@ pub struct Model {
     pub indexes: Vec<Vec<FieldId>>,
     /// The relations that start here.
     pub relations: Vec<Relation>,
+    /// The foreign keys to other models of the catalog.
+    pub foreign_keys: Vec<ForeignKey>,
     fields_by_name: HashMap<String, FieldId>,
     relations_by_name: HashMap<String, RelationId>,
 }
@@ -89,6 +95,9 @@ pub struct Field {
     pub ty: ColumnType,
     /// How the database compares its text; `Binary` for everything that is not text.
     pub collation: Collation,
+    /// The most characters of its text, where the database declares that. SQLite does not
+    /// hold itself to it.
+    pub length: Option<u32>,
     /// Whether NULL may stand in it.
     pub nullable: bool,
     /// Whether the database fills it when an insert leaves it out.
@@ -268,6 +277,8 @@ pub struct ModelBuilder {
     pub indexes: Vec<Vec<String>>,
     /// The relations.
     pub relations: Vec<RelationBuilder>,
+    /// The foreign keys; they make no relations by themselves.
+    pub foreign_keys: Vec<ForeignKeyBuilder>,
 }
 
 /// Describes one relation to a [`CatalogBuilder`].
@@ -378,6 +389,17 @@ impl CatalogBuilder {
             .zip(&models)
             .map(|(builder, model)| builder.resolve_relations(model, &models, &by_name))
             .collect::<Result<Vec<_>, _>>()?;
+        let foreign_keys = self
+            .models
+            .iter()
+            .zip(&models)
+            .map(|(builder, model)| {
+                builder.foreign_keys.iter().map(|key| key.resolve(model, &models, &by_name)).collect()
+            })
+            .collect::<Result<Vec<Vec<ForeignKey>>, _>>()?;
+        for (model, foreign_keys) in models.iter_mut().zip(foreign_keys) {
+            model.foreign_keys = foreign_keys;
+        }
         for (model, relations) in models.iter_mut().zip(relations) {
             for (index, relation) in relations.iter().enumerate() {
                 let taken = model.fields_by_name.contains_key(&relation.name)
@@ -404,6 +426,7 @@ impl ModelBuilder {
             unique_keys: Vec::new(),
             indexes: Vec::new(),
             relations: Vec::new(),
+            foreign_keys: Vec::new(),
         }
     }
 
@@ -416,6 +439,7 @@ impl ModelBuilder {
             name,
             ty,
             collation: Collation::Binary,
+            length: None,
             nullable: false,
             has_default: false,
             generated: false,
@@ -450,6 +474,13 @@ impl ModelBuilder {
     #[must_use]
     pub fn unique<S: Into<String>>(mut self, fields: impl IntoIterator<Item = S>) -> Self {
         self.unique_keys.push(fields.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Adds a foreign key.
+    #[must_use]
+    pub fn foreign_key(mut self, key: ForeignKeyBuilder) -> Self {
+        self.foreign_keys.push(key);
         self
     }
 
@@ -504,6 +535,7 @@ impl ModelBuilder {
             indexes: self.indexes.iter().map(resolve).collect::<Result<_, _>>()?,
             fields: self.fields.clone(),
             relations: Vec::new(),
+            foreign_keys: Vec::new(),
             relations_by_name: HashMap::new(),
             fields_by_name,
         })

@@ -16,6 +16,7 @@ fn check(name: &str) -> Vec<String> {
         column: name.to_owned(),
         ty: ColumnType::Text,
         collation: Collation::Loose,
+        length: None,
         nullable: true,
         has_default: false,
         generated: false,

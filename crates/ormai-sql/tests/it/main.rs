@@ -73,6 +73,7 @@ pub(crate) fn text(name: &str, collation: Collation) -> Field {
         column: name.to_owned(),
         ty: ColumnType::Text,
         collation,
+        length: None,
         nullable: false,
         has_default: false,
         generated: false,
