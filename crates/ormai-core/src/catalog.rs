@@ -7,6 +7,7 @@ mod foreign_key;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use foreign_key::{ForeignKey, ForeignKeyBuilder, ReferentialAction};
 
@@ -107,7 +108,7 @@ pub struct Field {
 
 /// How a text column compares in the database. OrmAI's own comparisons are always by
 /// bytes (code points), so a dialect adds what is needed to get there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Collation {
     /// Equality and order are by bytes already. On MySQL the collations of `utf8mb4` that
     /// compare bytes and do not pad: `utf8mb4_nopad_bin` (MariaDB), `utf8mb4_0900_bin`.
@@ -121,9 +122,9 @@ pub enum Collation {
     /// comparisons, one that finds and one that decides, are exact and fast. All other
     /// text of MySQL, also of `utf8mb4_bin`, which pads, and of other character sets.
     ///
-    /// The number tells the collations of a catalog apart: only text of one and the same
-    /// can be compared as it is stored.
-    Folded(u16),
+    /// With the database's name of it, such as `utf8mb4_general_ci`, which begins with the
+    /// character set: only text of one and the same can be compared as it is stored.
+    Folded(Arc<str>),
 }
 
 /// A relation from one model to another.

@@ -8,10 +8,10 @@ use ormai_core::catalog::Collation;
 use ormai_core::plan::{Direction, ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
 use sea_query::{
-    BinOper, Expr, ExprTrait, Func, FunctionCall, MysqlQueryBuilder, NullOrdering, SelectStatement, TypeRef, Values,
+    BinOper, Expr, ExprTrait, Func, FunctionCall, MysqlQueryBuilder, NullOrdering, SelectStatement, Values,
 };
 
-use super::{Engine, TextUse, collate, padded};
+use super::{Engine, TextUse, collate, padded, quoted};
 use crate::error::CompileError;
 use crate::places::Places;
 use crate::printer::Printer;
@@ -31,8 +31,14 @@ impl Engine for MySql {
         65_535
     }
 
+    /// A row that is found by a unique key is read while the statement is planned, and then
+    /// its conditions are tested in any order.
     fn computes_views_early(&self) -> bool {
         true
+    }
+
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.limit(places.most());
     }
 
     fn truth(&self, truth: Truth) -> Expr {
@@ -51,24 +57,34 @@ impl Engine for MySql {
         left.binary(BinOper::Custom("<=>"), right)
     }
 
-    fn finds_first(&self, collation: Collation) -> bool {
+    fn finds_first(&self, collation: &Collation) -> bool {
         matches!(collation, Collation::Folded(_))
     }
 
-    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+    /// A character that the column cannot hold would be an error. Converted it becomes a `?`,
+    /// and then its bytes are others.
+    fn to_be_found(&self, value: Expr, collation: &Collation) -> Expr {
+        let Collation::Folded(collation) = collation else { return value };
+        match collation.split('_').next() {
+            None | Some("utf8mb4" | "utf16" | "utf16le" | "utf32") => value,
+            Some(charset) => collate(convert(value, charset), collation),
+        }
+    }
+
+    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
         match (collation, usage) {
             (Collation::Binary, _) | (_, TextUse::Pattern) => text,
             (Collation::Ordered | Collation::Loose | Collation::Folded(_), _) => bytes(text),
         }
     }
 
-    fn calls_with_bytes(&self, collation: Collation) -> bool {
-        collation != Collation::Binary
+    fn calls_with_bytes(&self, collation: &Collation) -> bool {
+        *collation != Collation::Binary
     }
 
     /// As text of `tis620`, whose only letters with a case are A–Z and a–z and in which every
     /// byte is a character.
-    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<Collation>) -> Expr {
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<&Collation>) -> Expr {
         as_binary(case(convert(bytes(text), "tis620")).into())
     }
 
@@ -81,7 +97,7 @@ impl Engine for MySql {
     fn ranked(&self, places: &mut Places, word: Expr, ty: &ColumnType) -> Expr {
         let ColumnType::Enum(words) = ty else { return word };
         let words: Vec<_> = words.variants.iter().map(|word| places.word(word)).collect();
-        let position = Func::cust("FIELD").arg(as_binary(word)).args(words);
+        let position = Func::cust("FIELD").args([as_binary(word)].into_iter().chain(words));
         // FIELD has no NULL: what is not found is at 0.
         Func::cust("NULLIF").arg(position).arg(Expr::Constant(0.into())).into()
     }
@@ -147,6 +163,6 @@ fn as_binary(text: Expr) -> Expr {
 }
 
 /// `CONVERT(text USING charset)`: of text it changes the bytes, of bytes the reading.
-fn convert(text: Expr, charset: &'static str) -> Expr {
-    Func::cust("CONVERT").arg(text.binary(BinOper::Custom("USING"), Expr::TypeName(TypeRef::from(charset)))).into()
+fn convert(text: Expr, charset: &str) -> Expr {
+    Func::cust("CONVERT").arg(text.binary(BinOper::Custom("USING"), quoted(charset))).into()
 }
