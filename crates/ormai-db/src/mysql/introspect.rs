@@ -16,7 +16,7 @@ use crate::introspect::{ForeignKey, Table};
 /// A default that is NULL is the word on MariaDB, and nothing on MySQL.
 const COLUMNS: &str = "
 SELECT t.table_name, t.table_type = 'VIEW', c.column_name, c.data_type, c.column_type, c.is_nullable = 'YES',
-       coalesce(c.column_default, 'NULL') <> 'NULL' OR c.extra LIKE '%auto_increment%',
+       t.table_type <> 'VIEW' AND (coalesce(c.column_default, 'NULL') <> 'NULL' OR c.extra LIKE '%auto_increment%'),
        coalesce(c.generation_expression, '') <> '', c.collation_name, CAST(c.character_maximum_length AS CHAR)
 FROM information_schema.tables t
 JOIN information_schema.columns c ON c.table_schema = t.table_schema AND c.table_name = t.table_name
@@ -158,7 +158,7 @@ impl Described {
             let declared = Declared {
                 word: &word_of_type,
                 full: &full,
-                enum_name: &format!("{}_{column}", table_name.name),
+                enum_name: &format!("{}.{column}", table_name.name),
                 holds_json: checks.contains(&(table_name.name.clone(), check)),
             };
             let ty = declared.column_type();
