@@ -134,14 +134,6 @@ struct Described {
     checks: Vec<MySqlRow>,
 }
 
-/// Two collations compare bytes, blanks at the end among them, and code points in their order.
-fn collation(name: &str) -> Collation {
-    if ["utf8mb4_nopad_bin", "utf8mb4_0900_bin"].contains(&name) {
-        return Collation::Binary;
-    }
-    Collation::Folded(name.into())
-}
-
 impl Described {
     fn table(&self, name: String) -> TableName {
         TableName { schema: self.prefix.clone(), name }
@@ -171,7 +163,7 @@ impl Described {
             };
             let ty = declared.column_type();
             let collation = match word(row, 8)? {
-                Some(name) if ty.is_text() => collation(&name),
+                Some(collation) if ty.is_text() => Collation::Folded(collation.into()),
                 _ => Collation::Binary,
             };
             let is_bounded = ["char", "varchar"].contains(&word_of_type.as_str());

@@ -58,7 +58,7 @@ impl Engine for MySql {
     }
 
     fn finds_first(&self, collation: &Collation) -> bool {
-        matches!(collation, Collation::Folded(_))
+        !is_exact(collation)
     }
 
     /// A character that the column cannot hold would be an error. Converted it becomes a `?`,
@@ -72,14 +72,11 @@ impl Engine for MySql {
     }
 
     fn by_bytes(&self, text: Expr, _: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
-        match (collation, usage) {
-            (Collation::Binary, _) | (_, TextUse::Pattern) => text,
-            (Collation::Ordered | Collation::Loose | Collation::Folded(_), _) => bytes(text),
-        }
+        if is_exact(collation) || usage == TextUse::Pattern { text } else { bytes(text) }
     }
 
     fn calls_with_bytes(&self, collation: &Collation) -> bool {
-        *collation != Collation::Binary
+        !is_exact(collation)
     }
 
     /// As text of `tis620`, whose only letters with a case are A–Z and a–z and in which every
@@ -117,7 +114,7 @@ impl Engine for MySql {
     }
 
     fn matches(&self, text: Typed, pattern: Expr, negated: bool) -> Expr {
-        let text = if text.collation == Some(Collation::Binary) { text.expr } else { characters(text.expr) };
+        let text = if text.collation.as_ref().is_some_and(is_exact) { text.expr } else { characters(text.expr) };
         let escaped = pattern.binary(BinOper::Escape, Expr::Constant(ESCAPE.into()));
         text.binary(if negated { BinOper::NotLike } else { BinOper::Like }, escaped)
     }
@@ -146,6 +143,13 @@ impl Engine for MySql {
     fn has_lateral(&self) -> bool {
         false
     }
+}
+
+/// Whether text of this collation compares by bytes and does not pad. What a catalog does not
+/// name is not exact: `Binary` is also what is said of text of which nothing was said, and
+/// with the collations that this engine gives by itself, `ACME` would be `acme`.
+fn is_exact(collation: &Collation) -> bool {
+    matches!(collation, Collation::Folded(name) if ["utf8mb4_nopad_bin", "utf8mb4_0900_bin"].contains(&&**name))
 }
 
 /// A text as the bytes of its UTF-8, whatever its character set and collation.

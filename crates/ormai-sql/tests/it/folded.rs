@@ -28,7 +28,8 @@ fn notes() -> Arc<Catalog> {
                 .column(text("tenant_id", folded()))
                 .column(text("folder", folded()))
                 .column(text("legacy", Collation::Folded("latin1_swedish_ci".into())))
-                .column(text("exact", Collation::Binary))
+                .column(text("exact", Collation::Folded("utf8mb4_nopad_bin".into())))
+                .column(text("unsaid", Collation::Binary))
                 .field("token", ColumnType::Uuid)
                 .field("state", ColumnType::enumeration("notes.state", ["draft", "sent"]))
                 .primary_key(["id"]),
@@ -85,6 +86,16 @@ fn columns_of_one_collation_find_each_other_and_others_meet_as_bytes() {
         compare(Comparison::Eq, notes.column("folder"), notes.column("tenant_id")),
         compare(Comparison::Eq, notes.column("folder"), notes.column("legacy")),
         compare(Comparison::Eq, notes.column("folder"), notes.column("exact")),
+    ]));
+}
+
+#[test]
+fn text_of_which_nothing_was_said_is_not_taken_for_exact() {
+    notes_where!(|notes| Predicate::And(vec![
+        notes.is("unsaid", 2),
+        notes.compare("unsaid", Comparison::Ne, 2),
+        Predicate::In { term: notes.column("unsaid"), list: list(3, 1), negated: false },
+        Predicate::Matches { term: notes.column("unsaid"), pattern: slot(2), negated: false },
     ]));
 }
 
