@@ -79,6 +79,8 @@ fn what_a_row_or_a_principal_decides_is_not_claimed() {
         "kind IN ('draft', 'open')",
         "tenant_id NOT IN principal.metadata.list",
         "EXISTS (items)",
+        // Nothing is in an empty list, not even NULL.
+        "status IS NULL AND status NOT IN principal.metadata.list",
         "lower(tenant_id) = 'A'",
         "tenant.id IS NOT NULL",
         "organization_id > ''",
