@@ -157,7 +157,7 @@ fn rows() -> impl Strategy<Value = Json> {
 /// among the outcomes.
 #[test]
 fn no_row_and_no_principal_is_outside_of_the_outcomes() {
-    const CASES: u32 = 768;
+    const CASES: u32 = 384;
     let (decided, narrow, met) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let catalog = catalog();
     let model = order(&catalog);

@@ -3,10 +3,11 @@
 use super::super::subject::Subject;
 use super::{Linted, Linter};
 use crate::condition::outcomes::Outcomes;
-use crate::condition::{FieldPath, List, Node, Operand};
+use crate::condition::{FieldPath, LikePattern, List, Node, Operand};
 use crate::plan::Comparison;
 use crate::policy::document::RowPolicy;
 use crate::policy::rules::{Effect, Operation, Operations, RowRule, ScopeRule, ScopeValue};
+use crate::principal::PrincipalPath;
 
 /// Beyond so many row policies of a model they are not compared with each other.
 const MAX_RULES: usize = 24;
@@ -105,7 +106,7 @@ impl<'a> Linter<'a> {
                 let Some(scope) = linted.open.rules.scoping.iter().find(|scope| scope.field == field) else {
                     return false;
                 };
-                let own = own(subject, scope);
+                let own = own(subject, scope, condition);
                 let follows = self.outcomes(subject, &[condition, &own]).is_some_and(|all| all.implies(0, 1));
                 if follows {
                     let message = format!("{name} permits only what the scope admits already");
@@ -115,7 +116,7 @@ impl<'a> Linter<'a> {
             }
             Effect::Restrict if linted.open.rules.scoping.is_empty() => false,
             Effect::Restrict => {
-                let scopes = linted.open.rules.scoping.iter().map(|scope| admitted(linted, scope)).collect();
+                let scopes = linted.open.rules.scoping.iter().map(|scope| admitted(linted, scope, condition)).collect();
                 let scope = Node::And(scopes);
                 let Some(outcomes) = self.outcomes(subject, &[&scope, condition]) else { return false };
                 if outcomes.exclude(0, 1) {
@@ -212,13 +213,17 @@ fn covers(all: Operations, some: Operations) -> bool {
     OPERATIONS.iter().all(|operation| all.contains(*operation) || !some.contains(*operation))
 }
 
-/// A scope as a condition: true of every row that it admits.
-fn own(subject: Subject<'_>, scope: &ScopeRule) -> Node {
+/// A scope as a condition: true of every row that it admits where `beside` can be decided.
+fn own(subject: Subject<'_>, scope: &ScopeRule, beside: &Node) -> Node {
     let ty = subject.model.field(scope.field).ty.clone();
     let field = || Operand::Field(FieldPath { through: Vec::new(), field: scope.field, ty: ty.clone() });
     let equals = |right| Node::Compare { op: Comparison::Eq, left: field(), right };
     match &scope.value {
         ScopeValue::Literal(value) => equals(Operand::Literal(value.clone())),
+        // With a list for it, the condition beside it would be an error.
+        ScopeValue::Principal(path) if reads_one(beside, path) => {
+            equals(Operand::Principal { path: path.clone(), ty: ty.clone() })
+        }
         // The principal decides whether it is one value or a list.
         ScopeValue::Principal(path) => Node::Or(vec![
             equals(Operand::Principal { path: path.clone(), ty: ty.clone() }),
@@ -228,7 +233,7 @@ fn own(subject: Subject<'_>, scope: &ScopeRule) -> Node {
 }
 
 /// What the scope on a field admits with every permit that anybody has.
-fn admitted(linted: Linted<'_>, scope: &ScopeRule) -> Node {
+fn admitted(linted: Linted<'_>, scope: &ScopeRule, beside: &Node) -> Node {
     let overlays = linted.open.overlays.iter().flat_map(|overlay| overlay.part.rows.iter().map(|row| &row.value));
     let permits = linted
         .open
@@ -238,5 +243,28 @@ fn admitted(linted: Linted<'_>, scope: &ScopeRule) -> Node {
         .chain(overlays)
         .filter(|rule| rule.effect == Effect::Permit(scope.field))
         .map(|rule| rule.condition.root().clone());
-    Node::Or(std::iter::once(own(linted.subject, scope)).chain(permits).collect())
+    Node::Or(std::iter::once(own(linted.subject, scope, beside)).chain(permits).collect())
+}
+
+/// Whether a condition reads an attribute as one value.
+fn reads_one(node: &Node, path: &PrincipalPath) -> bool {
+    let read = |operand: &Operand| is_read(operand, path);
+    match node {
+        Node::Const(_) | Node::IsNull { operand: Operand::Principal { .. }, .. } => false,
+        Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| reads_one(part, path)),
+        Node::Not(inner) | Node::Exists { filter: inner, .. } => reads_one(inner, path),
+        Node::Compare { left, right, .. } => read(left) || read(right),
+        Node::In { needle: operand, .. } | Node::IsNull { operand, .. } => read(operand),
+        Node::Like { operand, pattern, .. } => {
+            read(operand) || matches!(pattern, LikePattern::Principal(pattern) if pattern == path)
+        }
+    }
+}
+
+fn is_read(operand: &Operand, path: &PrincipalPath) -> bool {
+    match operand {
+        Operand::Principal { path: read, .. } => read == path,
+        Operand::Call(_, arguments) => arguments.iter().any(|argument| is_read(argument, path)),
+        Operand::Field(_) | Operand::Literal(_) | Operand::Now(_) => false,
+    }
 }

@@ -36,15 +36,12 @@ impl<'a> Linter<'a> {
             let Some(done) = done else { continue };
             let message =
                 format!("{doing} a row of `{model}` {done} rows of `{rows}` by the key ({here}), of whatever tenant");
-            let scope = child
-                .open
-                .rules
-                .scoping
-                .first()
-                .map_or("", |scope| child.subject.model.field(scope.field).name.as_str());
-            let help = format!(
-                "let the foreign key take in the scope, ({scope}, {here}) to `{model}` ({scope}, {there}), or let it refuse"
-            );
+            let help = match common_scope(child, parent) {
+                Some((own, theirs)) => format!(
+                    "let the foreign key take in the scope, ({own}, {here}) to `{model}` ({theirs}, {there}), or let it refuse"
+                ),
+                None => "let the foreign key refuse (`RESTRICT`)".to_owned(),
+            };
             // Without an open write it takes another program to set it off.
             if parent.writes().any(|open| open == write) {
                 self.warn(child.name, "cascade-crosses-tenants", message, help);
@@ -62,4 +59,13 @@ fn stays_inside(key: &ForeignKey, child: Linted<'_>, parent: Linted<'_>) -> bool
         linted.open.rules.scoping.iter().find(|scope| scope.field == field).map(|scope| scope.value.clone())
     };
     key.columns.iter().any(|(here, there)| scope(child, *here).is_some_and(|own| scope(parent, *there) == Some(own)))
+}
+
+/// The fields with the same scope on both sides.
+fn common_scope<'a>(child: Linted<'a>, parent: Linted<'a>) -> Option<(&'a str, &'a str)> {
+    let name = |linted: Linted<'a>, field: FieldId| linted.subject.model.field(field).name.as_str();
+    child.open.rules.scoping.iter().find_map(|own| {
+        let theirs = parent.open.rules.scoping.iter().find(|theirs| theirs.value == own.value)?;
+        Some((name(child, own.field), name(parent, theirs.field)))
+    })
 }
