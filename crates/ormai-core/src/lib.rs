@@ -21,6 +21,7 @@ pub mod error;
 pub mod plan;
 pub mod policy;
 pub mod principal;
+pub mod privileges;
 pub mod redact;
 pub mod request;
 pub mod resolve;

@@ -53,6 +53,11 @@ impl Models {
         *self.roles.entry(name.to_owned()).or_insert(next)
     }
 
+    /// A model that the policy names.
+    pub(super) fn get(&self, id: ModelId) -> Option<&OpenModel> {
+        self.models.get(id.index()).and_then(Option::as_ref)
+    }
+
     /// Whether some principal may see a model.
     pub(super) fn may_open(&self, id: ModelId) -> bool {
         let granted = |overlay: &RoleOverlay| {
