@@ -5,7 +5,7 @@
 
 use bigdecimal::BigDecimal;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use ormai_core::value::Value;
 use ormai_sql::{Bind, Dialect, Statement};
 use sqlx::encode::IsNull;
@@ -38,7 +38,7 @@ fn add(arguments: &mut MySqlArguments, value: &Value) -> Result<(), DbError> {
         Value::Pattern(pattern) => arguments.add(pattern.to_like_with(escape()?)),
         Value::Bytes(bytes) => arguments.add(bytes),
         Value::Uuid(uuid) => arguments.add(uuid.hyphenated().to_string()),
-        Value::Timestamp(at) => arguments.add(date_time(at.to_zoned(TimeZone::UTC).datetime())?.assume_utc()),
+        Value::Timestamp(at) => arguments.add(date_time(Offset::UTC.to_datetime(*at))?.assume_utc()),
         Value::DateTime(at) => arguments.add(date_time(*at)?),
         Value::Date(day) => arguments.add(date(*day)?),
         Value::Time(at) => arguments.add(time_of_day(*at)?),
@@ -73,12 +73,11 @@ fn date_time(at: DateTime) -> Result<time::PrimitiveDateTime, DbError> {
 
 fn date(day: Date) -> Result<time::Date, DbError> {
     let beyond = || DbError::failed("a date to bind is beyond what MySQL holds");
-    let small = |part: i8| u8::try_from(part).map_err(|_| beyond());
     if day.year() < 0 {
         return Err(beyond());
     }
-    let month = time::Month::try_from(small(day.month())?).map_err(|_| beyond())?;
-    time::Date::from_calendar_date(day.year().into(), month, small(day.day())?).map_err(|_| beyond())
+    let within_year = u16::try_from(day.day_of_year()).map_err(|_| beyond())?;
+    time::Date::from_ordinal_date(day.year().into(), within_year).map_err(|_| beyond())
 }
 
 fn time_of_day(at: Time) -> Result<time::Time, DbError> {
