@@ -24,7 +24,6 @@ pub(crate) async fn run(database: &TestDatabase, catalog: Catalog) {
             compare(&Hand::Postgres(pool.clone()), build(pool.clone().into(), catalog).await, "PostgreSQL", 1.05).await;
             pool.close().await;
         }
-        Engine::MySql => {}
         Engine::MySql => {
             let options = MySqlConnectOptions::from_str(database.url()).unwrap();
             // What whoever writes SQL by hand has on each connection as well.
