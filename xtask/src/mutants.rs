@@ -17,8 +17,8 @@ const ENGINES: &[&str] = &["sqlite", "postgres", "mysql"];
 /// The tests that count: laws that hold for whatever is generated, not examples.
 const LAWS: &str = "laws::";
 
-/// Lists the faults; see `crates/ormai/tests/it/laws/faults.rs`.
-const LISTING: &str = "laws::faults::the_list_is_long_enough";
+/// Lists the faults; see `crates/ormai/tests/it/faults.rs`.
+const LISTING: &str = "faults::the_list_is_long_enough";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
