@@ -2,7 +2,7 @@
 //! laws notice each.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -30,13 +30,17 @@ pub(crate) struct Arguments {
     cases: u32,
 }
 
-/// A fault, and what noticed it.
-struct Outcome {
-    name: String,
-    says: String,
-    /// The engine and the first test that failed.
-    killed: Option<(&'static str, String)>,
+/// How a run of the laws ended.
+struct Verdict {
+    /// The first law that failed; `None` when all held.
+    killed: Option<Kill>,
     seconds: f64,
+}
+
+/// A law that noticed a fault.
+struct Kill {
+    engine: &'static str,
+    test: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -44,23 +48,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let faults = listed(&binary, &arguments.faults)?;
     let mut services = Services::start()?;
     let sound = verdict(&mut services, &binary, None, arguments.cases)?;
-    if let (Some((engine, test)), _) = sound {
+    if let Some(Kill { engine, test }) = sound.killed {
         return Err(format!("without any fault, `{test}` fails on {engine}: mend that first"));
     }
-    println!(
-        "{} faults, {} cases each; without a fault every law holds ({:.0} s)",
-        faults.len(),
-        arguments.cases,
-        sound.1
-    );
+    let (number, cases) = (faults.len(), arguments.cases);
+    println!("{number} faults, {cases} cases each; without a fault every law holds ({:.0} s)", sound.seconds);
     println!("\n{:<32} {:<9} {:>6}  {:<60} what the fault does", "fault", "killed on", "s", "by");
     let mut survivors = Vec::new();
     for (name, says) in faults {
-        let (killed, seconds) = verdict(&mut services, &binary, Some(&name), arguments.cases)?;
-        let outcome = Outcome { name, says, killed, seconds };
-        println!("{}", outcome.line());
-        if outcome.killed.is_none() {
-            survivors.push(outcome.name);
+        let verdict = verdict(&mut services, &binary, Some(&name), cases)?;
+        println!("{}", verdict.line(&name, &says));
+        if verdict.killed.is_none() {
+            survivors.push(name);
         }
     }
     println!();
@@ -72,13 +71,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::FAILURE)
 }
 
-impl Outcome {
-    fn line(&self) -> String {
+impl Verdict {
+    /// A row of the table.
+    fn line(&self, fault: &str, says: &str) -> String {
         let (engine, test) = match &self.killed {
-            Some((engine, test)) => (*engine, test.strip_prefix(LAWS).unwrap_or(test)),
+            Some(Kill { engine, test }) => (*engine, test.strip_prefix(LAWS).unwrap_or(test)),
             None => ("SURVIVED", ""),
         };
-        format!("{:<32} {engine:<9} {:>6.1}  {test:<60} {}", self.name, self.seconds, self.says)
+        format!("{fault:<32} {engine:<9} {:>6.1}  {test:<60} {says}", self.seconds)
     }
 }
 
@@ -99,7 +99,7 @@ fn build() -> Result<PathBuf, Failure> {
 }
 
 /// The faults and what they do, as the binary itself lists them.
-fn listed(binary: &PathBuf, wanted: &[String]) -> Result<Vec<(String, String)>, Failure> {
+fn listed(binary: &Path, wanted: &[String]) -> Result<Vec<(String, String)>, Failure> {
     let listing = project::output(Command::new(binary).args(["--exact", LISTING, "--nocapture"]))?;
     let mut faults: Vec<(String, String)> = listing
         .lines()
@@ -115,17 +115,11 @@ fn listed(binary: &PathBuf, wanted: &[String]) -> Result<Vec<(String, String)>, 
     if faults.is_empty() { Err("the test binary lists no faults".to_owned()) } else { Ok(faults) }
 }
 
-/// The engine and the test that failed first, and how long it took to tell.
-fn verdict(
-    services: &mut Services,
-    binary: &PathBuf,
-    fault: Option<&str>,
-    cases: u32,
-) -> Result<(Option<(&'static str, String)>, f64), Failure> {
+/// Runs the laws, engine by engine until one of them notices.
+fn verdict(services: &mut Services, binary: &Path, fault: Option<&str>, cases: u32) -> Result<Verdict, Failure> {
     let began = Instant::now();
     for engine in ENGINES {
         let mut command = Command::new(binary);
-        // One after the other, so that the first that fails ends the run.
         command.args([LAWS, "--test-threads", "2", "--nocapture"]).args(skipped(engine));
         command.env("ORMAI_CASES", cases.to_string()).env("ORMAI_SHRINK", "0");
         if let Some(fault) = fault {
@@ -141,18 +135,20 @@ fn verdict(
             }
         })?;
         match failed {
-            Some(test) => return Ok((Some((engine, test)), began.elapsed().as_secs_f64())),
+            Some(test) => {
+                return Ok(Verdict { killed: Some(Kill { engine, test }), seconds: began.elapsed().as_secs_f64() });
+            }
             None if !status.success() => return Err(format!("the laws ended without a verdict on {engine}: {status}")),
             None => {}
         }
     }
-    Ok((None, began.elapsed().as_secs_f64()))
+    Ok(Verdict { killed: None, seconds: began.elapsed().as_secs_f64() })
 }
 
-/// Leaves the tests of other engines out, and the listing.
+/// Leaves the tests of other engines out.
 fn skipped(engine: &str) -> Vec<String> {
-    let others = ENGINES.iter().filter(|other| **other != engine).map(|other| format!("::{other}"));
-    others.chain([LISTING.to_owned()]).flat_map(|name| ["--skip".to_owned(), name]).collect()
+    let others = ENGINES.iter().filter(|other| **other != engine);
+    others.flat_map(|other| ["--skip".to_owned(), format!("::{other}")]).collect()
 }
 
 /// The name in a line such as `test laws::x::sqlite ... FAILED`.
