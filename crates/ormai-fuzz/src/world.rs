@@ -102,7 +102,7 @@ fn catalog(collations: &[Collation]) -> Catalog {
     let mut models = [tenant, user, order, item, document, member, task, event];
     let texts = models.iter_mut().flat_map(|model| &mut model.fields).filter(|field| field.ty.is_text());
     for (field, collation) in texts.zip(collations.iter().cycle()) {
-        field.collation = if field.name.ends_with("id") { collations[0] } else { *collation };
+        field.collation = if field.name.ends_with("id") { collations[0].clone() } else { collation.clone() };
     }
     models.into_iter().fold(CatalogBuilder::new(), CatalogBuilder::model).build().unwrap()
 }
@@ -113,7 +113,8 @@ const POLICY: &str = include_str!("policy.yaml");
 /// A world for each dialect, with the ways to compare text that it has.
 pub(crate) static WORLDS: LazyLock<[World; 3]> = LazyLock::new(|| {
     let usual = [Collation::Ordered, Collation::Loose, Collation::Binary];
-    let folded = [Collation::Folded(0), Collation::Binary, Collation::Folded(1)];
+    let names = ["utf8mb4_general_ci", "utf8mb4_nopad_bin", "latin1_swedish_ci"];
+    let folded = names.map(|name| Collation::Folded(name.into()));
     [World::new(Dialect::Postgres, &usual), World::new(Dialect::Sqlite, &usual), World::new(Dialect::MySql, &folded)]
 });
 
