@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ormai_core::catalog::{Catalog, Model};
+use ormai_core::catalog::{Catalog, Collation, Field};
 use ormai_sql::Dialect;
 
 /// What the statements of a dialect are made of.
@@ -178,10 +178,14 @@ fn run(text: &str, belongs: impl Fn(char) -> bool) -> &str {
     text.split(|sign| !belongs(sign)).next().unwrap_or_default()
 }
 
-/// The name of a table or a column.
+/// The name of a table, a column, a collation or its character set.
 fn is_of_catalog(name: &str, catalog: &Catalog) -> bool {
-    let named = |model: &Model| model.table.name == name || model.fields.iter().any(|field| field.column == name);
-    catalog.models().any(|(_, model)| named(model))
+    let of_collation = |field: &Field| match &field.collation {
+        Collation::Folded(collation) => **collation == *name || collation.split('_').next() == Some(name),
+        _ => false,
+    };
+    let of_field = |field: &Field| field.column == name || of_collation(field);
+    catalog.models().any(|(_, model)| model.table.name == name || model.fields.iter().any(of_field))
 }
 
 /// A letter with a number; `rn` numbers rows.

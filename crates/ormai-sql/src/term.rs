@@ -107,14 +107,9 @@ impl Printer<'_> {
     }
 
     /// `collation` is that of the whole comparison. A term without one follows the other side.
-<<<<<<< HEAD
-    pub(crate) fn by_bytes_with(&self, term: Typed, collation: Option<Collation>, usage: TextUse) -> Typed {
-        match (&term.ty, term.collation, collation) {
-            _ if Fault::TextByCollation.is_on() => term,
-=======
     pub(crate) fn by_bytes_with(&self, term: Typed, collation: Option<&Collation>, usage: TextUse) -> Typed {
         match (&term.ty, &term.collation, collation) {
->>>>>>> db-mysql
+            _ if Fault::TextByCollation.is_on() => term,
             (Some(ty), Some(_), Some(collation)) => {
                 Typed { expr: self.engine.by_bytes(term.expr, ty, collation, usage), ..term }
             }
