@@ -19,6 +19,7 @@
 
 mod databases;
 mod engines;
+mod faults;
 mod fixtures;
 
 pub use databases::{MYSQL_URL_VARIABLE, POSTGRES_URL_VARIABLE, Pool, TestDatabase};
