@@ -12,6 +12,7 @@ mod cursors;
 mod differential;
 mod errors;
 mod faults;
+mod folded;
 mod hostile_values;
 mod limits;
 mod non_interference;
