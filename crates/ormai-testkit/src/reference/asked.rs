@@ -19,9 +19,16 @@ pub(super) const DEFAULT_LIMIT: u32 = 50;
 
 /// Every reason to refuse a request, whoever asks.
 pub(super) fn reasons(world: &World, view: &View, request: &Request) -> BTreeSet<Code> {
+    let mut reasons = BTreeSet::new();
+    if is_malformed(request) {
+        reasons.insert("VALIDATION_ERROR");
+    }
     let open = world.model(request.model()).zip(view.models.get(request.model()));
-    let Some((model, rules)) = open else { return BTreeSet::from(["MODEL_NOT_ALLOWED"]) };
-    let mut asked = Asked { world, view, root: rules, score: 1, fields: 0, reasons: BTreeSet::new() };
+    let Some((model, rules)) = open else {
+        reasons.insert("MODEL_NOT_ALLOWED");
+        return reasons;
+    };
+    let mut asked = Asked { world, view, root: rules, score: 1, fields: 0, reasons };
     let place = Place { model, rules, through: None };
     match request {
         Request::Query(query) => asked.query(place, query),
@@ -32,6 +39,24 @@ pub(super) fn reasons(world: &World, view: &View, request: &Request) -> BTreeSet
         asked.reasons.insert("QUERY_TOO_BROAD");
     }
     asked.reasons
+}
+
+/// What is wrong with a request whatever the database holds.
+fn is_malformed(request: &Request) -> bool {
+    fn no_rows(includes: &[Include]) -> bool {
+        includes.iter().any(|include| include.limit == Some(0) || no_rows(&include.include))
+    }
+    match request {
+        Request::Query(query) => query.limit == Some(0) || no_rows(&query.include),
+        Request::Get(get) => get.id.is_null() || no_rows(&get.include),
+        Request::Aggregate(aggregate) => {
+            let unknown = |figure: &Figure| {
+                let known = matches!(figure.function.as_str(), "count" | "sum" | "avg" | "min" | "max");
+                !known || figure.field.is_none() && figure.function != "count"
+            };
+            aggregate.limit == Some(0) || aggregate.figures.iter().any(unknown)
+        }
+    }
 }
 
 /// The models whose tables take part in a request.
@@ -184,7 +209,6 @@ impl<'a> Asked<'a> {
     }
 
     fn limit(&mut self, asked: Option<u64>, max: u32) -> u64 {
-        self.refuse(asked == Some(0), "VALIDATION_ERROR");
         self.refuse(asked.is_some_and(|asked| asked > u64::from(max)), "QUERY_BUDGET_EXCEEDED");
         asked.unwrap_or(u64::from(DEFAULT_LIMIT.min(max)))
     }
@@ -306,11 +330,6 @@ impl<'a> Asked<'a> {
 
     fn figure(&mut self, place: Place<'a>, open: &crate::world::Aggregations, figure: &Figure) {
         let count = figure.function == "count";
-        let known = matches!(figure.function.as_str(), "count" | "sum" | "avg" | "min" | "max");
-        self.refuse(!known || figure.field.is_none() && !count, "VALIDATION_ERROR");
-        if !known {
-            return;
-        }
         let counts = open.count == Some(true);
         let Some(field) = &figure.field else {
             self.refuse(!counts, "AGGREGATION_NOT_ALLOWED");

@@ -10,9 +10,8 @@ use crate::world::{Cell, Comparison, Filter, Matching, Model, Op};
 impl<'w> Eye<'w> {
     /// The visible rows of which all filters are true.
     pub(super) fn filtered(&self, model: &'w Model, filters: &[Filter]) -> Vec<&'w [Cell]> {
-        let mut rows = self.visible(model);
-        rows.retain(|row| admits(self.all_hold(filters, model, row)));
-        rows
+        let visible = self.visible(model);
+        visible.iter().copied().filter(|row| admits(self.all_hold(filters, model, row))).collect()
     }
 
     pub(super) fn all_hold(&self, filters: &[Filter], model: &'w Model, row: &'w [Cell]) -> Truth {
@@ -29,7 +28,7 @@ impl<'w> Eye<'w> {
                 let relation = model.relation(relation)?;
                 let target = self.world.model(&relation.target)?;
                 let visible = self.visible(target);
-                let mut related = self.world.related(model, relation, row).filter(|other| visible.contains(other));
+                let mut related = self.world.related(model, relation, row).filter(|other| is_among(other, &visible));
                 let satisfies = |other: &'w [Cell]| admits(self.all_hold(filters, target, other));
                 Some(match matching {
                     Matching::Any => related.any(satisfies),
@@ -39,6 +38,11 @@ impl<'w> Eye<'w> {
             }
         }
     }
+}
+
+/// Whether a row is one of some rows; which row, not which values.
+pub(super) fn is_among(row: &[Cell], rows: &[&[Cell]]) -> bool {
+    rows.iter().any(|other| std::ptr::eq(*other, row))
 }
 
 fn comparison(model: &Model, cell: &Cell, field: &str, op: Op, value: &Json) -> Truth {

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::asked::{DEFAULT_LIMIT, is_open};
 use super::attribute::fit;
+use super::filter::is_among;
 use super::rules::Rules;
 use super::shown::{Row, Shown};
 use super::visibility::Eye;
@@ -26,7 +27,7 @@ pub(super) fn query(eye: &Eye<'_>, query: &Query) -> Outcome {
 pub(super) fn get(eye: &Eye<'_>, get: &Get) -> Outcome {
     let found = eye.open(&get.model).and_then(|(model, rules)| {
         let key = key(model, &get.id)?;
-        let row = eye.visible(model).into_iter().find(|row| model.key_of(row).into_iter().eq(&key))?;
+        let row = eye.visible(model).iter().copied().find(|row| model.key_of(row).into_iter().eq(&key))?;
         Some(Selection { eye, model, rules, through: None, root: rules }.row(row, get.select.as_ref(), &get.include))
     });
     found.map_or_else(|| Outcome::Refused([NOT_FOUND].into()), Outcome::Row)
@@ -103,7 +104,7 @@ impl<'w> Selection<'_, 'w> {
         let target = Selection { eye: self.eye, model, rules, through, root: self.root };
         let visible = self.eye.filtered(model, &include.filters);
         let mut found: Vec<&[Cell]> =
-            self.eye.world.related(self.model, relation, row).filter(|other| visible.contains(other)).collect();
+            self.eye.world.related(self.model, relation, row).filter(|other| is_among(other, &visible)).collect();
         sort(model, &mut found, &include.order);
         let limit = limit(include.limit, rules.limits.max_rows.min(self.root.limits.max_rows));
         let has_more = found.len() > limit;

@@ -4,6 +4,10 @@
 //! visible = bypass  OR  ( AND over scoped fields f of (scope_f OR permit_f)  AND  restrict )
 //! ```
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use super::Code;
 use super::attribute::{self, Given};
 use super::condition::{Reading, Truth, admits, all, any, compare};
@@ -16,12 +20,24 @@ pub struct Eye<'w> {
     pub(super) view: &'w View,
     pub(super) who: &'w Who,
     now: &'w str,
+    /// What was looked at before, by model.
+    seen: RefCell<BTreeMap<&'w str, Rc<[&'w [Cell]]>>>,
 }
 
 impl<'w> Eye<'w> {
     /// A principal's eye.
     pub fn new(world: &'w World, view: &'w View, who: &'w Who, now: &'w str) -> Self {
-        Self { world, view, who, now }
+        Self { world, view, who, now, seen: RefCell::default() }
+    }
+
+    /// What it looks at.
+    pub fn world(&self) -> &'w World {
+        self.world
+    }
+
+    /// Through what.
+    pub fn view(&self) -> &'w View {
+        self.view
     }
 
     fn reading(&self, rules: &Rules) -> Reading<'w> {
@@ -30,12 +46,17 @@ impl<'w> Eye<'w> {
     }
 
     /// The rows of a model that the principal sees, in no order.
-    pub fn visible(&self, model: &'w Model) -> Vec<&'w [Cell]> {
-        let rows = model.rows.iter().map(Vec::as_slice);
-        match self.view.models.get(&model.name) {
-            Some(rules) => rows.filter(|row| self.sees(model, rules, row)).collect(),
-            None => Vec::new(),
+    pub fn visible(&self, model: &'w Model) -> Rc<[&'w [Cell]]> {
+        if let Some(seen) = self.seen.borrow().get(model.name.as_str()) {
+            return Rc::clone(seen);
         }
+        let rows = model.rows.iter().map(Vec::as_slice);
+        let seen: Rc<[&[Cell]]> = match self.view.models.get(&model.name) {
+            Some(rules) => rows.filter(|row| self.sees(model, rules, row)).collect(),
+            None => Rc::new([]),
+        };
+        self.seen.borrow_mut().insert(&model.name, Rc::clone(&seen));
+        seen
     }
 
     /// Whether the principal sees a row; only TRUE admits.

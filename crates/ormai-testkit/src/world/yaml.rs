@@ -24,7 +24,7 @@ impl Policy {
             writeln!(out, "default_field_action: allow")?;
         }
         budget(out, "", &self.budget)?;
-        writeln!(out, "models:")?;
+        writeln!(out, "models:{}", if self.models.is_empty() { " {}" } else { "" })?;
         for (name, policy) in &self.models {
             writeln!(out, "  {name}:")?;
             model(out, "    ", policy)?;

@@ -8,7 +8,7 @@ use crate::world::cell::Kind;
 use crate::world::request::{Aggregate, Figure, Filter, Include, Matching, Op, Order, Request};
 
 /// Spoils one thing of a request.
-pub(super) fn spoil(dice: &mut Dice, place: Place<'_>, request: &mut Request) {
+pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request) {
     // Any column of the table, open or not, and names that nothing has.
     let mut names: Vec<String> = place.model.columns.iter().map(|column| column.name.clone()).collect();
     names.extend(["nothing".to_owned(), "tenant_id\" OR 1=1 --".to_owned()]);
@@ -46,7 +46,7 @@ pub(super) fn spoil(dice: &mut Dice, place: Place<'_>, request: &mut Request) {
     }
 }
 
-fn spoil_aggregate(dice: &mut Dice, place: Place<'_>, aggregate: &mut Aggregate, name: String) {
+fn spoil_aggregate(dice: &mut Dice, place: Place<'_, '_>, aggregate: &mut Aggregate, name: String) {
     match dice.roll(8) {
         0 => aggregate.figures.clear(),
         1 => aggregate.figures.extend(aggregate.figures.first().cloned()),
@@ -70,7 +70,7 @@ fn nested(dice: &mut Dice) -> Filter {
 }
 
 /// A comparison with a value of the wrong type, or by an operator that does not apply.
-fn misfit(dice: &mut Dice, place: Place<'_>, name: &str) -> Filter {
+fn misfit(dice: &mut Dice, place: Place<'_, '_>, name: &str) -> Filter {
     let kind = place.model.column(name).map(|column| column.kind);
     let values = [
         json!({"a": 1}),

@@ -17,7 +17,7 @@ use proptest::test_runner::TestRunner;
 
 use super::case::{Ask, Case, Trial};
 use super::shrink::Shrinking;
-use crate::reference::View;
+use crate::reference::{Eye, View};
 
 pub use conditions::condition_about;
 pub use principals::principal_of;
@@ -45,7 +45,8 @@ impl Cases {
                     .map(|_| {
                         let who = principal_of(&mut dice, &world);
                         let view = View::of(&world, &policy, &who.roles);
-                        Ask { request: request_to(&mut dice, &world, &view), who }
+                        let request = request_to(&mut dice, &Eye::new(&world, &view, &who, Case::now()));
+                        Ask { who, request }
                     })
                     .collect();
                 Trial { policy, asks }

@@ -16,18 +16,18 @@ use crate::world::policy::{
 pub(super) fn policy(dice: &mut Dice, world: &World) -> Policy {
     let mut policy = Policy { shows_by_default: dice.chance(45), ..Policy::default() };
     // Includes and filters of a random request cost more than people's.
-    policy.budget.max_complexity_score = Some(if dice.chance(85) { 1_000 } else { 14 });
-    if dice.chance(20) {
+    policy.budget.max_complexity_score = Some(if dice.chance(90) { 1_000 } else { 14 });
+    if dice.chance(15) {
         policy.budget.max_list_length = Some(4);
     }
-    if dice.chance(15) {
+    if dice.chance(8) {
         policy.budget.max_include_depth = Some(1);
     }
-    if dice.chance(10) {
+    if dice.chance(7) {
         policy.budget.max_filter_depth = Some(2);
     }
-    if dice.chance(10) {
-        policy.budget.max_selected_fields = Some(8);
+    if dice.chance(6) {
+        policy.budget.max_selected_fields = Some(12);
     }
     if dice.chance(30) {
         policy.budget.max_rows = Some(u32::try_from(3 + dice.roll(20)).unwrap_or(3));
@@ -341,7 +341,7 @@ fn overlay(
         says.aggregations = Some(Aggregations {
             sum: smaller(dice, &open.sum),
             min: smaller(dice, &open.min),
-            min_group_size: Some(u32::try_from(1 + dice.roll(4)).unwrap_or(1)),
+            min_group_size: Some(open.min_group_size.unwrap_or(1) + u32::from(dice.chance(50))),
             ..Aggregations::default()
         });
     }

@@ -5,24 +5,45 @@ use serde_json::{Value as Json, json};
 use super::Dice;
 use super::faults::spoil;
 use super::values::{value, value_in};
-use crate::reference::View;
+use crate::reference::{Eye, View};
 use crate::world::catalog::{Column, Model, World};
 use crate::world::cell::{Cell, Kind};
 use crate::world::policy::RelationPolicy;
 use crate::world::request::{Aggregate, Figure, Filter, Get, Include, Matching, Op, Order, Query, Request};
 
-/// What is open in a place of a request.
+/// What is open in a place of a request, and who looks.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct Place<'e, 'a> {
     pub(super) world: &'a World,
     pub(super) view: &'a View,
     pub(super) model: &'a Model,
+    eye: &'e Eye<'a>,
     through: Option<&'a RelationPolicy>,
 }
 
-impl<'a> Place<'a> {
-    pub(super) fn root(world: &'a World, view: &'a View, model: &'a Model) -> Self {
-        Self { world, view, model, through: None }
+impl<'e, 'a> Place<'e, 'a> {
+    fn root(eye: &'e Eye<'a>, model: &'a Model) -> Self {
+        Self { world: eye.world(), view: eye.view(), model, eye, through: None }
+    }
+
+    /// A value of a column: most of the time of a row that is seen.
+    fn value(self, dice: &mut Dice, column: &Column) -> Cell {
+        let visible = self.eye.visible(self.model);
+        let row = dice.pick(&visible).filter(|_| dice.chance(75));
+        match row.map(|row| self.model.cell(row, &column.name)).filter(|cell| !cell.is_null()) {
+            Some(cell) => cell.clone(),
+            None => value_in(dice, self.model, column),
+        }
+    }
+
+    /// A limit, most of the time one that the budget allows.
+    fn limit(self, dice: &mut Dice) -> Option<u64> {
+        let most = self.view.models.get(&self.model.name).map_or(1, |rules| u64::from(rules.limits.max_rows));
+        match dice.roll(20) {
+            0..9 => None,
+            9..19 => Some((1 + dice.roll(5) as u64).min(most)),
+            _ => Some(1 + dice.roll(30) as u64),
+        }
     }
 
     /// The fields that may be selected here.
@@ -66,17 +87,20 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A request that somebody with this view might make.
-pub fn request_to(dice: &mut Dice, world: &World, view: &View) -> Request {
-    let open: Vec<&Model> = world.models.iter().filter(|model| view.models.contains_key(&model.name)).collect();
+/// A request that somebody might make who looks at a world like this.
+pub fn request_to(dice: &mut Dice, eye: &Eye<'_>) -> Request {
+    let view = eye.view();
+    let open: Vec<&Model> = eye.world().models.iter().filter(|model| view.models.contains_key(&model.name)).collect();
     let Some(model) = dice.pick(&open) else {
         return Request::Query(Query { model: "Order".to_owned(), ..Query::default() });
     };
-    let place = Place::root(world, view, model);
+    let place = Place::root(eye, model);
+    let aggregates = view.models.get(&model.name).is_some_and(|rules| rules.aggregations.is_some());
     let mut request = match dice.roll(10) {
         0..6 => Request::Query(query(dice, place)),
-        6 | 7 => Request::Get(get(dice, place)),
-        _ => Request::Aggregate(aggregate(dice, place)),
+        6 => Request::Get(get(dice, place)),
+        _ if aggregates || dice.chance(10) => Request::Aggregate(aggregate(dice, place)),
+        _ => Request::Query(query(dice, place)),
     };
     if dice.chance(12) {
         spoil(dice, place, &mut request);
@@ -84,27 +108,29 @@ pub fn request_to(dice: &mut Dice, world: &World, view: &View) -> Request {
     request
 }
 
-fn query(dice: &mut Dice, place: Place<'_>) -> Query {
+fn query(dice: &mut Dice, place: Place<'_, '_>) -> Query {
     Query {
         model: place.model.name.clone(),
         filters: filters(dice, place, 2, 0),
         select: select(dice, place),
         order: order(dice, place),
         include: includes(dice, place, 2),
-        limit: limit(dice),
+        limit: place.limit(dice),
         with_total: dice.chance(30),
     }
 }
 
-fn get(dice: &mut Dice, place: Place<'_>) -> Get {
+fn get(dice: &mut Dice, place: Place<'_, '_>) -> Get {
     let model = place.model;
-    let rows: Vec<&Vec<Cell>> = model.rows.iter().collect();
-    let part = |dice: &mut Dice, name: &String, row: Option<&&Vec<Cell>>| match (row, model.column(name)) {
+    let seen = place.eye.visible(model);
+    let rows: Vec<&[Cell]> =
+        if dice.chance(75) { seen.to_vec() } else { model.rows.iter().map(Vec::as_slice).collect() };
+    let part = |dice: &mut Dice, name: &String, row: Option<&&[Cell]>| match (row, model.column(name)) {
         (Some(row), _) => model.cell(row, name).to_json(),
         (None, Some(column)) => value(dice, column.kind, column.wide).to_json(),
         (None, None) => Json::Null,
     };
-    let row = dice.pick(&rows).filter(|_| dice.chance(85));
+    let row = dice.pick(&rows).filter(|_| dice.chance(92));
     let parts: Vec<(String, Json)> =
         model.key.iter().map(|name| (name.clone(), part(dice, name, row.as_ref()))).collect();
     let id = match parts.as_slice() {
@@ -114,15 +140,7 @@ fn get(dice: &mut Dice, place: Place<'_>) -> Get {
     Get { model: model.name.clone(), id, select: select(dice, place), include: includes(dice, place, 2) }
 }
 
-fn limit(dice: &mut Dice) -> Option<u64> {
-    match dice.roll(10) {
-        0..4 => None,
-        4..9 => Some(1 + dice.roll(4) as u64),
-        _ => Some(1 + dice.roll(30) as u64),
-    }
-}
-
-fn select(dice: &mut Dice, place: Place<'_>) -> Option<Vec<String>> {
+fn select(dice: &mut Dice, place: Place<'_, '_>) -> Option<Vec<String>> {
     let names: Vec<String> = place.open().iter().map(|column| column.name.clone()).collect();
     if dice.chance(50) {
         return None;
@@ -132,7 +150,7 @@ fn select(dice: &mut Dice, place: Place<'_>) -> Option<Vec<String>> {
     Some(chosen)
 }
 
-fn order(dice: &mut Dice, place: Place<'_>) -> Vec<Order> {
+fn order(dice: &mut Dice, place: Place<'_, '_>) -> Vec<Order> {
     let shown = place.shown();
     let mut order: Vec<Order> = Vec::new();
     let count = dice.roll(4);
@@ -145,7 +163,7 @@ fn order(dice: &mut Dice, place: Place<'_>) -> Vec<Order> {
     order
 }
 
-fn includes(dice: &mut Dice, place: Place<'_>, depth: usize) -> Vec<Include> {
+fn includes(dice: &mut Dice, place: Place<'_, '_>, depth: usize) -> Vec<Include> {
     if depth == 0 || dice.chance(55) {
         return Vec::new();
     }
@@ -158,23 +176,23 @@ fn includes(dice: &mut Dice, place: Place<'_>, depth: usize) -> Vec<Include> {
             select: select(dice, target),
             filters: if dice.chance(35) { filters(dice, target, 1, 1) } else { Vec::new() },
             order: order(dice, target),
-            limit: limit(dice),
+            limit: target.limit(dice),
             include: includes(dice, target, depth - 1),
         })
         .collect()
 }
 
-fn filters(dice: &mut Dice, place: Place<'_>, depth: usize, least: usize) -> Vec<Filter> {
-    let count = least + dice.roll(3);
+fn filters(dice: &mut Dice, place: Place<'_, '_>, depth: usize, least: usize) -> Vec<Filter> {
+    let count = least + dice.pick(&[0, 0, 0, 1, 1, 2]).unwrap_or(0);
     (0..count).filter_map(|_| filter(dice, place, depth)).collect()
 }
 
-/// A filter on what a view opens of a model; `None` when it opens nothing.
-pub fn filter_about(dice: &mut Dice, world: &World, view: &View, model: &Model, depth: usize) -> Option<Filter> {
-    filter(dice, Place::root(world, view, model), depth)
+/// A filter on what somebody sees of a model; `None` when nothing of it is shown.
+pub fn filter_about<'a>(dice: &mut Dice, eye: &Eye<'a>, model: &'a Model, depth: usize) -> Option<Filter> {
+    filter(dice, Place::root(eye, model), depth)
 }
 
-fn filter(dice: &mut Dice, place: Place<'_>, depth: usize) -> Option<Filter> {
+fn filter(dice: &mut Dice, place: Place<'_, '_>, depth: usize) -> Option<Filter> {
     if depth == 0 || dice.chance(50) {
         return comparison(dice, place);
     }
@@ -194,23 +212,23 @@ fn filter(dice: &mut Dice, place: Place<'_>, depth: usize) -> Option<Filter> {
     }
 }
 
-fn comparison(dice: &mut Dice, place: Place<'_>) -> Option<Filter> {
+fn comparison(dice: &mut Dice, place: Place<'_, '_>) -> Option<Filter> {
     let hidden = place.comparable();
     if let Some(column) = dice.pick(&hidden).filter(|_| dice.chance(15)) {
         let op = if dice.chance(60) { Op::Eq } else { Op::In };
-        let value = compared_with(dice, place.model, column, op);
+        let value = compared_with(dice, place, column, op);
         return Some(Filter::Field { field: column.name.clone(), op, value });
     }
     let column = dice.pick(&place.shown())?;
     let ops: Vec<Op> = Op::ALL.iter().copied().filter(|op| !op.is_pattern() || column.kind == Kind::Text).collect();
     let op = dice.pick(&ops)?;
-    let value = compared_with(dice, place.model, column, op);
+    let value = compared_with(dice, place, column, op);
     Some(Filter::Field { field: column.name.clone(), op, value })
 }
 
 /// A value that an operator takes.
-fn compared_with(dice: &mut Dice, model: &Model, column: &Column, op: Op) -> Json {
-    let stored = |dice: &mut Dice| value_in(dice, model, column);
+fn compared_with(dice: &mut Dice, place: Place<'_, '_>, column: &Column, op: Op) -> Json {
+    let stored = |dice: &mut Dice| place.value(dice, column);
     match op {
         Op::IsNull => json!(dice.chance(50)),
         Op::In | Op::NotIn => {
@@ -236,7 +254,7 @@ fn compared_with(dice: &mut Dice, model: &Model, column: &Column, op: Op) -> Jso
     }
 }
 
-fn aggregate(dice: &mut Dice, place: Place<'_>) -> Aggregate {
+fn aggregate(dice: &mut Dice, place: Place<'_, '_>) -> Aggregate {
     let rules = place.view.models.get(&place.model.name);
     let open = rules.and_then(|rules| rules.aggregations.clone()).unwrap_or_default();
     let shown: Vec<String> = place.shown().iter().map(|column| column.name.clone()).collect();
@@ -284,6 +302,6 @@ fn aggregate(dice: &mut Dice, place: Place<'_>) -> Aggregate {
         filters: filters(dice, place, 1, 0),
         group_by,
         order,
-        limit: limit(dice),
+        limit: place.limit(dice),
     }
 }
