@@ -1,5 +1,6 @@
 //! Predicates, in SQL's three-valued logic.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{Exists, Predicate, RelatedRows, Truth};
 use sea_query::{BinOper, Expr, ExprTrait, SelectStatement};
 
@@ -52,7 +53,8 @@ impl Printer<'_> {
             }
             Predicate::Matches { term, pattern, negated } => {
                 let term = self.term(row, term)?;
-                let text = self.by_bytes(term, TextUse::Pattern);
+                let collation = term.collation;
+                let text = self.by_bytes_with(term, collation, TextUse::Pattern);
                 self.engine.matches(text, self.places.value(*pattern), *negated)
             }
             Predicate::Exists(exists) => self.exists(row, exists)?,
@@ -76,6 +78,6 @@ impl Printer<'_> {
             RelatedRows::Stored(_) => self.stored(&mut query, there)?,
         }
         let found = Expr::exists(query);
-        Ok(if exists.negated { found.not() } else { found })
+        Ok(if exists.negated && !Fault::ExistsNotNegated.is_on() { found.not() } else { found })
     }
 }

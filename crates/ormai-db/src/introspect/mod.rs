@@ -5,7 +5,9 @@ mod relations;
 
 use std::collections::HashMap;
 
-use ormai_core::catalog::{CatalogBuilder, Field, ModelBuilder, ModelKind, TableName};
+use ormai_core::catalog::{
+    CatalogBuilder, Field, ForeignKeyBuilder, ModelBuilder, ModelKind, ReferentialAction, TableName,
+};
 
 use crate::database::{Database, Source};
 use crate::error::DbError;
@@ -73,6 +75,8 @@ pub(crate) struct Table {
 pub(crate) struct ForeignKey {
     pub(crate) target: TableName,
     pub(crate) columns: Vec<(String, String)>,
+    pub(crate) on_delete: ReferentialAction,
+    pub(crate) on_update: ReferentialAction,
 }
 
 impl Table {
@@ -108,7 +112,18 @@ fn catalog(tables: &[Table], options: &IntrospectOptions) -> CatalogBuilder {
         model.unique_keys = table.unique_keys.clone();
         model.indexes = table.indexes.clone();
         model.relations = relations;
+        model.foreign_keys = foreign_keys(table, tables, &names);
         catalog = catalog.model(model);
     }
     catalog
+}
+
+/// The foreign keys to tables that were read; their columns are fields of those.
+fn foreign_keys(table: &Table, tables: &[Table], names: &[String]) -> Vec<ForeignKeyBuilder> {
+    let key = |key: &ForeignKey| {
+        let (target, _) = names.iter().zip(tables).find(|(_, target)| target.name == key.target)?;
+        let (columns, on_delete, on_update) = (key.columns.clone(), key.on_delete, key.on_update);
+        Some(ForeignKeyBuilder { target: target.clone(), columns, on_delete, on_update })
+    };
+    table.foreign_keys.iter().filter_map(key).collect()
 }

@@ -19,6 +19,7 @@ fn endless(engine: Engine) -> Statement {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000000) SELECT count(*) FROM n"
         }
         Engine::Postgres => "SELECT count(*) FROM (SELECT pg_sleep(60)) AS sleep",
+        Engine::MySql => "SELECT count(*) FROM (SELECT sleep(60)) AS slept",
     };
     statement(sql, &[], &[ColumnType::Int])
 }
@@ -144,6 +145,7 @@ fn shared(test: &TestDatabase) -> Database {
     match test.pool() {
         ormai_testkit::Pool::Sqlite(pool) => Database::from(pool.clone()),
         ormai_testkit::Pool::Postgres(pool) => Database::from(pool.clone()),
+        ormai_testkit::Pool::MySql(_) => panic!("MariaDB is not spoken to yet"),
     }
 }
 

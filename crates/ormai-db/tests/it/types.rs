@@ -29,6 +29,7 @@ fn rows(engine: Engine) -> Vec<Row> {
     use ColumnType as T;
     let uuid = "'6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d'";
     match engine {
+        Engine::MySql => vec![],
         Engine::Postgres => vec![
             row("boolean", "true", T::Bool, json!(true)),
             row("smallint", "-32768", T::Int16, json!(-32768)),
@@ -196,6 +197,7 @@ async fn no_text_of_a_user_is_a_wildcard_on_either_engine() {
         let sql = match engine {
             Engine::Sqlite => "SELECT $1 GLOB $2",
             Engine::Postgres => "SELECT $1::text LIKE $2 ESCAPE '\\'",
+            Engine::MySql => continue,
         };
         for text in ["", "a", "%", "_", "\\", "a%b", "a_b", "*", "?", "[a]", "]", "[", "a\\", "\u{e9}", "A", "[*]", "^"]
         {
