@@ -4,7 +4,7 @@
 //! their type here, so they are text.
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use ormai_core::value::Value;
 
 use super::decode::Wire;
@@ -28,8 +28,8 @@ struct Clock {
 /// As stored in a session whose time zone is UTC.
 pub(super) fn timestamp(bytes: &mut Wire<'_>) -> Option<Value> {
     let parts = Parts::read(bytes)?;
-    let timestamp = parts.date_time().and_then(|at| at.to_zoned(TimeZone::UTC).ok());
-    Some(timestamp.map_or_else(|| Value::Text(parts.far()), |at| Value::Timestamp(at.timestamp())))
+    let timestamp = parts.date_time().and_then(|at| Offset::UTC.to_timestamp(at).ok());
+    Some(timestamp.map_or_else(|| Value::Text(parts.far()), Value::Timestamp))
 }
 
 pub(super) fn date_time(bytes: &mut Wire<'_>) -> Option<Value> {

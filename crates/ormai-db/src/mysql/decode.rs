@@ -9,7 +9,7 @@ use bigdecimal::{BigDecimal, ToPrimitive};
 use ormai_core::answer::Fetched;
 use ormai_core::value::{ColumnType, Value};
 use sqlx::mysql::{MySqlRow, MySqlTypeInfo};
-use sqlx::{Column as _, Decode as _, MySql, Row as _, Type, TypeInfo as _};
+use sqlx::{Column as _, Decode, MySql, Row as _, Type, TypeInfo as _};
 use uuid::Uuid;
 
 use super::calendar;
@@ -47,7 +47,7 @@ pub(super) fn fetched(rows: &[MySqlRow], columns: &[ColumnType]) -> Result<Fetch
 /// A value as it was sent; `None` is NULL. The driver would take a day zero for NULL too.
 fn bytes(row: &MySqlRow, index: usize) -> Result<Option<&[u8]>, DbError> {
     let raw = row.try_get_raw(index).map_err(|error| DbError::failed(error.to_string()))?;
-    Ok(<&[u8]>::decode(raw).ok())
+    Ok(<&[u8] as Decode<MySql>>::decode(raw).ok())
 }
 
 /// A text of a statement of ours; the outer `None` is for something else.
@@ -150,7 +150,9 @@ impl Form {
             _ => None,
         };
         Some(match declared {
-            ColumnType::Bool => Self::Bool(number().filter(|number| matches!(number, Number::Signed | Number::Unsigned))?),
+            ColumnType::Bool => {
+                Self::Bool(number().filter(|number| matches!(number, Number::Signed | Number::Unsigned))?)
+            }
             ColumnType::Int16 | ColumnType::Int32 | ColumnType::Int => Self::Number(number()?, Wanted::Int),
             ColumnType::Float => Self::Number(number()?, Wanted::Float),
             ColumnType::Decimal => Self::Number(number()?, Wanted::Decimal),

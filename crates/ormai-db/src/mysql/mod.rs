@@ -4,6 +4,7 @@ mod bind;
 mod calendar;
 mod column_type;
 mod decode;
+mod exact;
 pub(crate) mod introspect;
 mod settings;
 
@@ -305,8 +306,27 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
         Some(1264 | 1690 | 1916) => DbError::out_of_range(detail),
         // Memory, connections, rights to the database, a server that goes or went.
         Some(
-            1021 | 1037 | 1038 | 1040..=1045 | 1049 | 1053 | 1080 | 1129 | 1130 | 1135 | 1152 | 1158..=1161 | 1184
-            | 1203 | 1226 | 1461 | 1698 | 1927 | 2006 | 2013 | 3159,
+            1021
+            | 1037
+            | 1038
+            | 1040..=1045
+            | 1049
+            | 1053
+            | 1080
+            | 1129
+            | 1130
+            | 1135
+            | 1152
+            | 1158..=1161
+            | 1184
+            | 1203
+            | 1226
+            | 1461
+            | 1698
+            | 1927
+            | 2006
+            | 2013
+            | 3159,
         ) => DbError::unavailable(detail),
         _ => DbError::from_driver(error, |_| None),
     }

@@ -128,6 +128,7 @@ impl Model {
                 nullable: column.nullable,
                 has_default: false,
                 generated: false,
+                length: None,
             });
         }
         for relation in &self.relations {
@@ -156,9 +157,11 @@ impl Kind {
     }
 }
 
-/// How the columns that [`World::statements`] makes compare their text.
-fn collation(engine: Engine, _kind: Kind) -> Collation {
+/// How the columns that [`World::statements`] makes compare their text: on MariaDB as a database
+/// does of which nothing was said, without regard to case, accents and blanks.
+fn collation(engine: Engine, kind: Kind) -> Collation {
     match engine {
-        Engine::Sqlite | Engine::Postgres => Collation::Binary,
+        Engine::MySql if kind == Kind::Text => Collation::Folded("utf8mb4_general_ci".into()),
+        Engine::Sqlite | Engine::Postgres | Engine::MySql => Collation::Binary,
     }
 }

@@ -23,7 +23,8 @@ impl Policy {
         if self.shows_by_default {
             writeln!(out, "default_field_action: allow")?;
         }
-        budget(out, "", &self.budget)?;
+        // How fast a database answers is no matter of the laws.
+        budget(out, "", &self.budget, &["statement_timeout_ms: 60000"])?;
         writeln!(out, "models:{}", if self.models.is_empty() { " {}" } else { "" })?;
         for (name, policy) in &self.models {
             writeln!(out, "  {name}:")?;
@@ -64,7 +65,7 @@ fn model(out: &mut String, indent: &str, policy: &ModelPolicy) -> fmt::Result {
     if let Some(open) = &policy.aggregations {
         writeln!(out, "{indent}aggregations: {{{}}}", aggregations(open))?;
     }
-    budget(out, indent, &policy.budget)?;
+    budget(out, indent, &policy.budget, &[])?;
     if let Some(field) = &policy.soft_delete {
         writeln!(out, "{indent}soft_delete: {field}")?;
     }
@@ -79,9 +80,9 @@ fn model(out: &mut String, indent: &str, policy: &ModelPolicy) -> fmt::Result {
     Ok(())
 }
 
-fn budget(out: &mut String, indent: &str, budget: &Budget) -> fmt::Result {
-    let limits: Vec<String> =
-        budget.limits().iter().filter_map(|(name, limit)| Some(format!("{name}: {}", (*limit)?))).collect();
+fn budget(out: &mut String, indent: &str, budget: &Budget, always: &[&str]) -> fmt::Result {
+    let said = budget.limits().into_iter().filter_map(|(name, limit)| Some(format!("{name}: {}", limit?)));
+    let limits: Vec<String> = always.iter().map(|limit| (*limit).to_owned()).chain(said).collect();
     if limits.is_empty() { Ok(()) } else { writeln!(out, "{indent}budget: {{{}}}", limits.join(", ")) }
 }
 

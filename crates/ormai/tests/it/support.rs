@@ -34,7 +34,7 @@ pub(crate) fn database(test: &TestDatabase) -> Database {
     match test.pool() {
         Pool::Sqlite(pool) => pool.clone().into(),
         Pool::Postgres(pool) => pool.clone().into(),
-        Pool::MySql(_) => panic!("MariaDB is not spoken to yet"),
+        Pool::MySql(pool) => pool.clone().into(),
     }
 }
 
@@ -111,6 +111,17 @@ pub(crate) fn tells_nothing(error: &Json, asked: &str) {
         "select *",
         "select \"",
         " from \"",
+        "select `",
+        " from `",
+        "`.`",
+        "cast(",
+        "collat",
+        "utf8mb4",
+        "mysql",
+        "mariadb",
+        "unknown column",
+        "doesn't exist",
+        "sql_mode",
         " where ",
         "\"o\"",
         "limit $",

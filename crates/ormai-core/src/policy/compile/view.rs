@@ -62,6 +62,11 @@ impl Models {
         self.roles.get(role).copied()
     }
 
+    /// A model that the policy names.
+    pub(super) fn get(&self, id: ModelId) -> Option<&OpenModel> {
+        self.models.get(id.index()).and_then(Option::as_ref)
+    }
+
     /// Whether some principal may see a model.
     pub(super) fn may_open(&self, id: ModelId) -> bool {
         let granted = |overlay: &RoleOverlay| {
