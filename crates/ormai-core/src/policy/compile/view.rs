@@ -54,17 +54,17 @@ impl Models {
         *self.roles.entry(name.to_owned()).or_insert(next)
     }
 
+    /// A model that the policy names.
+    pub(super) fn get(&self, id: ModelId) -> Option<&OpenModel> {
+        self.models.get(id.index()).and_then(Option::as_ref)
+    }
+
     /// The number of a role that makes a difference.
     fn numbered(&self, role: &str) -> Option<usize> {
         if Fault::RolesComparedLoosely.is_on() {
             return self.roles.iter().find(|(name, _)| name.eq_ignore_ascii_case(role)).map(|(_, number)| *number);
         }
         self.roles.get(role).copied()
-    }
-
-    /// A model that the policy names.
-    pub(super) fn get(&self, id: ModelId) -> Option<&OpenModel> {
-        self.models.get(id.index()).and_then(Option::as_ref)
     }
 
     /// Whether some principal may see a model.
