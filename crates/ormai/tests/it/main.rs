@@ -14,6 +14,7 @@ mod errors;
 mod faults;
 mod folded;
 mod hostile_values;
+mod laws;
 mod limits;
 mod non_interference;
 mod plan_cache;
