@@ -1,6 +1,7 @@
 //! The request's own filters, over tables that are scoped already.
 
 use super::Planner;
+use super::trace::Turn;
 use crate::catalog::{ModelId, RelationId};
 use crate::error::Result;
 use crate::plan::{Comparison, Exists, Predicate, RelatedRows, Term, Truth};
@@ -12,6 +13,13 @@ impl Planner<'_> {
     /// Filters that must all hold.
     pub(crate) fn filters(&mut self, filters: Vec<Filter>, model: ModelId) -> Result<Predicate> {
         Ok(Predicate::all(self.each(filters, model)?))
+    }
+
+    /// The filters of the root: each of them is told when somebody wants to know.
+    pub(crate) fn root_filters(&mut self, filters: Vec<Filter>, model: ModelId) -> Result<Predicate> {
+        let parts = self.each(filters, model)?;
+        self.trace_filters(&parts);
+        Ok(Predicate::all(parts))
     }
 
     fn each(&mut self, filters: Vec<Filter>, model: ModelId) -> Result<Vec<Predicate>> {
@@ -57,9 +65,11 @@ impl Planner<'_> {
         filters: Vec<Filter>,
         model: ModelId,
     ) -> Result<Predicate> {
+        self.way.push(Turn::Filter(model, relation));
         let relation = self.catalog().model(model).relation(relation);
         let rows = RelatedRows::Scoped(self.source(relation.target, Operation::Read)?);
         let filter = self.filters(filters, relation.target)?;
+        self.way.pop();
         let (filter, negated) = match matching {
             Match::Any => (filter, false),
             Match::None => (filter, true),

@@ -16,7 +16,7 @@ impl Planner<'_> {
         let smallest = rules.aggregations.as_ref().and_then(|open| open.min_group_size);
         let fields = self.catalog().model(model);
         let source = self.source(model, Operation::Read)?;
-        let filter = self.filters(filter, model)?;
+        let filter = self.root_filters(filter, model)?;
         let min_group_size = smallest.map(|size| self.binds.push(Value::Int(i64::from(size)))).transpose()?;
         let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;
         let order = order

@@ -9,7 +9,7 @@ use crate::catalog::ModelId;
 use crate::condition::attribute;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::{Applied, AppliedRule, Comparison, Predicate, Source, Term, Truth};
-use crate::policy::{Effect, ModelRules, Operation, ScopeRule, ScopeValue};
+use crate::policy::{Effect, ModelRules, Operation, RowRule, ScopeRule, ScopeValue};
 use crate::principal::{Attribute, PrincipalPath};
 use crate::value::Value;
 
@@ -17,7 +17,9 @@ impl Planner<'_> {
     /// A model as this principal may see it for an operation.
     pub(crate) fn source(&mut self, model: ModelId, operation: Operation) -> Result<Source> {
         let rules = self.rules(model)?;
+        self.trace_table(rules);
         if self.bypassed(rules, operation)? {
+            self.trace_rest(rules, operation, true);
             return Ok(Source { model, scope: Predicate::Const(Truth::True) });
         }
         let mut conjuncts = Vec::with_capacity(rules.scoping.len() + rules.row_rules.len());
@@ -26,7 +28,7 @@ impl Planner<'_> {
         }
         for (index, rule) in rules.row_rules.iter().enumerate() {
             if rule.effect == Effect::Restrict && rule.operations.contains(operation) {
-                let residual = self.residual(&rule.condition)?;
+                let residual = self.rule_residual(rule)?;
                 // What this principal satisfies whatever the row took nothing away.
                 if residual != Predicate::Const(Truth::True) {
                     self.note(Applied { model, rule: AppliedRule::Row(index) });
@@ -34,6 +36,7 @@ impl Planner<'_> {
                 conjuncts.push(residual);
             }
         }
+        self.trace_rest(rules, operation, false);
         Ok(Source { model, scope: Predicate::all(conjuncts).admitting() })
     }
 
@@ -43,7 +46,7 @@ impl Planner<'_> {
             if rule.effect == Effect::Bypass && rule.operations.contains(operation) {
                 // A bypass condition mentions the principal only, so nothing is left over;
                 // if something were, it would not be a constant and would not bypass.
-                if self.residual(&rule.condition)? == Predicate::Const(Truth::True) {
+                if self.rule_residual(rule)? == Predicate::Const(Truth::True) {
                     self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
                     return Ok(true);
                 }
@@ -54,11 +57,12 @@ impl Planner<'_> {
 
     /// `scope_f OR permit_f`
     fn scoped_field(&mut self, rules: &ModelRules, scope: &ScopeRule, operation: Operation) -> Result<Predicate> {
+        self.trace_scope(rules.model, scope);
         let value = self.scope_value(rules.model, scope)?;
         let rule = AppliedRule::Scope(scope.field, value.clone());
         self.note(Applied { model: rules.model, rule });
         let term = Term::Column(scope.field);
-        let mut alternatives = vec![match value {
+        let own = match value {
             Value::Array(values) => match self.binds.push_list(values)? {
                 Some(list) => Predicate::In { term, list, negated: false },
                 None => Predicate::Const(Truth::False),
@@ -67,10 +71,12 @@ impl Planner<'_> {
                 let right = Term::Bind(self.binds.push(value)?);
                 Predicate::Compare { op: Comparison::Eq, left: term, right }
             }
-        }];
+        };
+        self.trace_decided(&own);
+        let mut alternatives = vec![own];
         for (index, rule) in rules.row_rules.iter().enumerate() {
             if rule.effect == Effect::Permit(scope.field) && rule.operations.contains(operation) {
-                let residual = self.residual(&rule.condition)?;
+                let residual = self.rule_residual(rule)?;
                 // A permit that opens nothing to this principal did not take part.
                 if !matches!(residual, Predicate::Const(Truth::False | Truth::Unknown)) {
                     self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
@@ -79,6 +85,14 @@ impl Planner<'_> {
             }
         }
         Ok(Predicate::any(alternatives))
+    }
+
+    /// The residual of a row policy.
+    fn rule_residual(&mut self, rule: &RowRule) -> Result<Predicate> {
+        self.trace_rule(rule);
+        let residual = self.residual(&rule.condition)?;
+        self.trace_decided(&residual);
+        Ok(residual)
     }
 
     /// The value of a scoping expression: present, of the column's type, or an error.
