@@ -198,25 +198,22 @@ impl Questions {
     }
 }
 
-/// The columns that a predicate compares, each once. EXISTS and IS NULL are never unknown.
+/// The terms that a predicate compares, each once. EXISTS and IS NULL are never unknown.
 fn terms_of(predicate: &Predicate, found: &mut Vec<Term>) {
+    let mut add = |term: &Term| {
+        if !matches!(term, Term::Bind(_)) && !found.contains(term) {
+            found.push(term.clone());
+        }
+    };
     match predicate {
         Predicate::And(parts) | Predicate::Or(parts) => parts.iter().for_each(|part| terms_of(part, found)),
         Predicate::Not(part) => terms_of(part, found),
         Predicate::Compare { left, right, .. } => {
-            columns_of(left, found);
-            columns_of(right, found);
+            add(left);
+            add(right);
         }
-        Predicate::In { term, .. } | Predicate::Matches { term, .. } => columns_of(term, found),
+        Predicate::In { term, .. } | Predicate::Matches { term, .. } => add(term),
         Predicate::Const(_) | Predicate::NotTrue(_) | Predicate::IsNull { .. } | Predicate::Exists(_) => {}
-    }
-}
-
-fn columns_of(term: &Term, found: &mut Vec<Term>) {
-    match term {
-        Term::Column(_) | Term::Related(_) if !found.contains(term) => found.push(term.clone()),
-        Term::Call(_, arguments) => arguments.iter().for_each(|argument| columns_of(argument, found)),
-        Term::Column(_) | Term::Related(_) | Term::Bind(_) => {}
     }
 }
 
