@@ -19,6 +19,7 @@ pub mod cursor;
 pub mod diagnostic;
 pub mod error;
 pub mod explain;
+pub mod fault;
 pub mod plan;
 pub mod policy;
 pub mod principal;

@@ -3,6 +3,7 @@
 //! The builder wants a value at each placeholder and a shape has none, so each placeholder
 //! gets the number of a [`BindPlace`]. The numbers come back in the order of the text.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{ListSlot, Slot};
 use ormai_core::value::ColumnType;
 use sea_query::{Expr, Value, Values};
@@ -77,6 +78,11 @@ impl Places {
             };
             *seen = true;
             binds.push(place.clone());
+        }
+        if let [BindPlace::Value(one), BindPlace::Value(other), ..] = binds.as_mut_slice()
+            && Fault::BindsCrossed.is_on()
+        {
+            std::mem::swap(one, other);
         }
         if printed.contains(&false) { Err(CompileError::Places) } else { Ok(binds) }
     }

@@ -1,5 +1,6 @@
 //! Predicates, in SQL's three-valued logic.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{Exists, Predicate, RelatedRows, Truth};
 use sea_query::{BinOper, Expr, ExprTrait, SelectStatement};
 
@@ -76,6 +77,6 @@ impl Printer<'_> {
             RelatedRows::Stored(_) => self.stored(&mut query, there)?,
         }
         let found = Expr::exists(query);
-        Ok(if exists.negated { found.not() } else { found })
+        Ok(if exists.negated && !Fault::ExistsNotNegated.is_on() { found.not() } else { found })
     }
 }

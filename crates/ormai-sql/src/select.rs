@@ -1,5 +1,6 @@
 //! Rows of a model, and the rows of one parent each.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{OrderBy, OrderKey, PerParent, Select};
 use ormai_core::value::ColumnType;
 use sea_query::{Expr, ExprTrait, SelectStatement};
@@ -7,7 +8,7 @@ use sea_query::{Expr, ExprTrait, SelectStatement};
 use crate::dialect::TextUse;
 use crate::error::CompileError;
 use crate::order::Ordering;
-use crate::printer::{Printed, Printer, Row, all};
+use crate::printer::{Printed, Printer, Row, all, any};
 
 impl Printer<'_> {
     pub(crate) fn select(&mut self, select: &Select) -> Result<Printed, CompileError> {
@@ -27,7 +28,9 @@ impl Printer<'_> {
         let mut row = self.row(select.source.model);
         let mut query = SelectStatement::new();
         query.exprs(self.outputs(&mut row, select)?);
-        if let Some(condition) = all(self.conditions(&mut row, select)?) {
+        let conditions = self.conditions(&mut row, select)?;
+        let together = if Fault::ConditionsAsAlternatives.is_on() { any(conditions) } else { all(conditions) };
+        if let Some(condition) = together {
             query.and_where(condition);
         }
         for key in self.orderings(&mut row, &select.order)? {

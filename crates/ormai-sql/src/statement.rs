@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::Slot;
 use ormai_core::value::{ColumnType, Value};
 
@@ -144,7 +145,10 @@ impl Statement {
 
     fn list(&self, slot: Slot) -> &[Value] {
         match self.value(slot) {
-            Value::Array(items) => items,
+            Value::Array(items) => match items.split_last() {
+                Some((_, cut)) if Fault::ListCutShort.is_on() && !cut.is_empty() => cut,
+                _ => items,
+            },
             _ => &[],
         }
     }

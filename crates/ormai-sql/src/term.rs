@@ -1,6 +1,7 @@
 //! Terms: what has a value in a row.
 
 use ormai_core::catalog::Collation;
+use ormai_core::fault::Fault;
 use ormai_core::plan::{Comparison, Function, Related, Term};
 use ormai_core::value::ColumnType;
 use sea_query::{BinOper, Expr, ExprTrait, Func, SelectStatement};
@@ -66,6 +67,7 @@ impl Printer<'_> {
     /// `collation` is that of the whole comparison. A term without one follows the other side.
     fn by_bytes_with(&self, term: Typed, collation: Option<Collation>, usage: TextUse) -> Typed {
         match (&term.ty, term.collation, collation) {
+            _ if Fault::TextByCollation.is_on() => term,
             (Some(ty), Some(_), Some(collation)) => {
                 Typed { expr: self.engine.by_bytes(term.expr, ty, collation, usage), ..term }
             }
@@ -123,7 +125,14 @@ impl Printer<'_> {
         link: &[(ormai_core::catalog::FieldId, ormai_core::catalog::FieldId)],
     ) -> Result<Expr, CompileError> {
         let mut pairs = Vec::with_capacity(link.len());
-        for (from, to) in link {
+        for (position, (from, to)) in link.iter().enumerate() {
+            let from = match link.get(link.len() - 1 - position) {
+                Some((other, _)) if Fault::LinkColumnsSwapped.is_on() => other,
+                _ => from,
+            };
+            if position > 0 && Fault::LinkOfFirstColumn.is_on() {
+                break;
+            }
             let (to, from) = (self.column(there, *to)?, self.column(here, *from)?);
             pairs.push(self.compare(Comparison::Eq, to, from));
         }

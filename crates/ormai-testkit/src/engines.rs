@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::databases::TestDatabase;
+use crate::faults;
 
 /// An engine that OrmAI speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +36,7 @@ impl fmt::Display for Engine {
 ///
 /// When the body does, and when there is no database to be had.
 pub fn run_on(engine: Engine, body: impl AsyncFnOnce(&TestDatabase)) {
+    faults::switch_on();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime for the test").block_on(async {
         let database = TestDatabase::on(engine).await;

@@ -18,6 +18,7 @@
 
 mod databases;
 mod engines;
+mod faults;
 mod fixtures;
 
 pub use databases::{Pool, TestDatabase, URL_VARIABLE};

@@ -50,6 +50,11 @@ pub(super) const IO: &[&str] = &[
     "ureq",
 ];
 
+/// The program that ships, and the features that it must not be built with: they open
+/// constructors to tests, or break guarantees on purpose.
+pub(super) const SHIPPED: &str = "ormai-cli";
+pub(super) const FEATURES_FOR_TESTS: &[&str] = &["faults", "strategies", "testing"];
+
 /// The longest file of Rust.
 pub(super) const MOST_LINES: usize = 600;
 

@@ -4,6 +4,7 @@ use super::Planner;
 use super::trace::Turn;
 use crate::catalog::{ModelId, RelationId};
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::plan::{Comparison, Exists, Predicate, RelatedRows, Term, Truth};
 use crate::policy::Operation;
 use crate::request::Match;
@@ -67,7 +68,9 @@ impl Planner<'_> {
     ) -> Result<Predicate> {
         self.way.push(Turn::Filter(model, relation));
         let relation = self.catalog().model(model).relation(relation);
-        let rows = RelatedRows::Scoped(self.source(relation.target, Operation::Read)?);
+        let rows = RelatedRows::Scoped(
+            self.source(relation.target, Operation::Read)?.unless(Fault::RelationFilterWithoutScope),
+        );
         let filter = self.filters(filters, relation.target)?;
         self.way.pop();
         let (filter, negated) = match matching {

@@ -1,5 +1,7 @@
 //! Text patterns, apart from any dialect's way of writing them.
 
+use crate::fault::Fault;
+
 /// A pattern for the whole of a text.
 ///
 /// Dialects write it as LIKE or GLOB with their own escapes, so no character that a user
@@ -21,11 +23,17 @@ pub enum PatternPart {
 impl Pattern {
     /// Text that stands anywhere.
     pub fn contains(text: &str) -> Self {
+        if Fault::PatternNotEscaped.is_on() {
+            return Self::like(&format!("%{text}%"));
+        }
         Self(vec![PatternPart::Any, PatternPart::Text(text.to_owned()), PatternPart::Any])
     }
 
     /// Text that stands at the beginning.
     pub fn starts_with(text: &str) -> Self {
+        if Fault::PatternNotEscaped.is_on() {
+            return Self::like(&format!("{text}%"));
+        }
         Self(vec![PatternPart::Text(text.to_owned()), PatternPart::Any])
     }
 

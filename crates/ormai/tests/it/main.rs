@@ -13,6 +13,7 @@ mod differential;
 mod errors;
 mod explain;
 mod explain_laws;
+mod faults;
 mod hostile_values;
 mod limits;
 mod non_interference;
