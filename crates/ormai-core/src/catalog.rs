@@ -3,8 +3,12 @@
 //! *Model* and *field* are the agent's words; *table* and *column* are SQL's. Identifiers
 //! in statements come from here and from nowhere else.
 
+mod foreign_key;
+
 use std::collections::HashMap;
 use std::fmt;
+
+pub use foreign_key::{ForeignKey, ForeignKeyBuilder, ReferentialAction};
 
 use crate::value::ColumnType;
 
@@ -46,6 +50,8 @@ pub struct Model {
     pub indexes: Vec<Vec<FieldId>>,
     /// The relations that start here.
     pub relations: Vec<Relation>,
+    /// The foreign keys to other models of the catalog.
+    pub foreign_keys: Vec<ForeignKey>,
     fields_by_name: HashMap<String, FieldId>,
     relations_by_name: HashMap<String, RelationId>,
 }
@@ -88,6 +94,9 @@ pub struct Field {
     pub ty: ColumnType,
     /// How the database compares its text; `Binary` for everything that is not text.
     pub collation: Collation,
+    /// The most characters of its text, where the database declares that. SQLite does not
+    /// hold itself to it.
+    pub length: Option<u32>,
     /// Whether NULL may stand in it.
     pub nullable: bool,
     /// Whether the database fills it when an insert leaves it out.
@@ -100,12 +109,21 @@ pub struct Field {
 /// bytes (code points), so a dialect adds what is needed to get there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Collation {
-    /// Equality and order are by bytes already.
+    /// Equality and order are by bytes already. On MySQL the collations of `utf8mb4` that
+    /// compare bytes and do not pad: `utf8mb4_nopad_bin` (MariaDB), `utf8mb4_0900_bin`.
     Binary,
-    /// Equality is by bytes, order is a language's.
+    /// Equality is by bytes, order is a language's. Does not occur on MySQL.
     Ordered,
-    /// Even equality is not by bytes (case or accents are ignored).
+    /// Even equality is not by bytes (case or accents are ignored), and what makes it so
+    /// takes an index of the column away. Does not occur on MySQL.
     Loose,
+    /// Equality ignores case, accents or blanks at the end, and an index serves it: two
+    /// comparisons, one that finds and one that decides, are exact and fast. All other
+    /// text of MySQL, also of `utf8mb4_bin`, which pads, and of other character sets.
+    ///
+    /// The number tells the collations of a catalog apart: only text of one and the same
+    /// can be compared as it is stored.
+    Folded(u16),
 }
 
 /// A relation from one model to another.
@@ -258,6 +276,8 @@ pub struct ModelBuilder {
     pub indexes: Vec<Vec<String>>,
     /// The relations.
     pub relations: Vec<RelationBuilder>,
+    /// The foreign keys; they make no relations by themselves.
+    pub foreign_keys: Vec<ForeignKeyBuilder>,
 }
 
 /// Describes one relation to a [`CatalogBuilder`].
@@ -368,6 +388,17 @@ impl CatalogBuilder {
             .zip(&models)
             .map(|(builder, model)| builder.resolve_relations(model, &models, &by_name))
             .collect::<Result<Vec<_>, _>>()?;
+        let foreign_keys = self
+            .models
+            .iter()
+            .zip(&models)
+            .map(|(builder, model)| {
+                builder.foreign_keys.iter().map(|key| key.resolve(model, &models, &by_name)).collect()
+            })
+            .collect::<Result<Vec<Vec<ForeignKey>>, _>>()?;
+        for (model, foreign_keys) in models.iter_mut().zip(foreign_keys) {
+            model.foreign_keys = foreign_keys;
+        }
         for (model, relations) in models.iter_mut().zip(relations) {
             for (index, relation) in relations.iter().enumerate() {
                 let taken = model.fields_by_name.contains_key(&relation.name)
@@ -394,6 +425,7 @@ impl ModelBuilder {
             unique_keys: Vec::new(),
             indexes: Vec::new(),
             relations: Vec::new(),
+            foreign_keys: Vec::new(),
         }
     }
 
@@ -406,6 +438,7 @@ impl ModelBuilder {
             name,
             ty,
             collation: Collation::Binary,
+            length: None,
             nullable: false,
             has_default: false,
             generated: false,
@@ -440,6 +473,13 @@ impl ModelBuilder {
     #[must_use]
     pub fn unique<S: Into<String>>(mut self, fields: impl IntoIterator<Item = S>) -> Self {
         self.unique_keys.push(fields.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Adds a foreign key.
+    #[must_use]
+    pub fn foreign_key(mut self, key: ForeignKeyBuilder) -> Self {
+        self.foreign_keys.push(key);
         self
     }
 
@@ -494,6 +534,7 @@ impl ModelBuilder {
             indexes: self.indexes.iter().map(resolve).collect::<Result<_, _>>()?,
             fields: self.fields.clone(),
             relations: Vec::new(),
+            foreign_keys: Vec::new(),
             relations_by_name: HashMap::new(),
             fields_by_name,
         })

@@ -34,6 +34,11 @@ impl Places {
         self.number(BindPlace::Zero)
     }
 
+    /// A placeholder for a word of the catalog, which no caller chose.
+    pub(crate) fn word(&mut self, word: &str) -> Expr {
+        Expr::val(self.number(BindPlace::Word(word.into())))
+    }
+
     /// A placeholder for a whole list as one array.
     pub(crate) fn array(&mut self, list: ListSlot, ty: &ColumnType) -> Expr {
         Expr::val(self.number(BindPlace::Array(list.slot, ty.clone())))

@@ -53,7 +53,8 @@ impl Printer<'_> {
             }
             Predicate::Matches { term, pattern, negated } => {
                 let term = self.term(row, term)?;
-                let text = self.by_bytes(term, TextUse::Pattern);
+                let collation = term.collation;
+                let text = self.by_bytes_with(term, collation, TextUse::Pattern);
                 self.engine.matches(text, self.places.value(*pattern), *negated)
             }
             Predicate::Exists(exists) => self.exists(row, exists)?,

@@ -3,7 +3,7 @@
 use ormai_core::fault::Fault;
 use ormai_core::plan::{OrderBy, OrderKey, PerParent, Select};
 use ormai_core::value::ColumnType;
-use sea_query::{Expr, ExprTrait, SelectStatement};
+use sea_query::{BinOper, Expr, ExprTrait, SelectStatement};
 
 use crate::dialect::TextUse;
 use crate::error::CompileError;
@@ -93,12 +93,14 @@ impl Printer<'_> {
             let field = self.column(row, *field)?;
             return self.engine.member(self, field, *list, false);
         }
-        let fields = parents
-            .fields
-            .iter()
-            .map(|id| Ok(self.by_bytes(self.column(row, *id)?, TextUse::Equality)))
-            .collect::<Result<Vec<_>, CompileError>>()?;
+        let found = parents.fields.iter().map(|id| self.column(row, *id)).collect::<Result<Vec<_>, CompileError>>()?;
+        let fields: Vec<_> = found.iter().map(|field| self.by_bytes(field.clone(), TextUse::Equality)).collect();
         let rows = self.places.rows(&parents.keys)?;
-        Ok(Expr::tuple(fields).binary(sea_query::BinOper::In, self.engine.rows(rows)))
+        let exact = Expr::tuple(fields).binary(BinOper::In, self.engine.rows(rows.clone()));
+        if found.iter().any(|field| self.finds_first(field)) {
+            let found = Expr::tuple(found.into_iter().map(|field| field.expr));
+            return Ok(found.binary(BinOper::In, self.engine.rows(rows)).and(exact));
+        }
+        Ok(exact)
     }
 }

@@ -30,7 +30,7 @@ pub struct Text {
 }
 
 /// What stands at one placeholder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum BindPlace {
     /// The value of a slot.
     Value(Slot),
@@ -42,13 +42,15 @@ pub(crate) enum BindPlace {
     Item(Slot, usize),
     /// The number 0, for a part of the statement that only has to be there.
     Zero,
+    /// A word of the catalog, always a text.
+    Word(Value),
 }
 
 impl BindPlace {
     fn slot(&self) -> Option<Slot> {
         match self {
             Self::Value(slot) | Self::Limit(slot) | Self::Array(slot, _) | Self::Item(slot, _) => Some(*slot),
-            Self::Zero => None,
+            Self::Zero | Self::Word(_) => None,
         }
     }
 }
@@ -61,7 +63,7 @@ impl Text {
             let Some(slot) = place.slot() else { continue };
             slots = slots.max(slot.index() + 1);
             let places = match place {
-                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero => continue,
+                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero | BindPlace::Word(_) => continue,
                 BindPlace::Array(..) => usize::MAX,
                 BindPlace::Item(_, index) => index + 1,
             };
@@ -130,6 +132,7 @@ impl Statement {
         self.text.binds.iter().map(|place| match place {
             BindPlace::Value(slot) | BindPlace::Limit(slot) => Bind::Value(self.value(*slot)),
             BindPlace::Zero => Bind::Value(&ZERO),
+            BindPlace::Word(word) => Bind::Value(word),
             BindPlace::Array(slot, ty) => Bind::Array(self.list(*slot), ty),
             BindPlace::Item(slot, index) => {
                 let list = self.list(*slot);

@@ -13,11 +13,13 @@ pub enum Engine {
     Sqlite,
     /// PostgreSQL.
     Postgres,
+    /// MariaDB and MySQL.
+    MySql,
 }
 
 impl Engine {
     /// Every engine.
-    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::MySql];
 }
 
 impl fmt::Display for Engine {
@@ -25,6 +27,7 @@ impl fmt::Display for Engine {
         f.write_str(match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::MySql => "mysql",
         })
     }
 }
@@ -45,8 +48,8 @@ pub fn run_on(engine: Engine, body: impl AsyncFnOnce(&TestDatabase)) {
     });
 }
 
-/// Makes of each `async fn` the tests `…::sqlite` and `…::postgres`, each beside an empty
-/// database of its own. `cargo xtask test` fails when one of the two did not run.
+/// Makes of each `async fn` the tests `…::sqlite`, `…::postgres` and `…::mysql`, each beside an
+/// empty database of its own. `cargo xtask test` fails when one of them did not run.
 #[macro_export]
 macro_rules! every_engine {
     ($($(#[$attribute:meta])* async fn $name:ident($database:ident: &TestDatabase) $body:block)+) => {$(
@@ -66,6 +69,11 @@ macro_rules! every_engine {
             #[test]
             fn postgres() {
                 $crate::run_on($crate::Engine::Postgres, body);
+            }
+
+            #[test]
+            fn mysql() {
+                $crate::run_on($crate::Engine::MySql, body);
             }
         }
     )+};

@@ -3,6 +3,7 @@
 //!
 //! [`parse`] reads a text, [`compile`] also checks it against a catalog, and
 //! [`evaluate`](evaluate::evaluate) says what the result means for a row in memory.
+//! [`Outcomes`](outcomes::Outcomes) says what it can mean for any row.
 
 pub mod ast;
 pub mod attribute;
@@ -11,6 +12,7 @@ pub mod evaluate;
 mod inspect;
 mod lex;
 mod operand;
+pub mod outcomes;
 mod parse;
 mod print;
 #[cfg(feature = "strategies")]

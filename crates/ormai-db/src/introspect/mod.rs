@@ -5,10 +5,14 @@ mod relations;
 
 use std::collections::HashMap;
 
-use ormai_core::catalog::{CatalogBuilder, Field, ModelBuilder, ModelKind, TableName};
+use ormai_core::catalog::{
+    CatalogBuilder, Field, ForeignKeyBuilder, ModelBuilder, ModelKind, ReferentialAction, TableName,
+};
 
 use crate::database::{Database, Source};
 use crate::error::DbError;
+#[cfg(feature = "mysql")]
+use crate::mysql;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 #[cfg(feature = "sqlite")]
@@ -18,7 +22,7 @@ use crate::sqlite;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntrospectOptions {
     /// The schemas to read, the most important first; empty for the connection's current
-    /// one. SQLite has none.
+    /// one. MariaDB and MySQL call them databases; SQLite has none.
     pub schemas: Vec<String>,
     /// Whether views become models too, which can only be read.
     pub include_views: bool,
@@ -47,6 +51,8 @@ pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Res
     let mut tables = match &database.0 {
         #[cfg(feature = "postgres")]
         Source::Postgres(source) => postgres::introspect::tables(source, &options.schemas).await?,
+        #[cfg(feature = "mysql")]
+        Source::MySql(source) => mysql::introspect::tables(source, &options.schemas).await?,
         #[cfg(feature = "sqlite")]
         Source::Sqlite(source) => sqlite::introspect::tables(source).await?,
     };
@@ -54,7 +60,7 @@ pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Res
     Ok(catalog(&tables, options))
 }
 
-/// A table as both engines describe it.
+/// A table as every engine describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) name: TableName,
@@ -73,6 +79,8 @@ pub(crate) struct Table {
 pub(crate) struct ForeignKey {
     pub(crate) target: TableName,
     pub(crate) columns: Vec<(String, String)>,
+    pub(crate) on_delete: ReferentialAction,
+    pub(crate) on_update: ReferentialAction,
 }
 
 impl Table {
@@ -108,7 +116,18 @@ fn catalog(tables: &[Table], options: &IntrospectOptions) -> CatalogBuilder {
         model.unique_keys = table.unique_keys.clone();
         model.indexes = table.indexes.clone();
         model.relations = relations;
+        model.foreign_keys = foreign_keys(table, tables, &names);
         catalog = catalog.model(model);
     }
     catalog
+}
+
+/// The foreign keys to tables that were read; their columns are fields of those.
+fn foreign_keys(table: &Table, tables: &[Table], names: &[String]) -> Vec<ForeignKeyBuilder> {
+    let key = |key: &ForeignKey| {
+        let (target, _) = names.iter().zip(tables).find(|(_, target)| target.name == key.target)?;
+        let (columns, on_delete, on_update) = (key.columns.clone(), key.on_delete, key.on_update);
+        Some(ForeignKeyBuilder { target: target.clone(), columns, on_delete, on_update })
+    };
+    table.foreign_keys.iter().filter_map(key).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ormai_core::catalog::{Collation, Field, ModelKind, TableName};
+use ormai_core::catalog::{Collation, Field, ModelKind, ReferentialAction, TableName};
 use ormai_core::value::ColumnType;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments as _, PgConnection, Postgres, Row as _};
@@ -16,7 +16,8 @@ use crate::introspect::{ForeignKey, Table};
 const TYPES: &str = "
 SELECT t.oid::int8, t.typname::text, t.typtype::text, t.typcategory::text, t.typbasetype::int8, t.typelem::int8,
        format_type(t.oid, NULL), t.typnamespace = 'pg_catalog'::regnamespace,
-       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+       t.typtypmod
 FROM pg_type t WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm') OR t.typcategory = 'C'";
 
 /// Partitions are read through their table. The provider of the database's collation is
@@ -31,7 +32,8 @@ SELECT n.nspname::text, c.relname::text, c.relkind IN ('v', 'm'), a.attname::tex
             WHEN o.collprovider = 'd' AND d.provider = 'b' THEN 'binary'
             WHEN o.collprovider = 'd' AND d.provider = 'c'
                  AND d.datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8') THEN 'binary'
-            ELSE 'ordered' END
+            ELSE 'ordered' END,
+       a.atttypmod
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -46,7 +48,8 @@ SELECT n.nspname::text, c.relname::text, k.contype::text, fn.nspname::text, fc.r
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(attnum, position)
              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.position),
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(attnum, position)
-             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.position)
+             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.position),
+       k.confdeltype::text, k.confupdtype::text
 FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -123,7 +126,8 @@ fn assemble(types: &[PgRow], columns: &[PgRow], keys: &[PgRow], indexes: &[PgRow
             tables.push(Table::new(name, kind));
         }
         let column: String = row.try_get(3)?;
-        let (ty, is_citext) = column_type(&types, row.try_get(4)?);
+        let oid = row.try_get(4)?;
+        let (ty, is_citext) = column_type(&types, oid);
         let collation = match row.try_get(8)? {
             _ if !ty.is_text() => Collation::Binary,
             _ if is_citext => Collation::Loose,
@@ -136,6 +140,7 @@ fn assemble(types: &[PgRow], columns: &[PgRow], keys: &[PgRow], indexes: &[PgRow
             column,
             ty,
             collation,
+            length: length(&types, oid, row.try_get(9)?),
             nullable: !row.try_get::<bool, _>(5)?,
             has_default: row.try_get(6)?,
             generated: row.try_get(7)?,
@@ -155,7 +160,12 @@ fn assemble(types: &[PgRow], columns: &[PgRow], keys: &[PgRow], indexes: &[PgRow
         } else {
             let there: Vec<String> = row.try_get(6)?;
             let columns = here.into_iter().zip(there).collect();
-            table.foreign_keys.push(ForeignKey { target: table_name(row, 3)?, columns });
+            table.foreign_keys.push(ForeignKey {
+                target: table_name(row, 3)?,
+                columns,
+                on_delete: action(row.try_get(7)?),
+                on_update: action(row.try_get(8)?),
+            });
         }
     }
     for row in indexes {
@@ -182,6 +192,15 @@ fn table_name(row: &PgRow, at: usize) -> sqlx::Result<TableName> {
     Ok(TableName { schema: Some(row.try_get(at)?), name: row.try_get(at + 1)? })
 }
 
+fn action(letter: &str) -> ReferentialAction {
+    match letter {
+        "c" => ReferentialAction::Cascade,
+        "n" => ReferentialAction::SetNull,
+        "d" => ReferentialAction::SetDefault,
+        _ => ReferentialAction::Refuse,
+    }
+}
+
 /// A type of the database.
 struct Described {
     name: String,
@@ -192,6 +211,7 @@ struct Described {
     shown: String,
     is_builtin: bool,
     words: Vec<String>,
+    modifier: i32,
 }
 
 impl Described {
@@ -205,9 +225,22 @@ impl Described {
             shown: row.try_get(6)?,
             is_builtin: row.try_get(7)?,
             words: row.try_get(8)?,
+            modifier: row.try_get(9)?,
         };
         Ok((row.try_get(0)?, described))
     }
+}
+
+/// The most characters of a column with a modifier, or of a domain that has one.
+fn length(types: &HashMap<i64, Described>, oid: i64, modifier: i32) -> Option<u32> {
+    let (mut oid, mut modifier) = (oid, modifier);
+    while let Some(domain) = types.get(&oid).filter(|described| described.kind == "d") {
+        modifier = modifier.max(domain.modifier);
+        oid = domain.base;
+    }
+    let is_bounded = types.get(&oid).is_some_and(|ty| ty.is_builtin && ["varchar", "bpchar"].contains(&&*ty.name));
+    // The modifier counts four bytes of its own.
+    modifier.checked_sub(4).filter(|length| is_bounded && *length > 0).and_then(|length| u32::try_from(length).ok())
 }
 
 /// The type of a column, and whether it is `citext`. Domains are what they stand for.

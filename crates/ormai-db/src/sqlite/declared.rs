@@ -34,6 +34,14 @@ pub(super) fn column_type(declared: &str) -> ColumnType {
     }
 }
 
+/// The length that a declaration names: 20 of `VARCHAR(20)`. SQLite stores longer text all the
+/// same, but its author expects none.
+pub(super) fn length(declared: &str) -> Option<u32> {
+    let (_, rest) = declared.split_once('(')?;
+    let (digits, _) = rest.split_once(')')?;
+    digits.trim().parse().ok().filter(|length| *length > 0)
+}
+
 /// The columns that are declared with another collation than BINARY; `None` when the text
 /// cannot be followed although it speaks of collations.
 pub(super) fn loose_columns(ddl: &str) -> Option<Vec<String>> {
@@ -138,6 +146,18 @@ mod tests {
         check("datetime", ColumnType::DateTime);
         check("", ColumnType::Unsupported("without a declared type".to_owned()));
         check("whatever", ColumnType::Decimal);
+    }
+
+    #[test]
+    fn a_declared_length_is_one_number_in_parentheses() {
+        let check = |declared: &str, expected: Option<u32>| assert_eq!(length(declared), expected, "{declared}");
+        check("varchar(20)", Some(20));
+        check("native character ( 70 )", Some(70));
+        check("TEXT", None);
+        check("VARCHAR(0)", None);
+        check("VARCHAR(20", None);
+        check("VARCHAR(max)", None);
+        check("DECIMAL(10, 2)", None);
     }
 
     #[test]

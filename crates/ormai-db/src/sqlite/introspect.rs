@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use ormai_core::catalog::{Collation, Field, ModelKind, TableName};
+use ormai_core::catalog::{Collation, Field, ModelKind, ReferentialAction, TableName};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection};
 
-use super::declared::{column_type, loose_columns};
+use super::declared::{column_type, length, loose_columns};
 use super::{Source, sorted};
 use crate::error::DbError;
 use crate::execute;
@@ -31,7 +31,7 @@ WHERE l.schema = 'main' AND l.type = 'table' AND NOT i.partial AND x.key
 ORDER BY l.name, i.name, x.seqno";
 
 const FOREIGN_KEYS: &str = "
-SELECT l.name, f.id, f.\"table\", f.\"from\", f.\"to\"
+SELECT l.name, f.id, f.\"table\", f.\"from\", f.\"to\", f.on_delete, f.on_update
 FROM pragma_table_list l, pragma_foreign_key_list(l.name) f
 WHERE l.schema = 'main' AND l.type = 'table'
 ORDER BY l.name, f.id DESC, f.seq";
@@ -131,7 +131,12 @@ fn assemble(
         };
         let this = Some((table, id));
         if last != this {
-            draft.table.foreign_keys.push(ForeignKey { target: name, columns: Vec::new() });
+            draft.table.foreign_keys.push(ForeignKey {
+                target: name,
+                columns: Vec::new(),
+                on_delete: action(row.try_get(5)?),
+                on_update: action(row.try_get(6)?),
+            });
             last = this;
         }
         let Some(key) = draft.table.foreign_keys.last_mut() else { continue };
@@ -162,6 +167,15 @@ fn assemble(
     Ok(drafts.into_iter().map(|draft| draft.table).collect())
 }
 
+fn action(word: &str) -> ReferentialAction {
+    match word {
+        "CASCADE" => ReferentialAction::Cascade,
+        "SET NULL" => ReferentialAction::SetNull,
+        "SET DEFAULT" => ReferentialAction::SetDefault,
+        _ => ReferentialAction::Refuse,
+    }
+}
+
 fn add_column(draft: &mut Draft, row: &SqliteRow, any_loose: bool) -> sqlx::Result<()> {
     let name: String = row.try_get(1)?;
     let declared: String = row.try_get(2)?;
@@ -183,6 +197,7 @@ fn add_column(draft: &mut Draft, row: &SqliteRow, any_loose: bool) -> sqlx::Resu
         column: name.clone(),
         name,
         collation: if is_loose && ty.is_text() { Collation::Loose } else { Collation::Binary },
+        length: length(&declared).filter(|_| ty.is_text()),
         ty,
         nullable: !(is_not_null || (place > 0 && draft.without_rowid)),
         has_default: row.try_get(4)?,

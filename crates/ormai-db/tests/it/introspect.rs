@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ormai_core::catalog::{Catalog, Collation, ModelKind, RelationKind};
+use ormai_core::catalog::{Catalog, Collation, ModelKind, ReferentialAction, RelationKind};
 use ormai_core::value::ColumnType;
 use ormai_db::{Database, IntrospectOptions, introspect};
 use ormai_testkit::{Dataset, TestDatabase, every_engine};
@@ -13,6 +13,7 @@ const POSTGRES: &str = r#"
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE SCHEMA audit;
 CREATE TYPE status AS ENUM ('open', 'paid', 'Sent "off"');
+CREATE DOMAIN short AS varchar(7);
 CREATE DOMAIN positive AS numeric(10,2) CHECK (VALUE > 0);
 CREATE COLLATION anything (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
 CREATE TABLE companies (
@@ -20,7 +21,7 @@ CREATE TABLE companies (
     name text COLLATE "de-x-icu" NOT NULL UNIQUE,
     email citext,
     slug varchar(20) COLLATE anything,
-    code char(4) COLLATE "C"
+    code char(4) COLLATE "C", tag short
 );
 CREATE TABLE people (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -102,6 +103,9 @@ fn shown(catalog: &Catalog) -> String {
                 (field.collation == Collation::Ordered, "ordered"),
                 (field.collation == Collation::Loose, "loose"),
             ];
+            if let Some(length) = field.length {
+                write!(notes, " length {length}").unwrap();
+            }
             for (_, word) in words.iter().filter(|(holds, _)| *holds) {
                 write!(notes, " {word}").unwrap();
             }
@@ -118,6 +122,16 @@ fn shown(catalog: &Catalog) -> String {
         }
         for index in &model.indexes {
             writeln!(out, "  index ({})", list(index)).unwrap();
+        }
+        for key in &model.foreign_keys {
+            let target = catalog.model(key.target);
+            let link: Vec<_> = key
+                .columns
+                .iter()
+                .map(|(here, there)| format!("{} = {}", model.field(*here).name, target.field(*there).name))
+                .collect();
+            let actions = format!("on delete {:?}, on update {:?}", key.on_delete, key.on_update);
+            writeln!(out, "  foreign key to {} by {}, {actions}", target.name, link.join(" and ")).unwrap();
         }
         for relation in &model.relations {
             let target = catalog.model(relation.target);
@@ -175,6 +189,29 @@ every_engine! {
         assert!(account.find_relation("purchases").is_some());
         let order = catalog.model(catalog.find("Order").unwrap());
         assert!(order.find_relation("user").is_some());
+    }
+
+    async fn lengths_and_what_a_foreign_key_does_are_read(test: &TestDatabase) {
+        let sql = "CREATE TABLE users (id integer PRIMARY KEY, code varchar(12), plain char(3), name text);
+                   CREATE TABLE orders (
+                       id integer PRIMARY KEY, a integer, b integer, c integer,
+                       FOREIGN KEY (a) REFERENCES users (id) ON DELETE CASCADE,
+                       FOREIGN KEY (b) REFERENCES users (id) ON DELETE SET NULL ON UPDATE CASCADE,
+                       FOREIGN KEY (c) REFERENCES users (id))";
+        test.execute(sql).await;
+        let catalog = introspect(&connect(test, 1).await, &IntrospectOptions::default()).await.unwrap().build().unwrap();
+        let user = catalog.find("User").unwrap();
+        let lengths: Vec<_> = catalog.model(user).fields.iter().map(|field| field.length).collect();
+        assert_eq!(lengths, [None, Some(12), Some(3), None]);
+        let order = catalog.model(catalog.find("Order").unwrap());
+        let mut keys: Vec<_> = order
+            .foreign_keys
+            .iter()
+            .map(|key| (order.field(key.columns[0].0).name.as_str(), key.target == user, key.on_delete, key.on_update))
+            .collect();
+        keys.sort_by_key(|(name, ..)| *name);
+        use ReferentialAction::{Cascade, Refuse, SetNull};
+        assert_eq!(keys, [("a", true, Cascade, Refuse), ("b", true, SetNull, Cascade), ("c", true, Refuse, Refuse)]);
     }
 
     async fn the_guides_tables_give_the_guides_names(test: &TestDatabase) {

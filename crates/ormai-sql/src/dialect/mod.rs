@@ -1,14 +1,16 @@
 //! What differs between engines: one file each, with the same items in the same order.
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
 use ormai_core::catalog::Collation;
 use ormai_core::plan::{ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
-use sea_query::{BinOper, Expr, ExprTrait, NullOrdering, SelectStatement, TypeRef, Values};
+use sea_query::{BinOper, Expr, ExprTrait, FunctionCall, NullOrdering, SelectStatement, TypeRef, Values};
 
 use crate::error::CompileError;
+use crate::places::Places;
 use crate::printer::Printer;
 use crate::term::Typed;
 
@@ -20,6 +22,8 @@ pub enum Dialect {
     Postgres,
     /// SQLite.
     Sqlite,
+    /// MariaDB and MySQL.
+    MySql,
 }
 
 impl Dialect {
@@ -27,6 +31,17 @@ impl Dialect {
         match self {
             Self::Postgres => &postgres::Postgres,
             Self::Sqlite => &sqlite::Sqlite,
+            Self::MySql => &mysql::MySql,
+        }
+    }
+
+    /// The character that takes the next one of a LIKE pattern as itself; the statements say
+    /// so. `None` where patterns are not written for LIKE.
+    pub fn like_escape(self) -> Option<char> {
+        match self {
+            Self::Postgres => Some(postgres::ESCAPE),
+            Self::Sqlite => None,
+            Self::MySql => Some(mysql::ESCAPE),
         }
     }
 }
@@ -57,16 +72,30 @@ pub(crate) trait Engine {
     fn truth(&self, truth: Truth) -> Expr;
 
     /// `IS DISTINCT FROM`
-    fn distinct(&self) -> BinOper;
+    fn distinct(&self, left: Expr, right: Expr) -> Expr;
 
     /// `IS NOT DISTINCT FROM`
-    fn not_distinct(&self) -> BinOper;
+    fn not_distinct(&self, left: Expr, right: Expr) -> Expr;
+
+    /// Whether equality of such text is said twice: as the engine compares, which an index
+    /// serves and which all equal bytes pass, and by bytes, which decides.
+    fn finds_first(&self, collation: Collation) -> bool;
 
     /// Text of a collation, so that this use of it is by bytes.
     fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: Collation, usage: TextUse) -> Expr;
 
-    /// The argument of LOWER or UPPER, so that only A–Z and a–z change.
-    fn ascii(&self, text: Expr, collation: Option<Collation>) -> Expr;
+    /// Whether such text enters functions as its bytes, because no function takes text of
+    /// two collations.
+    fn calls_with_bytes(&self, collation: Collation) -> bool;
+
+    /// LOWER or UPPER, so that only A–Z and a–z change.
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, collation: Option<Collation>) -> Expr;
+
+    /// Something that is not text, so that `<` and ORDER BY mean the same on every engine.
+    fn sortable(&self, term: Expr, ty: &ColumnType) -> Expr;
+
+    /// The position of a word in its enum, where `<` does not go by it.
+    fn ranked(&self, places: &mut Places, word: Expr, ty: &ColumnType) -> Expr;
 
     /// Membership in a list. A list is never NULL and never empty.
     fn member(
@@ -81,7 +110,7 @@ pub(crate) trait Engine {
     fn rows(&self, rows: Vec<Vec<u64>>) -> Expr;
 
     /// A match with a pattern, where case matters.
-    fn matches(&self, text: Expr, pattern: Expr, negated: bool) -> Expr;
+    fn matches(&self, text: Typed, pattern: Expr, negated: bool) -> Expr;
 
     /// What must be said so that NULL counts as greater than every value.
     fn nulls(&self, key: &OrderKey) -> Option<NullOrdering>;
@@ -108,6 +137,11 @@ fn collate(text: Expr, name: &'static str) -> Expr {
 /// `term IN (…)` with a placeholder for each place of the list.
 fn padded(printer: &mut Printer<'_>, term: Typed, list: ListSlot, negated: bool) -> Result<Expr, CompileError> {
     let items = Expr::tuple(printer.places.items(list)?);
+    let found = (!negated && printer.finds_first(&term)).then(|| term.expr.clone().binary(BinOper::In, items.clone()));
     let operator = if negated { BinOper::NotIn } else { BinOper::In };
-    Ok(printer.by_bytes(term, TextUse::Equality).binary(operator, items))
+    let exact = printer.by_bytes(term, TextUse::Equality).binary(operator, items);
+    Ok(match found {
+        Some(found) => found.and(exact),
+        None => exact,
+    })
 }

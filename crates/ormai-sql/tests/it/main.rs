@@ -73,6 +73,7 @@ fn text(name: &str, collation: Collation) -> Field {
         column: name.to_owned(),
         ty: ColumnType::Text,
         collation,
+        length: None,
         nullable: false,
         has_default: false,
         generated: false,
@@ -136,9 +137,11 @@ impl Of<'_> {
 
 pub(crate) const TRUE: Predicate = Predicate::Const(Truth::True);
 
+pub(crate) const DIALECTS: [Dialect; 3] = [Dialect::Postgres, Dialect::Sqlite, Dialect::MySql];
+
 /// The statements of a shape, with what is bound and what comes back, dialect by dialect.
-pub(crate) fn both(catalog: &Arc<Catalog>, shape: &Shape) -> String {
-    format!("{}\n\n{}", one(catalog, Dialect::Postgres, shape), one(catalog, Dialect::Sqlite, shape))
+pub(crate) fn each(catalog: &Arc<Catalog>, shape: &Shape) -> String {
+    DIALECTS.map(|dialect| one(catalog, dialect, shape)).join("\n\n")
 }
 
 fn one(catalog: &Arc<Catalog>, dialect: Dialect, shape: &Shape) -> String {

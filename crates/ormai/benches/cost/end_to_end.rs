@@ -22,6 +22,7 @@ pub(crate) async fn run(database: &TestDatabase) {
             compare(&Hand::Postgres(pool.clone()), build(pool.clone().into()).await, "PostgreSQL", 1.05).await;
             pool.close().await;
         }
+        Engine::MySql => {}
         Engine::Sqlite => {
             let options = SqliteConnectOptions::from_str(database.url()).unwrap();
             let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.unwrap();

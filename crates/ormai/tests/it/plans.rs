@@ -154,6 +154,7 @@ const LARGE: [&str; 3] = ["orders", "order_items", "users"];
 fn reads_everything(engine: Engine, line: &str, sql: &str) -> bool {
     match engine {
         Engine::Postgres => LARGE.iter().any(|table| line.contains(&format!("Seq Scan on {table} "))),
+        Engine::MySql => panic!("MariaDB is not spoken to yet"),
         Engine::Sqlite => line.strip_prefix("SCAN ").is_some_and(|rest| {
             let alias = rest.split(' ').next().unwrap_or_default();
             LARGE.iter().any(|table| sql.contains(&format!("\"{table}\" AS \"{alias}\"")))

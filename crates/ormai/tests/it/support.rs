@@ -34,6 +34,7 @@ pub(crate) fn database(test: &TestDatabase) -> Database {
     match test.pool() {
         Pool::Sqlite(pool) => pool.clone().into(),
         Pool::Postgres(pool) => pool.clone().into(),
+        Pool::MySql(pool) => pool.clone().into(),
     }
 }
 

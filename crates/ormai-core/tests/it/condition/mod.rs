@@ -4,6 +4,7 @@ mod accepted;
 mod attributes;
 mod findings;
 pub(crate) mod laws;
+mod outcomes;
 mod reference;
 mod truth;
 

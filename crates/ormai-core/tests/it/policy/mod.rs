@@ -40,6 +40,7 @@ pub(crate) fn catalog() -> Arc<Catalog> {
         column: name.to_owned(),
         ty,
         collation,
+        length: None,
         nullable: false,
         has_default: false,
         generated: name == "computed",
