@@ -146,7 +146,7 @@ impl Rule {
     /// What it did, in words.
     pub fn outcome(&self) -> String {
         let constant = match self.did {
-            Did::TookPart => return "takes part: each row decides".to_owned(),
+            Did::TookPart => return format!("takes part: each row decides{}", self.lacking(", ")),
             Did::Lifted => return "lifted by the bypass".to_owned(),
             Did::OtherOperations => return "not about reads".to_owned(),
             Did::Refused => return format!("REFUSED the request{}", self.lacking(": ")),
