@@ -1,0 +1,5 @@
+use ormai_db::execute::compiled;
+
+fn main() {
+    let _ = compiled;
+}
