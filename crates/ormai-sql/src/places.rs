@@ -29,6 +29,11 @@ impl Places {
         self.number(BindPlace::Limit(slot))
     }
 
+    /// The greatest number, for a LIMIT that only has to be there.
+    pub(crate) fn most(&mut self) -> u64 {
+        self.number(BindPlace::Most)
+    }
+
     /// The number 0, for an OFFSET that only has to be there.
     pub(crate) fn zero(&mut self) -> u64 {
         self.number(BindPlace::Zero)

@@ -35,7 +35,8 @@ impl Printer<'_> {
                 let parts = parts.iter().map(|part| self.predicate(row, part)).collect::<Result<Vec<_>, _>>()?;
                 any(parts).unwrap_or_else(|| self.engine.truth(Truth::False))
             }
-            Predicate::Not(inner) => self.predicate(row, inner)?.not(),
+            // In parentheses, because a mode of MySQL lets NOT bind more closely than `=`.
+            Predicate::Not(inner) => Expr::tuple([self.predicate(row, inner)?]).not(),
             Predicate::NotTrue(inner) => {
                 self.predicate(row, inner)?.binary(BinOper::IsNot, self.engine.truth(Truth::True))
             }
@@ -53,8 +54,8 @@ impl Printer<'_> {
             }
             Predicate::Matches { term, pattern, negated } => {
                 let term = self.term(row, term)?;
-                let collation = term.collation;
-                let text = self.by_bytes_with(term, collation, TextUse::Pattern);
+                let collation = term.collation.clone();
+                let text = self.by_bytes_with(term, collation.as_ref(), TextUse::Pattern);
                 self.engine.matches(text, self.places.value(*pattern), *negated)
             }
             Predicate::Exists(exists) => self.exists(row, exists)?,

@@ -98,8 +98,12 @@ impl Printer<'_> {
         let rows = self.places.rows(&parents.keys)?;
         let exact = Expr::tuple(fields).binary(BinOper::In, self.engine.rows(rows.clone()));
         if found.iter().any(|field| self.finds_first(field)) {
-            let found = Expr::tuple(found.into_iter().map(|field| field.expr));
-            return Ok(found.binary(BinOper::In, self.engine.rows(rows)).and(exact));
+            let keys = rows.into_iter().map(|row| {
+                Expr::tuple(row.into_iter().zip(&found).map(|(key, field)| self.to_be_found(Expr::val(key), field)))
+            });
+            let keys = Expr::tuple(keys);
+            let found = Expr::tuple(found.iter().map(|field| field.expr.clone()));
+            return Ok(found.binary(BinOper::In, keys).and(exact));
         }
         Ok(exact)
     }

@@ -42,6 +42,8 @@ pub(crate) enum BindPlace {
     Item(Slot, usize),
     /// The number 0, for a part of the statement that only has to be there.
     Zero,
+    /// The greatest number, likewise.
+    Most,
     /// A word of the catalog, always a text.
     Word(Value),
 }
@@ -50,7 +52,7 @@ impl BindPlace {
     fn slot(&self) -> Option<Slot> {
         match self {
             Self::Value(slot) | Self::Limit(slot) | Self::Array(slot, _) | Self::Item(slot, _) => Some(*slot),
-            Self::Zero | Self::Word(_) => None,
+            Self::Zero | Self::Most | Self::Word(_) => None,
         }
     }
 }
@@ -63,7 +65,9 @@ impl Text {
             let Some(slot) = place.slot() else { continue };
             slots = slots.max(slot.index() + 1);
             let places = match place {
-                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero | BindPlace::Word(_) => continue,
+                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero | BindPlace::Most | BindPlace::Word(_) => {
+                    continue;
+                }
                 BindPlace::Array(..) => usize::MAX,
                 BindPlace::Item(_, index) => index + 1,
             };
@@ -107,6 +111,9 @@ impl Text {
 /// What [`BindPlace::Zero`] binds.
 static ZERO: Value = Value::Int(0);
 
+/// What [`BindPlace::Most`] binds.
+static MOST: Value = Value::Int(i64::MAX);
+
 /// A value to bind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bind<'a> {
@@ -132,6 +139,7 @@ impl Statement {
         self.text.binds.iter().map(|place| match place {
             BindPlace::Value(slot) | BindPlace::Limit(slot) => Bind::Value(self.value(*slot)),
             BindPlace::Zero => Bind::Value(&ZERO),
+            BindPlace::Most => Bind::Value(&MOST),
             BindPlace::Word(word) => Bind::Value(word),
             BindPlace::Array(slot, ty) => Bind::Array(self.list(*slot), ty),
             BindPlace::Item(slot, index) => {

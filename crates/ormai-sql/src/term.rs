@@ -56,11 +56,11 @@ impl Printer<'_> {
         };
         // What equal bytes imply may stand before them only where it widens what is admitted.
         let admits_equals = matches!(op, Comparison::Eq | Comparison::NotDistinct);
-        let found = (admits_equals && self.finds_each_other(&left, &right))
-            .then(|| compared(left.expr.clone(), right.expr.clone()));
-        let collation = together(left.collation, right.collation);
+        let found = if admits_equals { self.found(&left, &right) } else { None };
+        let found = found.map(|(left, right)| compared(left, right));
+        let collation = together(left.collation.clone(), right.collation.clone());
         let ty = left.ty.clone().or_else(|| right.ty.clone());
-        let side = |term: Typed| self.by_bytes_with(term, collation, usage).expr;
+        let side = |term: Typed| self.by_bytes_with(term, collation.as_ref(), usage).expr;
         let (mut left, mut right) = (side(left), side(right));
         if let Some(ty) = ty
             && usage == TextUse::Order
@@ -77,27 +77,38 @@ impl Printer<'_> {
 
     /// Whether an index may find a text before its bytes decide.
     pub(crate) fn finds_first(&self, term: &Typed) -> bool {
-        term.collation.is_some_and(|collation| self.engine.finds_first(collation))
+        term.collation.as_ref().is_some_and(|collation| self.engine.finds_first(collation))
     }
 
-    /// The same of two sides: a column and a value, or two columns of one collation.
-    fn finds_each_other(&self, left: &Typed, right: &Typed) -> bool {
+    /// A value as an index finds it in a column.
+    pub(crate) fn to_be_found(&self, value: Expr, column: &Typed) -> Expr {
+        match &column.collation {
+            Some(collation) => self.engine.to_be_found(value, collation),
+            None => value,
+        }
+    }
+
+    /// Both sides as an index finds one in the other: a value in a column, or a column in
+    /// another of the same collation.
+    fn found(&self, left: &Typed, right: &Typed) -> Option<(Expr, Expr)> {
+        let (one, other) = (left.expr.clone(), right.expr.clone());
         match (&left.ty, &right.ty) {
-            (Some(_), None) => self.finds_first(left),
-            (None, Some(_)) => self.finds_first(right),
-            _ => left.collation == right.collation && self.finds_first(left),
+            (Some(_), None) if self.finds_first(left) => Some((one, self.to_be_found(other, left))),
+            (None, Some(_)) if self.finds_first(right) => Some((self.to_be_found(one, right), other)),
+            (Some(_), Some(_)) if left.collation == right.collation && self.finds_first(left) => Some((one, other)),
+            _ => None,
         }
     }
 
     /// A term whose text compares by bytes.
     pub(crate) fn by_bytes(&self, term: Typed, usage: TextUse) -> Expr {
-        let collation = term.collation;
-        self.by_bytes_with(term, collation, usage).expr
+        let collation = term.collation.clone();
+        self.by_bytes_with(term, collation.as_ref(), usage).expr
     }
 
     /// `collation` is that of the whole comparison. A term without one follows the other side.
-    pub(crate) fn by_bytes_with(&self, term: Typed, collation: Option<Collation>, usage: TextUse) -> Typed {
-        match (&term.ty, term.collation, collation) {
+    pub(crate) fn by_bytes_with(&self, term: Typed, collation: Option<&Collation>, usage: TextUse) -> Typed {
+        match (&term.ty, &term.collation, collation) {
             _ if Fault::TextByCollation.is_on() => term,
             (Some(ty), Some(_), Some(collation)) => {
                 Typed { expr: self.engine.by_bytes(term.expr, ty, collation, usage), ..term }
@@ -112,11 +123,11 @@ impl Printer<'_> {
     fn call(&mut self, row: &mut Row, function: Function, arguments: &[Term]) -> Result<Typed, CompileError> {
         let mut terms = arguments.iter().map(|term| self.term(row, term)).collect::<Result<Vec<_>, _>>()?;
         let ty = terms.iter().find_map(|term| term.ty.clone());
-        let collation = terms.iter().map(|term| term.collation).fold(None, together);
-        let with_bytes = collation.is_some_and(|collation| self.engine.calls_with_bytes(collation));
+        let collation = terms.iter().map(|term| term.collation.clone()).fold(None, together);
+        let with_bytes = collation.as_ref().is_some_and(|collation| self.engine.calls_with_bytes(collation));
         match function {
             Function::Coalesce if with_bytes => {
-                let side = |term| self.by_bytes_with(term, collation, TextUse::Equality).expr;
+                let side = |term| self.by_bytes_with(term, collation.as_ref(), TextUse::Equality).expr;
                 let expr = Func::coalesce(terms.into_iter().map(side)).into();
                 Ok(Typed { expr, ty, collation: None })
             }
@@ -125,7 +136,7 @@ impl Printer<'_> {
                 Ok(Typed { expr, ty, collation })
             }
             Function::NullIf if terms.len() == 2 => {
-                let side = |term| self.by_bytes_with(term, collation, TextUse::Equality).expr;
+                let side = |term| self.by_bytes_with(term, collation.as_ref(), TextUse::Equality).expr;
                 let expr = Func::cust("NULLIF").args(terms.into_iter().map(side)).into();
                 let collation = collation.filter(|_| !with_bytes).map(|collation| match collation {
                     Collation::Ordered => Collation::Ordered,
@@ -136,7 +147,7 @@ impl Printer<'_> {
             Function::Lower | Function::Upper if terms.len() == 1 => {
                 let text = terms.pop().ok_or(CompileError::Malformed("a function without argument"))?;
                 let case = if function == Function::Lower { Func::lower::<Expr> } else { Func::upper::<Expr> };
-                let expr = self.engine.ascii(case, text.expr, text.collation);
+                let expr = self.engine.ascii(case, text.expr, text.collation.as_ref());
                 Ok(Typed { expr, ty: Some(ColumnType::Text), collation: None })
             }
             Function::Coalesce | Function::NullIf | Function::Lower | Function::Upper => {

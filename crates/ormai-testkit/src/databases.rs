@@ -27,7 +27,7 @@ pub const MYSQL_URL_VARIABLE: &str = "ORMAI_TEST_MYSQL_URL";
 /// What makes MariaDB read the SQL of the standard, for the statements that set a test up.
 /// The pool of a [`TestDatabase`] has the server's own settings.
 const STANDARD_SQL: &str = "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,STRICT_ALL_TABLES', \
-                            time_zone = '+00:00'";
+                            time_zone = '+00:00' /*M!100202 , max_recursive_iterations = 1000000 */";
 
 /// An empty database of its own, removed when this value is dropped.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What MariaDB and MySQL say of tables.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use ormai_core::catalog::{Collation, Field, ModelKind, ReferentialAction, TableName};
 use sqlx::mysql::{MySqlArguments, MySqlRow};
@@ -90,10 +90,9 @@ async fn read(connection: &mut MySqlConnection, schemas: &[String]) -> Result<Ve
             checks: rows(connection, CHECKS, schema).await?,
         });
     }
-    let collations = Collations::of(&described)?;
     let mut tables = Vec::new();
     for schema in &described {
-        schema.add_tables(&collations, &mut tables)?;
+        schema.add_tables(&mut tables)?;
     }
     for schema in &described {
         schema.add_indexes(&mut tables)?;
@@ -135,29 +134,6 @@ struct Described {
     checks: Vec<MySqlRow>,
 }
 
-/// The collations that occur, numbered. Text of one of them can be compared as it is stored.
-struct Collations(Vec<String>);
-
-impl Collations {
-    fn of(described: &[Described]) -> Result<Self, DbError> {
-        let mut names = BTreeSet::new();
-        for row in described.iter().flat_map(|schema| &schema.columns) {
-            names.extend(word(row, 8)?);
-        }
-        Ok(Self(names.into_iter().collect()))
-    }
-
-    /// Those that compare bytes, blanks at the end among them, and code points in their order.
-    fn find(&self, name: &str) -> Result<Collation, DbError> {
-        if ["utf8mb4_nopad_bin", "utf8mb4_0900_bin"].contains(&name) {
-            return Ok(Collation::Binary);
-        }
-        let number = self.0.iter().position(|known| known == name);
-        let number = number.and_then(|number| u16::try_from(number).ok()).ok_or_else(unreadable)?;
-        Ok(Collation::Folded(number))
-    }
-}
-
 impl Described {
     fn table(&self, name: String) -> TableName {
         TableName { schema: self.prefix.clone(), name }
@@ -168,7 +144,7 @@ impl Described {
         self.checks.iter().map(|row| Ok((name(row, 0)?, name(row, 1)?))).collect()
     }
 
-    fn add_tables(&self, collations: &Collations, tables: &mut Vec<Table>) -> Result<(), DbError> {
+    fn add_tables(&self, tables: &mut Vec<Table>) -> Result<(), DbError> {
         let checks = self.json_checks()?;
         for row in &self.columns {
             let table_name = self.table(name(row, 0)?);
@@ -187,7 +163,7 @@ impl Described {
             };
             let ty = declared.column_type();
             let collation = match word(row, 8)? {
-                Some(collation) if ty.is_text() => collations.find(&collation)?,
+                Some(collation) if ty.is_text() => Collation::Folded(collation.into()),
                 _ => Collation::Binary,
             };
             let is_bounded = ["char", "varchar"].contains(&word_of_type.as_str());

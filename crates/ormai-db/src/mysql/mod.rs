@@ -4,6 +4,7 @@ mod bind;
 mod calendar;
 mod column_type;
 mod decode;
+mod exact;
 pub(crate) mod introspect;
 mod settings;
 

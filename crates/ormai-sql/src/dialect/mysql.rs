@@ -8,10 +8,10 @@ use ormai_core::catalog::Collation;
 use ormai_core::plan::{Direction, ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
 use sea_query::{
-    BinOper, Expr, ExprTrait, Func, FunctionCall, MysqlQueryBuilder, NullOrdering, SelectStatement, TypeRef, Values,
+    BinOper, Expr, ExprTrait, Func, FunctionCall, MysqlQueryBuilder, NullOrdering, SelectStatement, Values,
 };
 
-use super::{Engine, TextUse, collate, padded};
+use super::{Engine, TextUse, collate, padded, quoted};
 use crate::error::CompileError;
 use crate::places::Places;
 use crate::printer::Printer;
@@ -31,8 +31,14 @@ impl Engine for MySql {
         65_535
     }
 
+    /// A row that is found by a unique key is read while the statement is planned, and then
+    /// its conditions are tested in any order.
     fn computes_views_early(&self) -> bool {
         true
+    }
+
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.limit(places.most());
     }
 
     fn truth(&self, truth: Truth) -> Expr {
@@ -51,24 +57,31 @@ impl Engine for MySql {
         left.binary(BinOper::Custom("<=>"), right)
     }
 
-    fn finds_first(&self, collation: Collation) -> bool {
-        matches!(collation, Collation::Folded(_))
+    fn finds_first(&self, collation: &Collation) -> bool {
+        !is_exact(collation)
     }
 
-    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
-        match (collation, usage) {
-            (Collation::Binary, _) | (_, TextUse::Pattern) => text,
-            (Collation::Ordered | Collation::Loose | Collation::Folded(_), _) => bytes(text),
+    /// A character that the column cannot hold would be an error. Converted it becomes a `?`,
+    /// and then its bytes are others.
+    fn to_be_found(&self, value: Expr, collation: &Collation) -> Expr {
+        let Collation::Folded(collation) = collation else { return value };
+        match collation.split('_').next() {
+            None | Some("utf8mb4" | "utf16" | "utf16le" | "utf32") => value,
+            Some(charset) => collate(convert(value, charset), collation),
         }
     }
 
-    fn calls_with_bytes(&self, collation: Collation) -> bool {
-        collation != Collation::Binary
+    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
+        if is_exact(collation) || usage == TextUse::Pattern { text } else { bytes(text) }
+    }
+
+    fn calls_with_bytes(&self, collation: &Collation) -> bool {
+        !is_exact(collation)
     }
 
     /// As text of `tis620`, whose only letters with a case are A–Z and a–z and in which every
     /// byte is a character.
-    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<Collation>) -> Expr {
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<&Collation>) -> Expr {
         as_binary(case(convert(bytes(text), "tis620")).into())
     }
 
@@ -81,7 +94,7 @@ impl Engine for MySql {
     fn ranked(&self, places: &mut Places, word: Expr, ty: &ColumnType) -> Expr {
         let ColumnType::Enum(words) = ty else { return word };
         let words: Vec<_> = words.variants.iter().map(|word| places.word(word)).collect();
-        let position = Func::cust("FIELD").arg(as_binary(word)).args(words);
+        let position = Func::cust("FIELD").args([as_binary(word)].into_iter().chain(words));
         // FIELD has no NULL: what is not found is at 0.
         Func::cust("NULLIF").arg(position).arg(Expr::Constant(0.into())).into()
     }
@@ -101,7 +114,7 @@ impl Engine for MySql {
     }
 
     fn matches(&self, text: Typed, pattern: Expr, negated: bool) -> Expr {
-        let text = if text.collation == Some(Collation::Binary) { text.expr } else { characters(text.expr) };
+        let text = if text.collation.as_ref().is_some_and(is_exact) { text.expr } else { characters(text.expr) };
         let escaped = pattern.binary(BinOper::Escape, Expr::Constant(ESCAPE.into()));
         text.binary(if negated { BinOper::NotLike } else { BinOper::Like }, escaped)
     }
@@ -132,6 +145,13 @@ impl Engine for MySql {
     }
 }
 
+/// Whether text of this collation compares by bytes and does not pad. What a catalog does not
+/// name is not exact: `Binary` is also what is said of text of which nothing was said, and
+/// with the collations that this engine gives by itself, `ACME` would be `acme`.
+fn is_exact(collation: &Collation) -> bool {
+    matches!(collation, Collation::Folded(name) if ["utf8mb4_nopad_bin", "utf8mb4_0900_bin"].contains(&&**name))
+}
+
 /// A text as the bytes of its UTF-8, whatever its character set and collation.
 fn bytes(text: Expr) -> Expr {
     as_binary(convert(text, "utf8mb4"))
@@ -147,6 +167,6 @@ fn as_binary(text: Expr) -> Expr {
 }
 
 /// `CONVERT(text USING charset)`: of text it changes the bytes, of bytes the reading.
-fn convert(text: Expr, charset: &'static str) -> Expr {
-    Func::cust("CONVERT").arg(text.binary(BinOper::Custom("USING"), Expr::TypeName(TypeRef::from(charset)))).into()
+fn convert(text: Expr, charset: &str) -> Expr {
+    Func::cust("CONVERT").arg(text.binary(BinOper::Custom("USING"), quoted(charset))).into()
 }

@@ -33,6 +33,10 @@ impl Engine for Postgres {
         true
     }
 
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.offset(places.zero());
+    }
+
     fn truth(&self, truth: Truth) -> Expr {
         match truth {
             Truth::True => Expr::Constant(true.into()),
@@ -49,11 +53,15 @@ impl Engine for Postgres {
         left.binary(BinOper::Custom("IS NOT DISTINCT FROM"), right)
     }
 
-    fn finds_first(&self, _: Collation) -> bool {
+    fn finds_first(&self, _: &Collation) -> bool {
         false
     }
 
-    fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+    fn to_be_found(&self, value: Expr, _: &Collation) -> Expr {
+        value
+    }
+
+    fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
         match (collation, usage) {
             (Collation::Binary, _) | (Collation::Ordered, TextUse::Equality | TextUse::Pattern) => text,
             (Collation::Ordered, TextUse::Order) => collate(text, "C"),
@@ -64,12 +72,12 @@ impl Engine for Postgres {
         }
     }
 
-    fn calls_with_bytes(&self, _: Collation) -> bool {
+    fn calls_with_bytes(&self, _: &Collation) -> bool {
         false
     }
 
-    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, collation: Option<Collation>) -> Expr {
-        let text = if collation == Some(Collation::Loose) { as_text(text) } else { text };
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, collation: Option<&Collation>) -> Expr {
+        let text = if collation == Some(&Collation::Loose) { as_text(text) } else { text };
         case(collate(text, "C")).into()
     }
 

@@ -31,6 +31,10 @@ impl Engine for Sqlite {
         false
     }
 
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.limit(places.most());
+    }
+
     /// Not the words: where a table has a column named `false`, `WHERE FALSE` reads it.
     fn truth(&self, truth: Truth) -> Expr {
         match truth {
@@ -48,11 +52,15 @@ impl Engine for Sqlite {
         left.binary(BinOper::Is, right)
     }
 
-    fn finds_first(&self, _: Collation) -> bool {
+    fn finds_first(&self, _: &Collation) -> bool {
         false
     }
 
-    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+    fn to_be_found(&self, value: Expr, _: &Collation) -> Expr {
+        value
+    }
+
+    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
         match (collation, usage) {
             // GLOB is by bytes whatever the collation.
             (Collation::Binary, _) | (_, TextUse::Pattern) => text,
@@ -60,11 +68,11 @@ impl Engine for Sqlite {
         }
     }
 
-    fn calls_with_bytes(&self, _: Collation) -> bool {
+    fn calls_with_bytes(&self, _: &Collation) -> bool {
         false
     }
 
-    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<Collation>) -> Expr {
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<&Collation>) -> Expr {
         case(text).into()
     }
 

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod compiler;
+mod folded;
 mod identifiers;
 mod include;
 mod predicate;
@@ -67,7 +68,7 @@ pub(crate) fn shop() -> Arc<Catalog> {
     Arc::new(catalog.unwrap())
 }
 
-fn text(name: &str, collation: Collation) -> Field {
+pub(crate) fn text(name: &str, collation: Collation) -> Field {
     Field {
         name: name.to_owned(),
         column: name.to_owned(),
@@ -144,7 +145,7 @@ pub(crate) fn each(catalog: &Arc<Catalog>, shape: &Shape) -> String {
     DIALECTS.map(|dialect| one(catalog, dialect, shape)).join("\n\n")
 }
 
-fn one(catalog: &Arc<Catalog>, dialect: Dialect, shape: &Shape) -> String {
+pub(crate) fn one(catalog: &Arc<Catalog>, dialect: Dialect, shape: &Shape) -> String {
     let compiler = Compiler::new(Arc::clone(catalog), dialect);
     let text = match compiler.compile_uncached(shape) {
         Ok(text) => text,

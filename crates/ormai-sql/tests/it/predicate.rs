@@ -233,6 +233,15 @@ fn public_documents_and_the_tenants_own() {
 }
 
 #[test]
+fn a_negation_hides_no_table_from_the_witness() {
+    let catalog = shop();
+    let (users, orders) = (of(&catalog, "User"), of(&catalog, "Order"));
+    let link = vec![(users.field("id"), orders.field("user_id"))];
+    let there = exists(link, RelatedRows::Scoped(orders.scoped()), TRUE, false);
+    insta::assert_snapshot!(each(&catalog, &users.filtered(Predicate::Not(Box::new(there)))));
+}
+
+#[test]
 fn a_relation_without_link_would_relate_everything() {
     let catalog = shop();
     let (users, orders) = (of(&catalog, "User"), of(&catalog, "Order"));

@@ -1,7 +1,11 @@
 //! Pages of rows.
 
+use std::sync::Arc;
+
+use ormai_core::catalog::{CatalogBuilder, ModelBuilder, ModelKind};
 use ormai_core::plan::testing::{self, order};
 use ormai_core::plan::{Comparison, Direction, OrderBy, Predicate, Shape};
+use ormai_core::value::ColumnType;
 
 use crate::{TRUE, each, of, shop};
 
@@ -36,6 +40,22 @@ fn a_page_filters_continues_and_orders_columns_that_do_not_come_back() {
         order(OrderBy::Field(orders.field("total")), Direction::Desc, false),
         order(OrderBy::Field(orders.field("id")), Direction::Asc, false),
     ];
+    insta::assert_snapshot!(each(&catalog, &Shape::Select(select)));
+}
+
+#[test]
+fn nothing_of_a_view_is_computed_outside_of_its_scope() {
+    let view = ModelBuilder::table("Price", "prices")
+        .field("id", ColumnType::Int)
+        .field("tenant_id", ColumnType::Text)
+        .field("per_item", ColumnType::Decimal)
+        .field("items", ColumnType::Int);
+    let view = ModelBuilder { kind: ModelKind::View, ..view };
+    let catalog = Arc::new(CatalogBuilder::new().model(view).build().unwrap());
+    let prices = of(&catalog, "Price");
+    let scope = Predicate::And(vec![prices.is("tenant_id", 0), prices.compare("per_item", Comparison::Gt, 2)]);
+    let mut select = testing::select(testing::source(prices.id, scope), prices.fields(["id"]), 1);
+    select.filter = prices.compare("items", Comparison::Lt, 3);
     insta::assert_snapshot!(each(&catalog, &Shape::Select(select)));
 }
 

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use ormai::catalog::{Catalog, CatalogBuilder, Collation, FieldId, ModelBuilder, RelationId};
+use ormai::catalog::{Catalog, CatalogBuilder, FieldId, ModelBuilder, RelationId};
 use ormai::condition::{self, Condition, evaluate::Row, evaluate::evaluate, strategies};
 use ormai::prelude::*;
 use ormai::request::{Request, Tool};
 use ormai::value::ColumnType::{Bool, Int, Text};
 use ormai::value::Value;
 use ormai::{Inspected, Kind, Operator, Truth, Verdict};
-use ormai_testkit::{Engine, TestDatabase, every_engine};
+use ormai_testkit::{TestDatabase, every_engine};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -23,9 +23,7 @@ use crate::support::with_policy;
 
 const CASES: u32 = 40;
 
-/// The catalog as reading the database would give it: where the database's own collation is a
-/// forgiving one, it says so.
-fn catalog(collation: Collation) -> Catalog {
+fn catalog() -> Catalog {
     let thing = ModelBuilder::table("Thing", "things")
         .field("id", Int)
         .nullable("tenant_id", Text)
@@ -41,11 +39,7 @@ fn catalog(collation: Collation) -> Catalog {
         .nullable("rank", Int)
         .primary_key(["id"])
         .to_many("things", "Thing", [("id", "owner_id")]);
-    let models = [thing, owner].into_iter().map(|mut model| {
-        model.fields.iter_mut().filter(|field| field.ty.is_text()).for_each(|field| field.collation = collation);
-        model
-    });
-    models.fold(CatalogBuilder::new(), CatalogBuilder::model).build().unwrap()
+    CatalogBuilder::new().model(thing).model(owner).build().unwrap()
 }
 
 /// The rows, as values in the order of the columns. The same in each case: the conditions differ.
@@ -162,7 +156,7 @@ impl Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let catalog = catalog(Collation::Binary);
+    let catalog = catalog();
     let condition = strategies::source(&catalog, catalog.find("Thing").unwrap());
     let bypass = select(vec!["'admin' IN principal.roles", "principal.metadata.a = 'b'", "principal.user_id IS NULL"]);
     let word = || select(vec![json!("a"), json!("AB"), json!(""), json!("b"), json!("%")]);
@@ -219,7 +213,7 @@ async fn inspect(ormai: &OrmAi, ctx: &RunContext<'_>, case: &Case, id: i64) -> R
 }
 
 async fn check(test: &TestDatabase, world: &World, case: &Case, tally: &mut Tally) {
-    let catalog = catalog(if test.engine() == Engine::MySql { Collation::Folded(0) } else { Collation::Binary });
+    let catalog = catalog();
     let ormai = with_policy(test, &case.policy(), catalog.clone()).await;
     let now = jiff::Timestamp::UNIX_EPOCH;
     let ctx = RunContext::new(case.principal.clone()).now(now);
