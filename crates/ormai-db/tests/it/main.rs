@@ -1,7 +1,6 @@
 //! Databases as the pipeline sees them.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
-mod compile_fail;
 mod held;
 mod introspect;
 mod limits;

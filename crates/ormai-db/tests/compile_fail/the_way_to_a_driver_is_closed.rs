@@ -1,5 +1,0 @@
-use ormai_db::execute::compiled;
-
-fn main() {
-    let _ = compiled;
-}
