@@ -3,8 +3,12 @@
 //! Policies and conditions are checked as a whole: every finding is collected,
 //! none hides another. Rendering with source excerpts is the edge's business.
 
+mod registry;
+
 use std::fmt;
 use std::ops::Range;
+
+pub use registry::{KINDS, Kind, kind};
 
 /// How much a diagnostic matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +35,7 @@ pub struct Label {
 pub struct Diagnostic {
     /// Error, warning or note.
     pub severity: Severity,
-    /// A stable name for this kind of finding, such as `unknown-key`.
+    /// A stable name for this kind of finding, such as `unknown-key`; see [`KINDS`].
     pub code: &'static str,
     /// What is wrong: one sentence, lower case, no full stop.
     pub message: String,

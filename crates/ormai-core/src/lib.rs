@@ -23,6 +23,7 @@ pub mod fault;
 pub mod plan;
 pub mod policy;
 pub mod principal;
+pub mod privileges;
 pub mod redact;
 pub mod request;
 pub mod resolve;

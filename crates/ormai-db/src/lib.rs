@@ -31,6 +31,7 @@ mod mysql;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod privileges;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -39,4 +40,5 @@ pub use database::Database;
 pub use error::{Cause, ConflictKind, DbError};
 pub use introspect::{IntrospectOptions, introspect};
 pub use limits::ConnectOptions;
+pub use privileges::privileges;
 pub use session::Session;

@@ -2,7 +2,7 @@
 
 use ormai_core::condition::{compile, parse};
 
-use crate::world::CATALOG;
+use crate::world::first_catalog;
 
 /// No text makes the parser or the checker panic. Whatever text is read, its printed form is
 /// read as the same tree and printed the same; whatever compiles, its printed form compiles to
@@ -27,13 +27,14 @@ pub fn law(bytes: &[u8]) {
         }
     }
     let printed = parsed.as_ref().map(ToString::to_string);
-    for (model, _) in CATALOG.models() {
-        let compiled = compile(&text, &CATALOG, model);
+    let catalog = first_catalog();
+    for (model, _) in catalog.models() {
+        let compiled = compile(&text, catalog, model);
         let Ok(printed) = &printed else {
             assert!(compiled.is_err(), "what cannot be read compiles");
             continue;
         };
-        match (compiled, compile(printed, &CATALOG, model)) {
+        match (compiled, compile(printed, catalog, model)) {
             (Ok(read), Ok(again)) => assert_eq!(read.condition.root(), again.condition.root(), "{printed}"),
             (Err(_), Err(_)) => {}
             (read, again) => panic!("{printed}: {:?} and then {:?}", read.err(), again.err()),

@@ -8,14 +8,19 @@ use ormai_core::principal::{CallContext, Principal};
 use ormai_core::redact::{Harvest, Redactor, answer};
 use ormai_core::request::{Query, Request, field};
 
-use crate::request::{COMPILERS, rows};
-use crate::world::{WORLD, call};
+use crate::request::rows;
+use crate::world::{WORLDS, World, call};
 
 /// A call that had a next page, and the cursor that it was given.
 struct Page {
     query: Query,
     call: CallContext,
     cursor: String,
+}
+
+/// Cursors have nothing to do with dialects.
+fn world() -> &'static World {
+    &WORLDS[0]
 }
 
 /// Pages that differ in one thing each: the tenant, the filter, the order.
@@ -58,7 +63,7 @@ pub fn tried(bytes: &[u8]) -> usize {
     for page in PAGES.iter() {
         let mut query = page.query.clone();
         query.cursor = Some(text.clone());
-        match WORLD.plan(Request::Query(query), &page.call) {
+        match world().plan(Request::Query(query), &page.call) {
             Ok(_) => {
                 assert_eq!(text, page.cursor, "another text opens as the cursor of {:?}", page.query);
                 opened += 1;
@@ -73,12 +78,12 @@ pub fn tried(bytes: &[u8]) -> usize {
 }
 
 fn page(query: Query, call: CallContext) -> Page {
-    let mut plan = WORLD.plan(Request::Query(query.clone()), &call).unwrap();
-    let statement = COMPILERS.first().unwrap().compile(plan.take_root()).unwrap();
+    let mut plan = world().plan(Request::Query(query.clone()), &call).unwrap();
+    let statement = world().compiler.compile(plan.take_root()).unwrap();
     let mut harvest = Harvest::default();
     harvest.root(rows(&statement));
     let redactor = Redactor::new(None, &call.principal);
-    let answer = answer(plan, harvest, &redactor, &WORLD.cursors, WORLD.policy.version(), &call).unwrap();
+    let answer = answer(plan, harvest, &redactor, &world().cursors, world().policy.version(), &call).unwrap();
     let Answer::Page(page) = answer else { panic!("a query gives a page") };
     Page { query, call, cursor: page.next_cursor.expect("there is a second page") }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use ormai_core::diagnostic::Diagnostic;
+use ormai_core::policy::document::ModelPolicy;
 use ormai_core::policy::{CompiledPolicy, Format, PolicyDocument};
 
-use crate::world::{CATALOG, OPTIONS};
+use crate::world::{OPTIONS, first_catalog};
 
 /// No text makes the reader of a format panic, nor the compiler against a catalog. Whatever
 /// document loads, its printed form loads as an equal document, and compiles to the same
@@ -44,10 +46,10 @@ pub fn law(bytes: &[u8]) {
     }
 }
 
-fn compile(document: &PolicyDocument) -> Result<CompiledPolicy, Vec<ormai_core::diagnostic::Diagnostic>> {
-    CompiledPolicy::compile(document, Arc::clone(&CATALOG), OPTIONS)
+fn compile(document: &PolicyDocument) -> Result<CompiledPolicy, Vec<Diagnostic>> {
+    CompiledPolicy::compile(document, Arc::clone(first_catalog()), OPTIONS)
 }
 
-fn roles(model: &ormai_core::policy::document::ModelPolicy) -> impl Iterator<Item = String> {
+fn roles(model: &ModelPolicy) -> impl Iterator<Item = String> {
     model.roles.keys().map(|role| role.value.clone())
 }

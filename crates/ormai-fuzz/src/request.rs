@@ -1,7 +1,5 @@
 //! Requests: from any bytes to a statement, or to a refusal.
 
-use std::sync::{Arc, LazyLock};
-
 use ormai_core::answer::Fetched;
 use ormai_core::error::ErrorCode;
 use ormai_core::plan::{ScopedPlan, Step};
@@ -9,19 +7,14 @@ use ormai_core::principal::{CallContext, Principal};
 use ormai_core::redact::{Harvest, HashKey, Redactor, answer};
 use ormai_core::request::{Filter, Include, Request, Tool};
 use ormai_core::value::{ColumnType, Value};
-use ormai_sql::{CompileError, Compiler, Dialect, Statement};
+use ormai_sql::{CompileError, Statement};
 use serde_json::{Value as Json, json};
 
 use crate::vocabulary;
-use crate::world::{CATALOG, WORLD, call};
+use crate::world::{WORLDS, World, call};
 
 /// What no statement says on its own, with what ends a string or a name in some dialect.
 const MARKER: &str = "xq7'\"`\\;--";
-
-const DIALECTS: [Dialect; 2] = [Dialect::Postgres, Dialect::Sqlite];
-
-pub(crate) static COMPILERS: LazyLock<Vec<Compiler>> =
-    LazyLock::new(|| DIALECTS.map(|dialect| Compiler::new(Arc::clone(&CATALOG), dialect)).into());
 
 /// Whatever the bytes, as arguments of each tool they are refused by name or come to
 /// statements, in each dialect, for each kind of principal; nothing panics. A statement is
@@ -68,22 +61,22 @@ fn principals() -> [Principal; 3] {
 /// Runs a call in each dialect, against a database that answers every statement.
 fn calls(request: &Request, call: &CallContext) -> usize {
     let mut statements = 0;
-    for compiler in COMPILERS.iter() {
-        match WORLD.plan(request.clone(), call) {
-            Ok(plan) => statements += answered(plan, compiler, call),
+    for world in WORLDS.iter() {
+        match world.plan(request.clone(), call) {
+            Ok(plan) => statements += answered(world, plan, call),
             Err(error) => assert_ne!(error.code, ErrorCode::Internal, "{error:?}"),
         }
     }
     statements
 }
 
-fn answered(mut plan: ScopedPlan, compiler: &Compiler, call: &CallContext) -> usize {
+fn answered(world: &World, mut plan: ScopedPlan, call: &CallContext) -> usize {
     let mut statements = 0;
     let mut run = |step: Step| {
         statements += 1;
-        match compiler.compile(step) {
+        match world.compiler.compile(step) {
             Ok(statement) => {
-                hold(&statement, compiler.dialect());
+                hold(&statement, world);
                 rows(&statement)
             }
             // The only refusal that comes from the size of a request.
@@ -108,16 +101,16 @@ fn answered(mut plan: ScopedPlan, compiler: &Compiler, call: &CallContext) -> us
     }
     let key = HashKey::new([7; 16]).unwrap();
     let redactor = Redactor::new(Some(&key), &call.principal);
-    let version = WORLD.policy.version();
-    let answer = answer(plan, harvest, &redactor, &WORLD.cursors, version, call).unwrap();
+    let answer = answer(plan, harvest, &redactor, &world.cursors, world.policy.version(), call).unwrap();
     serde_json::to_string(&answer).unwrap();
     statements
 }
 
 /// What holds of every statement.
-fn hold(statement: &Statement, dialect: Dialect) {
+fn hold(statement: &Statement, world: &World) {
     let sql = statement.sql();
-    let placeholders = vocabulary::check(sql, dialect).unwrap_or_else(|word| panic!("{word} stands in {sql}"));
+    let (catalog, dialect) = (world.policy.catalog(), world.compiler.dialect());
+    let placeholders = vocabulary::check(sql, catalog, dialect).unwrap_or_else(|word| panic!("{word} stands in {sql}"));
     assert_eq!(placeholders, statement.binds().count(), "placeholders and values of {sql}");
     assert!(!sql.contains("xq7"), "a value stands in {sql}");
 }

@@ -2,45 +2,43 @@
 //! witness's, which knows neither.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
+use ormai_core::catalog::{Catalog, Collation, Field};
 use ormai_sql::Dialect;
 
-use crate::world::CATALOG;
+/// What the statements of a dialect are made of.
+struct Vocabulary {
+    /// Keywords and functions, beside [`WORDS`]. A word that is new here is new to whoever
+    /// reviews statements.
+    words: &'static [&'static str],
+    /// Names that are neither the catalog's nor aliases.
+    names: &'static [&'static str],
+    /// What stands around a name.
+    quote: char,
+    /// The only text: the sign that escapes signs of patterns.
+    escape: &'static str,
+}
 
-/// The words of every dialect. A word that is new here is new to whoever reviews statements.
+/// The words of all dialects.
 const WORDS: &[&str] = &[
-    "ALL",
     "AND",
-    "ANY",
     "AS",
     "ASC",
     "AVG",
-    "BETWEEN",
     "BY",
-    "CASE",
     "CAST",
     "COALESCE",
     "COLLATE",
     "COUNT",
     "DESC",
     "DISTINCT",
-    "ELSE",
-    "END",
-    "ESCAPE",
     "EXISTS",
     "FALSE",
-    "FIRST",
     "FROM",
-    "GLOB",
     "GROUP",
     "HAVING",
     "IN",
-    "INNER",
     "IS",
-    "JOIN",
-    "LAST",
-    "LATERAL",
     "LIKE",
     "LIMIT",
     "LOWER",
@@ -49,8 +47,6 @@ const WORDS: &[&str] = &[
     "NOT",
     "NULL",
     "NULLIF",
-    "NULLS",
-    "ON",
     "OR",
     "ORDER",
     "OVER",
@@ -58,49 +54,71 @@ const WORDS: &[&str] = &[
     "ROW_NUMBER",
     "SELECT",
     "SUM",
-    "THEN",
     "TRUE",
-    "UNNEST",
     "UPPER",
-    "VALUES",
-    "WHEN",
     "WHERE",
+    "ESCAPE",
 ];
-
-/// Words in small letters: types.
-const TYPES: &[&str] = &["double", "numeric", "precision", "text"];
-
-/// Names that are not the catalog's and not numbered.
-const NAMES: &[&str] = &["BINARY", "C", "keys", "rn"];
 
 const SIGNS: &str = "(),.*=<>|";
 
-/// The only text in a statement: the sign that escapes signs of patterns.
-const ESCAPES: &[&str] = &["'\\'", "E'\\\\'"];
-
-/// Everything that the catalog calls by a name in the database.
-static CATALOG_NAMES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
-    let tables = CATALOG.models().map(|(_, model)| model.table.name.as_str());
-    let columns = CATALOG.models().flat_map(|(_, model)| &model.fields).map(|field| field.column.as_str());
-    tables.chain(columns).collect()
-});
+fn vocabulary(dialect: Dialect) -> Vocabulary {
+    match dialect {
+        Dialect::Postgres => Vocabulary {
+            words: &[
+                "ALL",
+                "ANY",
+                "FIRST",
+                "INNER",
+                "JOIN",
+                "LAST",
+                "LATERAL",
+                "NULLS",
+                "ON",
+                "UNNEST",
+                "double",
+                "precision",
+                "numeric",
+                "text",
+            ],
+            names: &["C"],
+            quote: '"',
+            escape: "E'\\\\'",
+        },
+        Dialect::Sqlite => Vocabulary {
+            words: &["FIRST", "GLOB", "LAST", "NULLS", "VALUES"],
+            names: &["BINARY", "keys"],
+            quote: '"',
+            escape: "'\\'",
+        },
+        Dialect::MySql => Vocabulary {
+            words: &["BINARY", "CHAR", "CONVERT", "DOUBLE", "FIELD", "USING"],
+            names: &["utf8mb4", "utf8mb4_bin", "tis620"],
+            quote: '`',
+            escape: "'|'",
+        },
+        _ => panic!("{dialect:?} has no vocabulary"),
+    }
+}
 
 /// How many placeholders a statement has; or what in it should not be there.
-pub(crate) fn check(sql: &str, dialect: Dialect) -> Result<usize, String> {
+pub(crate) fn check(sql: &str, catalog: &Catalog, dialect: Dialect) -> Result<usize, String> {
+    let Vocabulary { words, names, quote, escape } = vocabulary(dialect);
     let mut numbered = BTreeSet::new();
     let mut unnumbered = 0;
     let mut rest = sql;
     while let Some(sign) = rest.chars().next() {
         let length = match sign {
             ' ' => 1,
-            '"' => {
-                let (name, length) = quoted(rest, '"').ok_or("an open quote")?;
-                if !is_name(&name) {
+            sign if sign == quote => {
+                let (name, length) = quoted(rest, quote).ok_or("an open quote")?;
+                if !is_alias(&name) && !names.contains(&name.as_str()) && !is_of_catalog(&name, catalog) {
                     return Err(format!("the name {name:?}"));
                 }
                 length
             }
-            '\'' | 'E' if escape(rest).is_some() => escape(rest).map_or(0, str::len),
+            // A quote behind it would go on with the text.
+            _ if rest.strip_prefix(escape).is_some_and(|rest| !rest.starts_with('\'')) => escape.len(),
             '\'' => {
                 let (text, _) = quoted(rest, '\'').ok_or("an open quote")?;
                 return Err(format!("the text {text:?}"));
@@ -116,18 +134,19 @@ pub(crate) fn check(sql: &str, dialect: Dialect) -> Result<usize, String> {
             }
             '0'..='9' => {
                 let digits = run(rest, |sign| sign.is_ascii_alphanumeric());
-                if digits != "1" {
+                if !matches!(digits, "0" | "1") {
                     return Err(format!("the number {digits}"));
                 }
                 1
             }
             'A'..='Z' | 'a'..='z' => {
                 let word = run(rest, |sign| sign.is_ascii_alphanumeric() || sign == '_');
-                if !WORDS.contains(&word) && !TYPES.contains(&word) {
+                if !WORDS.contains(&word) && !words.contains(&word) {
                     return Err(format!("the word `{word}`"));
                 }
                 word.len()
             }
+            '/' if !rest.starts_with("/*") => 1,
             sign if SIGNS.contains(sign) => 1,
             sign => return Err(format!("the sign {sign:?}")),
         };
@@ -137,12 +156,6 @@ pub(crate) fn check(sql: &str, dialect: Dialect) -> Result<usize, String> {
         return Err("placeholders that are not all there".to_owned());
     }
     Ok(unnumbered + numbered.len())
-}
-
-/// What a statement goes on with, if that is an escape and nothing more.
-fn escape(rest: &str) -> Option<&'static str> {
-    let ends = |escape: &str| rest.strip_prefix(escape).is_some_and(|rest| !rest.starts_with('\''));
-    ESCAPES.iter().copied().find(|escape| ends(escape))
 }
 
 /// A quoted text with its quotes undone, and its length in the statement.
@@ -165,18 +178,30 @@ fn run(text: &str, belongs: impl Fn(char) -> bool) -> &str {
     text.split(|sign| !belongs(sign)).next().unwrap_or_default()
 }
 
-/// A name of the catalog, or a letter with a number, which is an alias.
-fn is_name(name: &str) -> bool {
-    let is_alias = || {
-        let number = name.strip_prefix(|letter: char| letter.is_ascii_lowercase());
-        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+/// The name of a table, a column, a collation or its character set.
+fn is_of_catalog(name: &str, catalog: &Catalog) -> bool {
+    let of_collation = |field: &Field| match &field.collation {
+        Collation::Folded(collation) => **collation == *name || collation.split('_').next() == Some(name),
+        _ => false,
     };
-    CATALOG_NAMES.contains(name) || NAMES.contains(&name) || is_alias()
+    let of_field = |field: &Field| field.column == name || of_collation(field);
+    catalog.models().any(|(_, model)| model.table.name == name || model.fields.iter().any(of_field))
+}
+
+/// A letter with a number; `rn` numbers rows.
+fn is_alias(name: &str) -> bool {
+    let number = name.strip_prefix(|letter: char| letter.is_ascii_lowercase()).unwrap_or_default();
+    name == "rn" || (!number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::first_catalog;
+
+    fn check(sql: &str, dialect: Dialect) -> Result<usize, String> {
+        super::check(sql, first_catalog(), dialect)
+    }
 
     #[test]
     fn a_statement_is_words_names_and_placeholders() {
@@ -193,6 +218,7 @@ mod tests {
             ("\"acme\"", "the name \"acme\""),
             ("$1;", "the sign ';'"),
             ("$1 -- ", "the sign '-'"),
+            ("$1 /* ", "the sign '/'"),
             ("$1 + $2", "the sign '+'"),
             ("$2", "placeholders that are not all there"),
             ("?", "the sign '?'"),

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use ormai_core::authorize::{Authority, authorize};
-use ormai_core::catalog::{Catalog, CatalogBuilder, ModelBuilder};
+use ormai_core::catalog::{Catalog, CatalogBuilder, Collation, ModelBuilder};
 use ormai_core::cursor::CursorKey;
 use ormai_core::diagnostic::Diagnostic;
 use ormai_core::error::Result;
@@ -17,13 +17,15 @@ use ormai_core::value::ColumnType::{
     self, Bool, Bytes, Char, Date, DateTime, Decimal, Float, Int, Int16, Int32, Interval, Json, Text, Time, Timestamp,
     Uuid,
 };
+use ormai_sql::{Compiler, Dialect};
 
 /// What all policies are compiled with.
 pub(crate) const OPTIONS: CompileOptions = CompileOptions { has_hash_key: true };
 
 /// The guide's models, with every type of column among the orders', a table with a composite
-/// key and one without any.
-pub(crate) static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
+/// key and one without any. Text columns take turns with the ways to compare text; what is
+/// scoped by and linked by is compared in the first way.
+fn catalog(collations: &[Collation]) -> Catalog {
     let tenant = ModelBuilder::table("Tenant", "tenants")
         .field("id", Text)
         .field("name", Text)
@@ -97,29 +99,48 @@ pub(crate) static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
         .primary_key(["id"])
         .to_one("assignee", "Member", [("tenant_id", "tenant_id"), ("member", "number")]);
     let event = ModelBuilder::table("Event", "events").field("tenant_id", Text).field("what", Text);
-    let models = [tenant, user, order, item, document, member, task, event];
-    Arc::new(models.into_iter().fold(CatalogBuilder::new(), CatalogBuilder::model).build().unwrap())
+    let mut models = [tenant, user, order, item, document, member, task, event];
+    let texts = models.iter_mut().flat_map(|model| &mut model.fields).filter(|field| field.ty.is_text());
+    for (field, collation) in texts.zip(collations.iter().cycle()) {
+        field.collation = if field.name.ends_with("id") { collations[0].clone() } else { collation.clone() };
+    }
+    models.into_iter().fold(CatalogBuilder::new(), CatalogBuilder::model).build().unwrap()
+}
+
+/// A policy over [`catalog`].
+const POLICY: &str = include_str!("policy.yaml");
+
+/// A world for each dialect, with the ways to compare text that it has.
+pub(crate) static WORLDS: LazyLock<[World; 3]> = LazyLock::new(|| {
+    let usual = [Collation::Ordered, Collation::Loose, Collation::Binary];
+    let names = ["utf8mb4_general_ci", "utf8mb4_nopad_bin", "latin1_swedish_ci"];
+    let folded = names.map(|name| Collation::Folded(name.into()));
+    [World::new(Dialect::Postgres, &usual), World::new(Dialect::Sqlite, &usual), World::new(Dialect::MySql, &folded)]
 });
 
-/// See [`CATALOG`].
-pub(crate) const POLICY: &str = include_str!("policy.yaml");
-
-/// [`POLICY`] over [`CATALOG`].
-pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let document = PolicyDocument::parse(POLICY, Format::Yaml).unwrap();
-    let policy = CompiledPolicy::compile(&document, Arc::clone(&CATALOG), OPTIONS).unwrap_or_else(|mut findings| {
-        findings.retain(Diagnostic::is_error);
-        panic!("{findings:#?}")
-    });
-    World { policy, cursors: CursorKey::new(&[7; 32]) }
-});
+/// The catalog of the first world, for what does not depend on dialects.
+pub(crate) fn first_catalog() -> &'static Arc<Catalog> {
+    WORLDS[0].policy.catalog()
+}
 
 pub(crate) struct World {
     pub(crate) policy: CompiledPolicy,
+    pub(crate) compiler: Compiler,
     pub(crate) cursors: CursorKey,
 }
 
 impl World {
+    fn new(dialect: Dialect, collations: &[Collation]) -> Self {
+        let document = PolicyDocument::parse(POLICY, Format::Yaml).unwrap();
+        let catalog = Arc::new(catalog(collations));
+        let policy =
+            CompiledPolicy::compile(&document, Arc::clone(&catalog), OPTIONS).unwrap_or_else(|mut findings| {
+                findings.retain(Diagnostic::is_error);
+                panic!("{findings:#?}")
+            });
+        Self { policy, compiler: Compiler::new(catalog, dialect), cursors: CursorKey::new(&[7; 32]) }
+    }
+
     /// From a request to its plan, as far as no database is needed.
     pub(crate) fn plan(&self, request: Request, call: &CallContext) -> Result<ScopedPlan> {
         let view = self.policy.view(call.principal.roles());

@@ -23,7 +23,7 @@ use crate::catalog::{Catalog, ModelId};
 use crate::plan::Truth;
 
 /// Beyond so many cases nothing is said.
-const MAX_CASES: usize = 1 << 13;
+const MAX_CASES: usize = 1 << 12;
 
 /// The truths that some conditions on the rows of one model can have together; at least
 /// those that they do have.

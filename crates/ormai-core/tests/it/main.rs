@@ -12,6 +12,8 @@ mod keyset;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod meaning;
 #[cfg(test)]
 mod policy;

@@ -91,7 +91,8 @@ impl Encode<'_, MySql> for Parameter {
 /// Bytes behind their length, as texts are sent.
 fn lengthened(bytes: &[u8]) -> Result<Vec<u8>, DbError> {
     let mut out = Vec::with_capacity(bytes.len() + 9);
-    Encode::<MySql>::encode_by_ref(&bytes, &mut out).map_err(|error| DbError::failed(error.to_string()))?;
+    let _: IsNull =
+        Encode::<MySql>::encode_by_ref(&bytes, &mut out).map_err(|error| DbError::failed(error.to_string()))?;
     Ok(out)
 }
 

@@ -16,7 +16,7 @@ use crate::introspect::{ForeignKey, Table};
 /// A default that is NULL is the word on MariaDB, and nothing on MySQL.
 const COLUMNS: &str = "
 SELECT t.table_name, t.table_type = 'VIEW', c.column_name, c.data_type, c.column_type, c.is_nullable = 'YES',
-       coalesce(c.column_default, 'NULL') <> 'NULL' OR c.extra LIKE '%auto_increment%',
+       t.table_type <> 'VIEW' AND (coalesce(c.column_default, 'NULL') <> 'NULL' OR c.extra LIKE '%auto_increment%'),
        coalesce(c.generation_expression, '') <> '', c.collation_name, CAST(c.character_maximum_length AS CHAR)
 FROM information_schema.tables t
 JOIN information_schema.columns c ON c.table_schema = t.table_schema AND c.table_name = t.table_name
@@ -46,23 +46,30 @@ SELECT /*M!100202 table_name */ /*!50708 '' */, check_clause
 FROM information_schema.check_constraints WHERE constraint_schema = ?";
 
 pub(crate) async fn tables(source: &Source, schemas: &[String]) -> Result<Vec<Table>, DbError> {
+    connected(source, async |connection: &mut MySqlConnection| read(connection, schemas).await).await
+}
+
+/// Asks something on a connection of the source, under the settings of statements.
+pub(super) async fn connected<T>(
+    source: &Source,
+    ask: impl AsyncFnOnce(&mut MySqlConnection) -> Result<T, DbError>,
+) -> Result<T, DbError> {
     match source {
         Source::Own(pool) => {
             let mut own = pool.lease().await?;
-            read(&mut own.slot()?.connection, schemas).await
+            ask(&mut own.slot()?.connection).await
         }
         Source::Shared(pool, _) => {
             let mut shared = pool.acquire().await.map_err(|error| sorted(&error))?;
             let mut scope = Scope::default();
-            let entered = scope.enter(&mut shared, LIMIT_US).await;
-            let tables = match entered {
-                Ok(()) => read(&mut shared, schemas).await,
+            let answer = match scope.enter(&mut shared, LIMIT_US).await {
+                Ok(()) => ask(&mut shared).await,
                 Err(error) => Err(error),
             };
             if scope.leave(&mut shared).await.is_err() {
                 shared.close_on_drop();
             }
-            tables
+            answer
         }
     }
 }
@@ -71,9 +78,8 @@ pub(crate) async fn tables(source: &Source, schemas: &[String]) -> Result<Vec<Ta
 const LIMIT_US: u64 = 60_000_000;
 
 async fn read(connection: &mut MySqlConnection, schemas: &[String]) -> Result<Vec<Table>, DbError> {
-    let current = execute::fixed::<MySql>("SELECT database()", MySqlArguments::default());
-    let current = current.fetch_one(&mut *connection).await.map_err(|error| sorted(&error))?;
-    let current = word(&current, 0)?;
+    let current = rows(connection, "SELECT database()", None).await?;
+    let current = current.first().map_or(Ok(None), |row| word(row, 0))?;
     let here = match (schemas, &current) {
         ([], None) => return Err(DbError::failed("the connection has no current database")),
         ([], Some(current)) => vec![current.clone()],
@@ -84,10 +90,10 @@ async fn read(connection: &mut MySqlConnection, schemas: &[String]) -> Result<Ve
         described.push(Described {
             // In the connection's own database a table needs no more than its name.
             prefix: (Some(schema) != current.as_ref()).then(|| schema.clone()),
-            columns: rows(connection, COLUMNS, schema).await?,
-            indexes: rows(connection, INDEXES, schema).await?,
-            foreign_keys: rows(connection, FOREIGN_KEYS, schema).await?,
-            checks: rows(connection, CHECKS, schema).await?,
+            columns: rows(connection, COLUMNS, Some(schema)).await?,
+            indexes: rows(connection, INDEXES, Some(schema)).await?,
+            foreign_keys: rows(connection, FOREIGN_KEYS, Some(schema)).await?,
+            checks: rows(connection, CHECKS, Some(schema)).await?,
         });
     }
     let mut tables = Vec::new();
@@ -102,18 +108,24 @@ async fn read(connection: &mut MySqlConnection, schemas: &[String]) -> Result<Ve
     Ok(tables)
 }
 
-async fn rows(connection: &mut MySqlConnection, sql: &'static str, schema: &str) -> Result<Vec<MySqlRow>, DbError> {
+pub(super) async fn rows(
+    connection: &mut MySqlConnection,
+    sql: &'static str,
+    schema: Option<&str>,
+) -> Result<Vec<MySqlRow>, DbError> {
     let mut arguments = MySqlArguments::default();
-    arguments.add(schema).map_err(|error| DbError::failed(error.to_string()))?;
+    if let Some(schema) = schema {
+        arguments.add(schema).map_err(|error| DbError::failed(error.to_string()))?;
+    }
     execute::fixed::<MySql>(sql, arguments).fetch_all(connection).await.map_err(|error| sorted(&error))
 }
 
 /// A text of `information_schema`.
-fn word(row: &MySqlRow, at: usize) -> Result<Option<String>, DbError> {
+pub(super) fn word(row: &MySqlRow, at: usize) -> Result<Option<String>, DbError> {
     decode::text(row, at).ok_or_else(unreadable)
 }
 
-fn name(row: &MySqlRow, at: usize) -> Result<String, DbError> {
+pub(super) fn name(row: &MySqlRow, at: usize) -> Result<String, DbError> {
     word(row, at)?.ok_or_else(unreadable)
 }
 
@@ -158,7 +170,7 @@ impl Described {
             let declared = Declared {
                 word: &word_of_type,
                 full: &full,
-                enum_name: &format!("{}_{column}", table_name.name),
+                enum_name: &format!("{}.{column}", table_name.name),
                 holds_json: checks.contains(&(table_name.name.clone(), check)),
             };
             let ty = declared.column_type();

@@ -6,6 +6,7 @@ mod column_type;
 mod decode;
 mod exact;
 pub(crate) mod introspect;
+pub(crate) mod privileges;
 mod settings;
 
 use std::str::FromStr;

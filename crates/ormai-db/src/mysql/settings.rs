@@ -16,8 +16,9 @@ use crate::execute;
 /// nobody has to ask which of the two it is.
 ///
 /// `sql_mode` as a whole, because there are modes that change what a statement means.
-/// `collation_connection` decides between texts neither of which is a column. Of the last
-/// two a session may have values that take rows away or add some.
+/// `collation_connection` is that of texts that come from no column. (Not of values that are
+/// bound: two of them compare without regard to case whatever is set, so no statement
+/// compares two.) Of the last two a session may have values that take rows away or add some.
 const SET: &str = "
 SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = utf8mb4_bin,
     sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',

@@ -5,6 +5,7 @@ mod calendar;
 mod decode;
 pub(crate) mod introspect;
 mod numeric;
+pub(crate) mod privileges;
 mod timeout;
 
 use std::str::FromStr;

@@ -4,5 +4,6 @@
 mod held;
 mod introspect;
 mod limits;
+mod privileges;
 mod support;
 mod types;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share is a test as well")]
 
 mod aggregate;
+mod compile_fail;
 mod compiler;
 mod folded;
 mod identifiers;

@@ -15,6 +15,7 @@ mod explain;
 mod explain_laws;
 mod faults;
 mod hostile_values;
+mod laws;
 mod limits;
 mod non_interference;
 mod plan_cache;

@@ -132,7 +132,6 @@ async fn explain(session: &mut Session<'_>, statement: &Statement, dialect: orma
         ormai::Dialect::MySql => {
             let mut columns = vec![ColumnType::Text; 10];
             columns[0] = ColumnType::Int;
-            columns[8] = ColumnType::Int;
             ("EXPLAIN", columns)
         }
         _ => ("EXPLAIN QUERY PLAN", vec![ColumnType::Int, ColumnType::Int, ColumnType::Int, ColumnType::Text]),
@@ -183,6 +182,14 @@ fn walks_an_index(engine: Engine, plan: &[String]) -> bool {
     })
 }
 
+/// A line that uses an index of the tenant's, or a key. MariaDB makes an index for each foreign
+/// key, and finds by it what belongs to parents that were found by the tenant's.
+fn serves(engine: Engine, line: &str) -> bool {
+    let indexes = ["_by_tenant", "_by_status", "_by_user", "_by_order", "_pkey", "autoindex", "PRIMARY"];
+    let of_a_parent = engine == Engine::MySql && [" order_id ", " user_id "].iter().any(|key| line.contains(key));
+    of_a_parent || indexes.iter().any(|index| line.contains(index))
+}
+
 every_engine! {
     async fn attack_14_every_example_finds_its_rows_by_the_tenants_index(test: &TestDatabase) {
         test.load(&Dataset::generated(Size { items_per_order: 1, ..Size::LARGE })).await;
@@ -206,7 +213,7 @@ every_engine! {
                 assert!(bad.is_empty(), "{arguments}\n{sql}\n{}", plan.join("\n"));
                 // With a fair share of all rows admitted, walking the key in order is a plan like any other.
                 assert!(!walks_an_index(test.engine(), &plan) || who == child(), "{arguments}\n{sql}\n{}", plan.join("\n"));
-                let by_index = plan.iter().any(|line| ["_by_tenant", "_by_status", "_by_user", "_by_order", "_pkey", "autoindex", "PRIMARY"].iter().any(|index| line.contains(index)));
+                let by_index = plan.iter().any(|line| serves(test.engine(), line));
                 let small = sql.replace('`', "\"").contains("\"tenants\"");
                 assert!(by_index || small, "{arguments}\n{sql}\n{}", plan.join("\n"));
             }

@@ -4,6 +4,7 @@ mod aggregations;
 mod doubts;
 mod expression;
 mod fields;
+mod lint;
 mod mask;
 mod overlay;
 mod part;

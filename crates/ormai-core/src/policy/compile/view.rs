@@ -54,6 +54,11 @@ impl Models {
         *self.roles.entry(name.to_owned()).or_insert(next)
     }
 
+    /// A model that the policy names.
+    pub(super) fn get(&self, id: ModelId) -> Option<&OpenModel> {
+        self.models.get(id.index()).and_then(Option::as_ref)
+    }
+
     /// The number of a role that makes a difference.
     fn numbered(&self, role: &str) -> Option<usize> {
         if Fault::RolesComparedLoosely.is_on() {

@@ -42,6 +42,8 @@ pub struct PolicyDocument {
     pub strict: Option<Spanned<bool>>,
     /// What happens to fields that are not listed: `deny` (the default) or `allow`.
     pub default_field_action: Option<Spanned<Action>>,
+    /// The roles that principals can have, where somebody keeps a list: any other is reported.
+    pub roles: Option<Vec<Spanned<String>>>,
     /// Limits for all models.
     pub budget: BudgetPolicy,
     /// The open models by name.
@@ -54,8 +56,9 @@ pub struct PolicyDocument {
 impl PartialEq for PolicyDocument {
     fn eq(&self, other: &Self) -> bool {
         let parts = |document: &Self| {
-            let Self { version, strict, default_field_action, budget, models, source: _ } = document;
-            (version.clone(), strict.clone(), default_field_action.clone(), budget.clone(), models.clone())
+            let Self { version, strict, default_field_action, roles, budget, models, source: _ } = document;
+            let whole = (version.clone(), strict.clone(), default_field_action.clone(), roles.clone());
+            (whole, budget.clone(), models.clone())
         };
         parts(self) == parts(other)
     }

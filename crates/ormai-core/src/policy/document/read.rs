@@ -8,7 +8,7 @@ use super::{
 use crate::diagnostic::Diagnostic;
 use crate::policy::syntax::{Content, Node};
 
-const POLICY_KEYS: &[&str] = &["version", "strict", "default_field_action", "budget", "models"];
+const POLICY_KEYS: &[&str] = &["version", "strict", "default_field_action", "roles", "budget", "models"];
 const MODEL_KEYS: &[&str] = &[
     "allowed",
     "fields",
@@ -99,6 +99,7 @@ impl Reader {
             default_field_action: section
                 .get("default_field_action")
                 .and_then(|node| self.word(node, "default_field_action", DEFAULT_ACTIONS)),
+            roles: self.texts(section, "roles"),
             budget: self.budget(section),
             models: self.names(section, "models", Self::model).unwrap_or_default(),
             source: None,

@@ -96,6 +96,7 @@ fn policy(document: &PolicyDocument) -> Content {
     section.put_some("strict", bool(&document.strict));
     let default = document.default_field_action.as_ref();
     section.put_some("default_field_action", default.map(|action| word(&action.value, ACTIONS)));
+    section.put_some("roles", document.roles.as_deref().map(texts));
     section.put_full("budget", budget(&document.budget));
     section.put("models", named(&document.models, model));
     section.done()

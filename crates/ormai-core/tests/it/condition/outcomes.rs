@@ -79,6 +79,8 @@ fn what_a_row_or_a_principal_decides_is_not_claimed() {
         "kind IN ('draft', 'open')",
         "tenant_id NOT IN principal.metadata.list",
         "EXISTS (items)",
+        // Nothing is in an empty list, not even NULL.
+        "status IS NULL AND status NOT IN principal.metadata.list",
         "lower(tenant_id) = 'A'",
         "tenant.id IS NOT NULL",
         "organization_id > ''",
@@ -155,7 +157,7 @@ fn rows() -> impl Strategy<Value = Json> {
 /// among the outcomes.
 #[test]
 fn no_row_and_no_principal_is_outside_of_the_outcomes() {
-    const CASES: u32 = 768;
+    const CASES: u32 = 384;
     let (decided, narrow, met) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let catalog = catalog();
     let model = order(&catalog);

@@ -54,27 +54,3 @@ fn every_key_is_on_the_page() {
         }
     }
 }
-
-/// Codes are stable names that tools may rely on: each stands on the page.
-#[test]
-fn every_code_is_on_the_page() {
-    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/policy");
-    let mut folders = vec![sources];
-    let mut codes = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            let is_code = |word: &&str| word.contains('-') && word.bytes().all(|b| b == b'-' || b.is_ascii_lowercase());
-            codes.extend(text.split('"').filter(is_code).filter(|word| word.len() > 4).map(str::to_owned));
-        }
-    }
-    assert!(codes.len() > 40, "{codes:?}");
-    for code in codes {
-        assert!(PAGE.contains(&format!("| `{code}` |")), "`{code}` is missing from the page");
-    }
-}
