@@ -11,6 +11,8 @@ mod answers;
 mod cursors;
 mod differential;
 mod errors;
+mod explain;
+mod explain_laws;
 mod faults;
 mod folded;
 mod hostile_values;

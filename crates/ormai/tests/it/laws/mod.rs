@@ -2,4 +2,5 @@
 //! prove` runs them in any size.
 
 mod differential;
+mod explained;
 mod under_test;
