@@ -2,4 +2,5 @@
 //! prove` runs them in any size.
 
 mod differential;
+mod found;
 mod under_test;
