@@ -3,4 +3,6 @@
 
 mod differential;
 mod found;
+mod non_interference;
+mod partitions;
 mod under_test;
