@@ -2,4 +2,7 @@
 //! prove` runs them in any size.
 
 mod differential;
+mod found;
+mod non_interference;
+mod partitions;
 mod under_test;
