@@ -9,6 +9,9 @@ pub const CASES_VARIABLE: &str = "ORMAI_CASES";
 /// Names the seed.
 pub const SEED_VARIABLE: &str = "ORMAI_SEED";
 
+/// Says with a `0` that a failing case is not to be made simpler: that it fails is enough.
+pub const SHRINK_VARIABLE: &str = "ORMAI_SHRINK";
+
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale {
@@ -35,7 +38,7 @@ impl Scale {
             cases: u32::try_from(cases).unwrap_or(u32::MAX),
             // What failed once is kept as a test that can be read, not as a seed.
             failure_persistence: None,
-            max_shrink_iters: 50_000,
+            max_shrink_iters: if number(SHRINK_VARIABLE) == Some(0_u8) { 0 } else { 50_000 },
             max_shrink_time: 120_000,
             max_global_rejects: 0,
             ..Config::default()

@@ -9,7 +9,6 @@
 
 mod answers;
 mod cursors;
-mod differential;
 mod errors;
 mod faults;
 mod hostile_values;
