@@ -25,6 +25,7 @@ mod statement;
 mod term;
 #[cfg(feature = "testing")]
 mod testing;
+mod truths;
 mod witness;
 
 pub use compiler::Compiler;

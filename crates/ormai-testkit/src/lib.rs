@@ -30,5 +30,5 @@ pub use databases::{MYSQL_URL_VARIABLE, POSTGRES_URL_VARIABLE, Pool, TestDatabas
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy};
-pub use scale::{CASES_VARIABLE, SEED_VARIABLE, SHRINK_VARIABLE, Scale};
+pub use scale::{CASES_VARIABLE, SEED_VARIABLE, Scale};
 pub use tally::{Share, Tally};

@@ -6,6 +6,8 @@ mod command;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod misuse;
 #[cfg(test)]
 mod strangers_database;

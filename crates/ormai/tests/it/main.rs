@@ -10,7 +10,10 @@
 mod answers;
 mod cursors;
 mod errors;
+mod explain;
+mod explain_laws;
 mod faults;
+mod folded;
 mod hostile_values;
 mod laws;
 mod limits;

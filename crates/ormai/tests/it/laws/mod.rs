@@ -2,6 +2,7 @@
 //! prove` runs them in any size.
 
 mod differential;
+mod explained;
 mod found;
 mod non_interference;
 mod partitions;
