@@ -16,11 +16,15 @@ pub(super) fn not(truth: Truth) -> Truth {
 }
 
 pub(super) fn all(parts: impl IntoIterator<Item = Truth>) -> Truth {
-    parts.into_iter().fold(Some(true), |so_far, part| match (so_far, part) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (Some(true), Some(true)) => Some(true),
-        _ => None,
-    })
+    let mut truth = Some(true);
+    for part in parts {
+        truth = match (truth, part) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+    }
+    truth
 }
 
 pub(super) fn any(parts: impl IntoIterator<Item = Truth>) -> Truth {
