@@ -15,6 +15,7 @@ mod compiler;
 mod dialect;
 mod error;
 mod include;
+mod kind;
 mod order;
 mod places;
 mod predicate;

@@ -14,6 +14,7 @@ mod errors;
 mod explain;
 mod explain_laws;
 mod faults;
+mod folded;
 mod hostile_values;
 mod laws;
 mod limits;

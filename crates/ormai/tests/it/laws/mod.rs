@@ -3,4 +3,7 @@
 
 mod differential;
 mod explained;
+mod found;
+mod non_interference;
+mod partitions;
 mod under_test;
