@@ -5,6 +5,7 @@
 mod command;
 #[cfg(test)]
 mod demo;
+mod findings;
 #[cfg(test)]
 mod misuse;
 #[cfg(test)]
