@@ -34,7 +34,7 @@ pub(crate) async fn run(config: &Path, check: &Check, as_json: bool) -> Result<(
     });
     let (findings, version) = match outcome {
         Ok((version, findings)) => (findings, Some(version)),
-        Err(findings) => (findings, None),
+        Err(findings) => (findings.into_iter().map(Diagnostic::or_mend).collect(), None),
     };
     let denied: BTreeSet<&str> =
         findings.iter().filter(|finding| denial.denies(finding)).map(|finding| finding.code).collect();
