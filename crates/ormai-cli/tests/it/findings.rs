@@ -48,7 +48,7 @@ every_engine! {
                 let at = |key: &str| usize::try_from(label[key].as_u64().unwrap()).unwrap();
                 let line = source.lines().nth(at("line") - 1).unwrap();
                 let rest: String = line.chars().skip(at("column") - 1).collect();
-                let excerpt = source[at("start")..at("end")].lines().next().unwrap();
+                let excerpt = source.get(at("start")..at("end")).unwrap().lines().next().unwrap();
                 assert!(rest.starts_with(excerpt), "{label}: {rest:?}");
             }
         }

@@ -5,6 +5,7 @@
 mod command;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod findings;
 #[cfg(test)]
 mod misuse;
