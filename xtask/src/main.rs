@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks through these")]
 
 mod bench;
+mod mutants;
 mod project;
 mod services;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
         #[command(subcommand)]
         command: services::Command,
     },
+    /// Switch one deliberate fault after another on, and show that the laws notice each
+    Mutants(mutants::Arguments),
     /// Measure what a request costs, against hand-written SQL
     Bench {
         /// Passed on to the benchmark
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Test { fast } => test::run(fast),
         Command::Services { command } => services::run(command),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     done.unwrap_or_else(|failure| {

@@ -50,7 +50,7 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// The database: `sqlite:FILE` or `postgres://…`
+    /// The database: `sqlite:FILE`, `postgres://…`, or `mysql://…` (`mariadb://…`)
     pub(crate) url: String,
     /// Where to write `ormai.yaml` and `policy.yaml`
     #[arg(long, value_name = "DIR", default_value = ".")]

@@ -152,7 +152,7 @@ fn verdict(catalog: &Catalog, id: ModelId, model: &Model, column: Option<&str>) 
 }
 
 fn fit(field: &Field, verdict: fn(String) -> Verdict) -> Verdict {
-    let why = match (&field.ty, field.collation) {
+    let why = match (&field.ty, &field.collation) {
         (_, Collation::Loose) => "its column ignores case or accents",
         (ColumnType::Text | ColumnType::Uuid, _) => return verdict(field.name.clone()),
         (ty, _) if ty.is_integer() => return verdict(field.name.clone()),

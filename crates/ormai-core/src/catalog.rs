@@ -7,6 +7,7 @@ mod foreign_key;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use foreign_key::{ForeignKey, ForeignKeyBuilder, ReferentialAction};
 
@@ -107,14 +108,24 @@ pub struct Field {
 
 /// How a text column compares in the database. OrmAI's own comparisons are always by
 /// bytes (code points), so a dialect adds what is needed to get there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Collation {
-    /// Equality and order are by bytes already.
+    /// Equality and order are by bytes already. Also what is said of text of which nothing
+    /// was said; on MySQL nobody relies on it.
     Binary,
-    /// Equality is by bytes, order is a language's.
+    /// Equality is by bytes, order is a language's. Does not occur on MySQL.
     Ordered,
-    /// Even equality is not by bytes (case or accents are ignored).
+    /// Even equality is not by bytes (case or accents are ignored), and what makes it so
+    /// takes an index of the column away. Does not occur on MySQL.
     Loose,
+    /// Equality ignores case, accents or blanks at the end, and an index serves it: two
+    /// comparisons, one that finds and one that decides, are exact and fast. All text of
+    /// MySQL, also of `utf8mb4_bin`, which pads, and of other character sets; the dialect
+    /// knows the collations (`utf8mb4_nopad_bin`, `utf8mb4_0900_bin`) that need no second one.
+    ///
+    /// With the database's name of it, such as `utf8mb4_general_ci`, which begins with the
+    /// character set: only text of one and the same can be compared as it is stored.
+    Folded(Arc<str>),
 }
 
 /// A relation from one model to another.

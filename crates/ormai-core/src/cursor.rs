@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::Fault;
 use crate::principal::CallContext;
 use crate::request::Query;
 use crate::value::{Value, bytes};
@@ -43,6 +44,9 @@ impl CursorKey {
 
     /// What the cursors of a request are bound to.
     pub(crate) fn binding(&self, policy_version: &str, call: &CallContext, request: &Query) -> Binding {
+        if Fault::CursorUnbound.is_on() {
+            return Binding([0; 32]);
+        }
         let principal = &call.principal;
         let mut roles: Vec<&str> = principal.roles().iter().map(String::as_str).collect();
         roles.sort_unstable();

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use ormai_sql::Dialect;
+#[cfg(feature = "mysql")]
+use sqlx::MySqlPool;
 #[cfg(feature = "postgres")]
 use sqlx::PgPool;
 #[cfg(feature = "sqlite")]
@@ -11,6 +13,8 @@ use sqlx::SqlitePool;
 use crate::error::DbError;
 use crate::keep::Keep;
 use crate::limits::ConnectOptions;
+#[cfg(feature = "mysql")]
+use crate::mysql;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 #[cfg(feature = "sqlite")]
@@ -21,6 +25,8 @@ use crate::sqlite;
 /// [`Database::connect`] opens connections of its own. A pool of yours works too
 /// (`Database::from(pool)`): a connection of it is kept out for up to a tenth of a second
 /// between two calls, never the last that the pool has to give, and goes back as it was.
+/// On MariaDB and MySQL more than the time limit is set (the mode of SQL, the time zone, the
+/// character set), in two round trips when a connection is taken and one when it goes back.
 /// A `PgPool` whose connect options set `statement_timeout` (in whole milliseconds) to the
 /// policy's own limit needs no round trip to set it.
 #[derive(Clone)]
@@ -32,11 +38,13 @@ pub(crate) enum Source {
     Postgres(postgres::Source),
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Source),
+    #[cfg(feature = "mysql")]
+    MySql(mysql::Source),
 }
 
 impl Database {
-    /// Opens a database by its URL: `postgres://user@host/name` or `sqlite:path`
-    /// (`sqlite::memory:` for one in memory).
+    /// Opens a database by its URL: `postgres://user@host/name`, `mysql://user@host/name`
+    /// (or `mariadb://…`) or `sqlite:path` (`sqlite::memory:` for one in memory).
     ///
     /// # Errors
     ///
@@ -49,7 +57,9 @@ impl Database {
             "postgres" | "postgresql" => Ok(Self(Source::Postgres(postgres::Source::connect(url, options).await?))),
             #[cfg(feature = "sqlite")]
             "sqlite" => Ok(Self(Source::Sqlite(sqlite::Source::connect(url, options).await?))),
-            _ => Err(DbError::failed("the URL starts with none of `postgres:` and `sqlite:`")),
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => Ok(Self(Source::MySql(mysql::Source::connect(url, options).await?))),
+            _ => Err(DbError::failed("the URL starts with none of `postgres:`, `mysql:`, `mariadb:` and `sqlite:`")),
         }
     }
 
@@ -60,6 +70,8 @@ impl Database {
             Source::Postgres(_) => Dialect::Postgres,
             #[cfg(feature = "sqlite")]
             Source::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "mysql")]
+            Source::MySql(_) => Dialect::MySql,
         }
     }
 }
@@ -68,6 +80,13 @@ impl Database {
 impl From<PgPool> for Database {
     fn from(pool: PgPool) -> Self {
         Self(Source::Postgres(postgres::Source::Shared(pool, Keep::new())))
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl From<MySqlPool> for Database {
+    fn from(pool: MySqlPool) -> Self {
+        Self(Source::MySql(mysql::Source::Shared(pool, Keep::new())))
     }
 }
 

@@ -17,8 +17,8 @@
 //! A statement's time limit is kept by the database itself: what is too slow is stopped
 //! there, and the connection is good for the next statement.
 
-#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
-compile_error!("ormai-db needs at least one of the features `postgres` and `sqlite`");
+#[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+compile_error!("ormai-db needs at least one of the features `mysql`, `postgres` and `sqlite`");
 
 mod database;
 mod error;
@@ -26,6 +26,8 @@ mod execute;
 mod introspect;
 mod keep;
 mod limits;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;

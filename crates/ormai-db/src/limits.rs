@@ -28,13 +28,13 @@ impl Default for ConnectOptions {
 }
 
 /// A limit in whole milliseconds as databases take it: never 0, which would mean no limit.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn milliseconds(limit: Duration) -> u64 {
     const LONGEST: u64 = 2_147_483_647;
     u64::try_from(limit.as_millis()).unwrap_or(LONGEST).clamp(1, LONGEST)
 }
 
-#[cfg(all(test, feature = "postgres"))]
+#[cfg(all(test, any(feature = "mysql", feature = "postgres")))]
 mod tests {
     use super::*;
 

@@ -77,7 +77,7 @@ impl<O: Open> Pool<O> {
     }
 
     /// Closes what lies idle: when one connection broke, the others probably did.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn forget_idle(&self) {
         let idle = std::mem::take(&mut *self.idle());
         drop(idle);
@@ -100,7 +100,7 @@ impl<O: Open> Lease<O> {
     }
 
     /// Closes the connection and opens another one in its place.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) async fn renew(&mut self) -> Result<(), DbError> {
         self.slot = None;
         self.slot = Some(self.pool.open().await?);
@@ -108,12 +108,12 @@ impl<O: Open> Lease<O> {
     }
 
     /// Closes the connection instead of giving it back.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn spoil(&mut self) {
         self.slot = None;
     }
 
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn pool(&self) -> &Pool<O> {
         &self.pool
     }

@@ -4,6 +4,8 @@ use ormai_core::privileges::Privileges;
 
 use crate::database::{Database, Source};
 use crate::error::DbError;
+#[cfg(feature = "mysql")]
+use crate::mysql;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 
@@ -17,6 +19,8 @@ pub async fn privileges(database: &Database) -> Result<Option<Privileges>, DbErr
     match &database.0 {
         #[cfg(feature = "postgres")]
         Source::Postgres(source) => postgres::privileges::read(source).await.map(Some),
+        #[cfg(feature = "mysql")]
+        Source::MySql(source) => mysql::privileges::read(source).await.map(Some),
         #[cfg(feature = "sqlite")]
         Source::Sqlite(_) => Ok(None),
     }

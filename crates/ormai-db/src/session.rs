@@ -6,6 +6,8 @@ use std::time::Duration;
 use ormai_core::answer::Fetched;
 use ormai_sql::{Dialect, Statement};
 use sqlx::Transaction;
+#[cfg(feature = "mysql")]
+use sqlx::{MySql, MySqlConnection};
 #[cfg(feature = "postgres")]
 use sqlx::{PgConnection, Postgres};
 #[cfg(feature = "sqlite")]
@@ -13,6 +15,8 @@ use sqlx::{Sqlite, SqliteConnection};
 
 use crate::database::{Database, Source};
 use crate::error::DbError;
+#[cfg(feature = "mysql")]
+use crate::mysql;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 #[cfg(feature = "sqlite")]
@@ -21,9 +25,10 @@ use crate::sqlite;
 /// One connection on which the statements of one call run, one after the other.
 ///
 /// End it with [`Session::finish`]. A session that is dropped before leaves a pool clean:
-/// its connection is closed (PostgreSQL) or its statement interrupted (SQLite). On a
-/// connection or transaction of the caller's, call `finish` also after an error; without it
-/// the caller's time limit stays changed.
+/// its connection is closed (PostgreSQL, MariaDB, MySQL) or its statement interrupted
+/// (SQLite). On a connection or transaction of the caller's, call `finish` also after an
+/// error; without it the caller's time limit stays changed, and on MariaDB and MySQL the
+/// other settings that statements rely on.
 pub struct Session<'c>(Inner<'c>);
 
 enum Inner<'c> {
@@ -31,6 +36,8 @@ enum Inner<'c> {
     Postgres(postgres::Session<'c>),
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Session<'c>),
+    #[cfg(feature = "mysql")]
+    MySql(mysql::Session<'c>),
 }
 
 impl Session<'static> {
@@ -45,6 +52,8 @@ impl Session<'static> {
             Source::Postgres(source) => Inner::Postgres(source.session().await?),
             #[cfg(feature = "sqlite")]
             Source::Sqlite(source) => Inner::Sqlite(source.session().await?),
+            #[cfg(feature = "mysql")]
+            Source::MySql(source) => Inner::MySql(source.session().await?),
         }))
     }
 }
@@ -77,6 +86,23 @@ impl<'c> Session<'c> {
         Self::from_sqlite_connection(transaction)
     }
 
+    /// Uses a connection of the caller's. A failing statement leaves a transaction usable
+    /// there, except for a deadlock, with which the server undoes the whole of it.
+    ///
+    /// After a call that was dropped half way, go on with the session or close the
+    /// connection: the driver can lose its place in the answer that is still under way, and
+    /// only the session proves that it did not.
+    #[cfg(feature = "mysql")]
+    pub fn from_mysql_connection(connection: &'c mut MySqlConnection) -> Self {
+        Self(Inner::MySql(mysql::Session::on(connection)))
+    }
+
+    /// Uses an open transaction of the caller's, and sees its uncommitted rows.
+    #[cfg(feature = "mysql")]
+    pub fn from_mysql_transaction(transaction: &'c mut Transaction<'_, MySql>) -> Self {
+        Self::from_mysql_connection(transaction)
+    }
+
     /// The dialect of its statements.
     pub fn dialect(&self) -> Dialect {
         match &self.0 {
@@ -84,6 +110,8 @@ impl<'c> Session<'c> {
             Inner::Postgres(_) => Dialect::Postgres,
             #[cfg(feature = "sqlite")]
             Inner::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "mysql")]
+            Inner::MySql(_) => Dialect::MySql,
         }
     }
 
@@ -99,6 +127,8 @@ impl<'c> Session<'c> {
             Inner::Postgres(session) => session.run(statement, limit).await,
             #[cfg(feature = "sqlite")]
             Inner::Sqlite(session) => session.run(statement, limit).await,
+            #[cfg(feature = "mysql")]
+            Inner::MySql(session) => session.run(statement, limit).await,
         }
     }
 
@@ -108,7 +138,10 @@ impl<'c> Session<'c> {
     /// # Errors
     ///
     /// [`DbError::Unavailable`] when the connection is broken.
-    #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "other engines need a round trip"))]
+    #[cfg_attr(
+        not(any(feature = "mysql", feature = "postgres")),
+        expect(clippy::unused_async, reason = "other engines need a round trip")
+    )]
     pub async fn release(&mut self) -> Result<(), DbError> {
         match &mut self.0 {
             #[cfg(feature = "postgres")]
@@ -118,6 +151,8 @@ impl<'c> Session<'c> {
                 session.release();
                 Ok(())
             }
+            #[cfg(feature = "mysql")]
+            Inner::MySql(session) => session.release().await,
         }
     }
 

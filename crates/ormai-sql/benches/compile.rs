@@ -58,7 +58,7 @@ fn values() -> Vec<Value> {
     vec!["acme".into(), Value::Int(51), Value::Int(9), ids, Value::Int(3), Value::Int(8), Value::Int(1)]
 }
 
-const DIALECTS: [Dialect; 2] = [Dialect::Postgres, Dialect::Sqlite];
+const DIALECTS: [Dialect; 3] = [Dialect::Postgres, Dialect::Sqlite, Dialect::MySql];
 
 #[divan::bench(args = DIALECTS)]
 fn warm(bencher: Bencher<'_, '_>, dialect: Dialect) {

@@ -1,5 +1,6 @@
 //! Figures over the rows of a model.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{Aggregate, AggregateFunction, Figure, OrderBy};
 use ormai_core::value::ColumnType;
 use sea_query::{Asterisk, Expr, ExprTrait, Func, SelectStatement};
@@ -68,6 +69,7 @@ impl Printer<'_> {
         let field = self.column(row, id)?;
         let ty = field.ty.clone().ok_or(CompileError::ForeignCatalog)?;
         Ok(match figure.function {
+            AggregateFunction::Count if Fault::CountCountsNulls.is_on() => (count_rows(), ColumnType::Int),
             AggregateFunction::Count => (field.expr.count(), ColumnType::Int),
             AggregateFunction::Sum if ty == ColumnType::Float => (self.engine.sum(field.expr, &ty), ColumnType::Float),
             AggregateFunction::Sum => (self.engine.sum(field.expr, &ty), ColumnType::Decimal),

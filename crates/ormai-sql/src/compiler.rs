@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ormai_core::catalog::Catalog;
-use ormai_core::plan::{Shape, Step};
+use ormai_core::fault::Fault;
+use ormai_core::plan::{Predicate, Shape, Step, Truth};
 
 use crate::dialect::Dialect;
 use crate::error::CompileError;
@@ -96,7 +97,14 @@ impl Compiler {
 
     fn text(&self, shape: &Shape) -> Result<Arc<Text>, CompileError> {
         // A poisoned lock still guards a whole map: nothing here stops between two changes.
-        if let Some(text) = self.texts.read().unwrap_or_else(PoisonError::into_inner).get(shape) {
+        let unscoped;
+        let key = if Fault::TextOfAnotherScope.is_on() {
+            unscoped = without_scope(shape.clone());
+            &unscoped
+        } else {
+            shape
+        };
+        if let Some(text) = self.texts.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Ok(Arc::clone(text));
         }
         let text = self.compile_uncached(shape)?;
@@ -109,8 +117,18 @@ impl Compiler {
                 keep
             });
         }
-        Ok(Arc::clone(texts.entry(shape.clone()).or_insert(text)))
+        Ok(Arc::clone(texts.entry(key.clone()).or_insert(text)))
     }
+}
+
+/// The shape as a cache would see it that forgets whose plan it is.
+fn without_scope(mut shape: Shape) -> Shape {
+    match &mut shape {
+        Shape::Select(select) => select.source.scope = Predicate::Const(Truth::True),
+        Shape::Aggregate(aggregate) => aggregate.source.scope = Predicate::Const(Truth::True),
+        _ => {}
+    }
+    shape
 }
 
 impl std::fmt::Debug for Compiler {

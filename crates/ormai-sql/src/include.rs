@@ -3,6 +3,7 @@
 //! Two forms. Where the engine can, each parent's rows are found on their own, so that an
 //! index on (key, order) reads no more than the limit; else a window numbers all of them.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{Comparison, ListSlot, PerParent, Select};
 use ormai_core::value::ColumnType;
 use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, OverStatement, SelectStatement, WindowStatement};
@@ -61,6 +62,9 @@ impl Printer<'_> {
             key.add(&mut inner);
         }
         inner.limit(self.places.limit(select.limit));
+        if Fault::IncludeLimitShared.is_on() {
+            outer.limit(self.places.limit(select.limit));
+        }
         self.scoped(&mut inner, &select.source, row)?;
         outer.join_lateral(JoinType::InnerJoin, inner, Alias::new(&rows), Expr::Constant(true.into()));
         Ok(outer)
@@ -78,7 +82,7 @@ impl Printer<'_> {
             outer.column((Alias::new(&rows), Alias::new(&column)));
         }
         let mut window = WindowStatement::new();
-        for id in &parents.fields {
+        for id in parents.fields.iter().filter(|_| !Fault::IncludeLimitShared.is_on()) {
             window.add_partition_by(self.by_bytes(self.column(&mut row, *id)?, TextUse::Equality));
         }
         for key in self.orderings(&mut row, &select.order)? {

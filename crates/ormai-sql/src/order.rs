@@ -1,5 +1,6 @@
 //! ORDER BY.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{Direction, OrderKey};
 use sea_query::{Expr, NullOrdering, Order};
 
@@ -19,7 +20,12 @@ impl Ordering {
             Direction::Asc => Order::Asc,
             Direction::Desc => Order::Desc,
         };
-        Self { expr, direction, nulls: engine.nulls(key) }
+        let nulls = match key.direction {
+            Direction::Asc if Fault::NullOrderedFirst.is_on() => Some(NullOrdering::First),
+            Direction::Desc if Fault::NullOrderedFirst.is_on() => Some(NullOrdering::Last),
+            _ => engine.nulls(key),
+        };
+        Self { expr, direction, nulls }
     }
 
     /// The same order of another expression.

@@ -3,6 +3,7 @@
 //! The builder wants a value at each placeholder and a shape has none, so each placeholder
 //! gets the number of a [`BindPlace`]. The numbers come back in the order of the text.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{ListSlot, Slot};
 use ormai_core::value::ColumnType;
 use sea_query::{Expr, Value, Values};
@@ -28,9 +29,19 @@ impl Places {
         self.number(BindPlace::Limit(slot))
     }
 
+    /// The greatest number, for a LIMIT that only has to be there.
+    pub(crate) fn most(&mut self) -> u64 {
+        self.number(BindPlace::Most)
+    }
+
     /// The number 0, for an OFFSET that only has to be there.
     pub(crate) fn zero(&mut self) -> u64 {
         self.number(BindPlace::Zero)
+    }
+
+    /// A placeholder for a word of the catalog, which no caller chose.
+    pub(crate) fn word(&mut self, word: &str) -> Expr {
+        Expr::val(self.number(BindPlace::Word(word.into())))
     }
 
     /// A placeholder for a whole list as one array.
@@ -77,6 +88,11 @@ impl Places {
             };
             *seen = true;
             binds.push(place.clone());
+        }
+        if let [BindPlace::Value(one), BindPlace::Value(other), ..] = binds.as_mut_slice()
+            && Fault::BindsCrossed.is_on()
+        {
+            std::mem::swap(one, other);
         }
         if printed.contains(&false) { Err(CompileError::Places) } else { Ok(binds) }
     }

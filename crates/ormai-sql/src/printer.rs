@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ormai_core::catalog::{Catalog, Field, FieldId, Model, ModelId};
+use ormai_core::catalog::{Catalog, Collation, Field, FieldId, Model, ModelId};
 use ormai_core::plan::Shape;
 use ormai_core::value::ColumnType;
 use sea_query::{Alias, Expr, ExprTrait, IntoIden, SelectStatement};
@@ -85,7 +85,10 @@ impl<'a> Printer<'a> {
         }
         row.used.insert(id);
         let expr = Expr::col((Alias::new(&row.alias), name(&field.column)?));
-        let collation = field.ty.is_text().then_some(field.collation);
+        let collation = field.ty.is_text().then(|| field.collation.clone());
+        if let Some(Collation::Folded(collation)) = &collation {
+            name(collation)?;
+        }
         Ok(Typed { expr, ty: Some(field.ty.clone()), collation })
     }
 }

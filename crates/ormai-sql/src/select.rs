@@ -1,13 +1,14 @@
 //! Rows of a model, and the rows of one parent each.
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::{OrderBy, OrderKey, PerParent, Select};
 use ormai_core::value::ColumnType;
-use sea_query::{Expr, ExprTrait, SelectStatement};
+use sea_query::{BinOper, Expr, ExprTrait, SelectStatement};
 
 use crate::dialect::TextUse;
 use crate::error::CompileError;
 use crate::order::Ordering;
-use crate::printer::{Printed, Printer, Row, all};
+use crate::printer::{Printed, Printer, Row, all, any};
 
 impl Printer<'_> {
     pub(crate) fn select(&mut self, select: &Select) -> Result<Printed, CompileError> {
@@ -27,7 +28,9 @@ impl Printer<'_> {
         let mut row = self.row(select.source.model);
         let mut query = SelectStatement::new();
         query.exprs(self.outputs(&mut row, select)?);
-        if let Some(condition) = all(self.conditions(&mut row, select)?) {
+        let conditions = self.conditions(&mut row, select)?;
+        let together = if Fault::ConditionsAsAlternatives.is_on() { any(conditions) } else { all(conditions) };
+        if let Some(condition) = together {
             query.and_where(condition);
         }
         for key in self.orderings(&mut row, &select.order)? {
@@ -90,12 +93,18 @@ impl Printer<'_> {
             let field = self.column(row, *field)?;
             return self.engine.member(self, field, *list, false);
         }
-        let fields = parents
-            .fields
-            .iter()
-            .map(|id| Ok(self.by_bytes(self.column(row, *id)?, TextUse::Equality)))
-            .collect::<Result<Vec<_>, CompileError>>()?;
+        let found = parents.fields.iter().map(|id| self.column(row, *id)).collect::<Result<Vec<_>, CompileError>>()?;
+        let fields: Vec<_> = found.iter().map(|field| self.by_bytes(field.clone(), TextUse::Equality)).collect();
         let rows = self.places.rows(&parents.keys)?;
-        Ok(Expr::tuple(fields).binary(sea_query::BinOper::In, self.engine.rows(rows)))
+        let exact = Expr::tuple(fields).binary(BinOper::In, self.engine.rows(rows.clone()));
+        if found.iter().any(|field| self.finds_first(field)) {
+            let keys = rows.into_iter().map(|row| {
+                Expr::tuple(row.into_iter().zip(&found).map(|(key, field)| self.to_be_found(Expr::val(key), field)))
+            });
+            let keys = Expr::tuple(keys);
+            let found = Expr::tuple(found.iter().map(|field| field.expr.clone()));
+            return Ok(found.binary(BinOper::In, keys).and(exact));
+        }
+        Ok(exact)
     }
 }

@@ -38,9 +38,10 @@ impl Printer<'_> {
     /// `FROM (SELECT columns FROM (SELECT columns FROM view WHERE scope OFFSET 0) AS inner
     /// WHERE restrictions OFFSET 0) AS alias`
     ///
-    /// A view's columns are expressions, and an expression can fail on some row. OFFSET keeps
-    /// conditions from being evaluated further in than they stand, so that neither a policy's
-    /// restriction nor a request's filter is ever computed for a row outside of the scope.
+    /// A view's columns are expressions, and an expression can fail on some row. OFFSET (on
+    /// MariaDB a LIMIT beyond all rows) keeps conditions from being evaluated further in than
+    /// they stand, so that neither a policy's restriction nor a request's filter is ever
+    /// computed for a row outside of the scope.
     fn fenced(
         &mut self,
         query: &mut SelectStatement,
@@ -60,12 +61,11 @@ impl Printer<'_> {
         let wanted: BTreeSet<FieldId> = inside.used.union(&row.used).copied().collect();
         let first = self.condition(&mut inside, first)?;
         let mut innermost = self.columns(&alias, row.model, &wanted)?;
-        innermost
-            .from_as(self.table_name(&row)?, Alias::new(&alias))
-            .and_where_option(first)
-            .offset(self.places.zero());
+        innermost.from_as(self.table_name(&row)?, Alias::new(&alias)).and_where_option(first);
+        self.engine.fence(&mut innermost, &mut self.places);
         let mut table = self.columns(&alias, row.model, &row.used)?;
-        table.from_subquery(innermost, Alias::new(&alias)).and_where_option(restrictions).offset(self.places.zero());
+        table.from_subquery(innermost, Alias::new(&alias)).and_where_option(restrictions);
+        self.engine.fence(&mut table, &mut self.places);
         query.from_subquery(table, Alias::new(&row.alias));
         Ok(())
     }

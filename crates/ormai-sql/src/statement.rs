@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ormai_core::fault::Fault;
 use ormai_core::plan::Slot;
 use ormai_core::value::{ColumnType, Value};
 
@@ -29,7 +30,7 @@ pub struct Text {
 }
 
 /// What stands at one placeholder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum BindPlace {
     /// The value of a slot.
     Value(Slot),
@@ -41,13 +42,17 @@ pub(crate) enum BindPlace {
     Item(Slot, usize),
     /// The number 0, for a part of the statement that only has to be there.
     Zero,
+    /// The greatest number, likewise.
+    Most,
+    /// A word of the catalog, always a text.
+    Word(Value),
 }
 
 impl BindPlace {
     fn slot(&self) -> Option<Slot> {
         match self {
             Self::Value(slot) | Self::Limit(slot) | Self::Array(slot, _) | Self::Item(slot, _) => Some(*slot),
-            Self::Zero => None,
+            Self::Zero | Self::Most | Self::Word(_) => None,
         }
     }
 }
@@ -60,7 +65,9 @@ impl Text {
             let Some(slot) = place.slot() else { continue };
             slots = slots.max(slot.index() + 1);
             let places = match place {
-                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero => continue,
+                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero | BindPlace::Most | BindPlace::Word(_) => {
+                    continue;
+                }
                 BindPlace::Array(..) => usize::MAX,
                 BindPlace::Item(_, index) => index + 1,
             };
@@ -104,6 +111,9 @@ impl Text {
 /// What [`BindPlace::Zero`] binds.
 static ZERO: Value = Value::Int(0);
 
+/// What [`BindPlace::Most`] binds.
+static MOST: Value = Value::Int(i64::MAX);
+
 /// A value to bind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bind<'a> {
@@ -129,6 +139,8 @@ impl Statement {
         self.text.binds.iter().map(|place| match place {
             BindPlace::Value(slot) | BindPlace::Limit(slot) => Bind::Value(self.value(*slot)),
             BindPlace::Zero => Bind::Value(&ZERO),
+            BindPlace::Most => Bind::Value(&MOST),
+            BindPlace::Word(word) => Bind::Value(word),
             BindPlace::Array(slot, ty) => Bind::Array(self.list(*slot), ty),
             BindPlace::Item(slot, index) => {
                 let list = self.list(*slot);
@@ -144,7 +156,10 @@ impl Statement {
 
     fn list(&self, slot: Slot) -> &[Value] {
         match self.value(slot) {
-            Value::Array(items) => items,
+            Value::Array(items) => match items.split_last() {
+                Some((_, cut)) if Fault::ListCutShort.is_on() && !cut.is_empty() => cut,
+                _ => items,
+            },
             _ => &[],
         }
     }

@@ -9,16 +9,25 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use tempfile::TempDir;
 
 use crate::engines::Engine;
 use crate::fixtures::Dataset;
 
 /// Names the server that the tests on PostgreSQL use.
-pub const URL_VARIABLE: &str = "ORMAI_TEST_POSTGRES_URL";
+pub const POSTGRES_URL_VARIABLE: &str = "ORMAI_TEST_POSTGRES_URL";
+
+/// Names the server that the tests on MariaDB (or MySQL) use.
+pub const MYSQL_URL_VARIABLE: &str = "ORMAI_TEST_MYSQL_URL";
+
+/// What makes MariaDB read the SQL of the standard, for the statements that set a test up.
+/// The pool of a [`TestDatabase`] has the server's own settings.
+const STANDARD_SQL: &str = "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,STRICT_ALL_TABLES', \
+                            time_zone = '+00:00' /*M!100202 , max_recursive_iterations = 1000000 */";
 
 /// An empty database of its own, removed when this value is dropped.
 #[derive(Debug)]
@@ -37,6 +46,8 @@ pub enum Pool {
     Sqlite(SqlitePool),
     /// To PostgreSQL.
     Postgres(PgPool),
+    /// To MariaDB or MySQL.
+    MySql(MySqlPool),
 }
 
 impl TestDatabase {
@@ -45,6 +56,7 @@ impl TestDatabase {
         match engine {
             Engine::Sqlite => Self::sqlite().await,
             Engine::Postgres => Self::postgres().await,
+            Engine::MySql => Self::mysql().await,
         }
     }
 
@@ -78,16 +90,23 @@ impl TestDatabase {
     ///
     /// When the variable is missing or no database can be made there.
     pub async fn postgres() -> Self {
-        let Ok(server) = std::env::var(URL_VARIABLE) else {
-            panic!(
-                "this test needs PostgreSQL and {URL_VARIABLE} is not set: \
-                 run `cargo xtask test`, or `cargo xtask services run -- cargo nextest run …`"
-            );
-        };
-        let database = ServerDatabase::create(server).await;
+        let database = ServerDatabase::create(ServerKind::Postgres).await;
         let url = database.url();
         let pool = PgPoolOptions::new().max_connections(8).connect(&url).await.expect("a connection to PostgreSQL");
         Self { pool: Pool::Postgres(pool), url, _directory: None, _server: Some(database) }
+    }
+
+    /// A new database on the server that `ORMAI_TEST_MYSQL_URL` names. Text compares without
+    /// regard to case, accents and spaces at its end in it, unless a column says otherwise.
+    ///
+    /// # Panics
+    ///
+    /// When the variable is missing or no database can be made there.
+    pub async fn mysql() -> Self {
+        let database = ServerDatabase::create(ServerKind::MySql).await;
+        let url = database.url();
+        let pool = MySqlPoolOptions::new().max_connections(8).connect(&url).await.expect("a connection to MariaDB");
+        Self { pool: Pool::MySql(pool), url, _directory: None, _server: Some(database) }
     }
 
     /// Which engine it is.
@@ -95,6 +114,7 @@ impl TestDatabase {
         match self.pool {
             Pool::Sqlite(_) => Engine::Sqlite,
             Pool::Postgres(_) => Engine::Postgres,
+            Pool::MySql(_) => Engine::MySql,
         }
     }
 
@@ -107,19 +127,27 @@ impl TestDatabase {
     pub fn sqlite_pool(&self) -> Option<&SqlitePool> {
         match &self.pool {
             Pool::Sqlite(pool) => Some(pool),
-            Pool::Postgres(_) => None,
+            Pool::Postgres(_) | Pool::MySql(_) => None,
         }
     }
 
     /// Its connections, where it is PostgreSQL.
     pub fn postgres_pool(&self) -> Option<&PgPool> {
         match &self.pool {
-            Pool::Sqlite(_) => None,
             Pool::Postgres(pool) => Some(pool),
+            Pool::Sqlite(_) | Pool::MySql(_) => None,
         }
     }
 
-    /// Where it is: `sqlite:…` or `postgres:…`.
+    /// Its connections, where it is MariaDB or MySQL.
+    pub fn mysql_pool(&self) -> Option<&MySqlPool> {
+        match &self.pool {
+            Pool::MySql(pool) => Some(pool),
+            Pool::Sqlite(_) | Pool::Postgres(_) => None,
+        }
+    }
+
+    /// Where it is: `sqlite:…`, `postgres:…` or `mysql:…`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -129,21 +157,24 @@ impl TestDatabase {
         self.run(dataset.statements(self.engine())).await;
     }
 
-    /// Runs statements that set a test up, separated by `;`.
+    /// Runs statements that set a test up, separated by `;`, in the words of the SQL standard.
     ///
     /// # Panics
     ///
-    /// When one of them fails; none of them is in force then.
+    /// When one of them fails; none of them is in force then, except on MariaDB, whose
+    /// transactions end with each statement that makes a table.
     pub async fn execute(&self, script: &str) {
         self.run(std::iter::once(script.to_owned())).await;
     }
 
     /// How many rows a table has.
     pub async fn count(&self, table: &str) -> i64 {
-        let sql = format!("SELECT count(*) FROM \"{table}\"");
+        let quote = if self.engine() == Engine::MySql { '`' } else { '"' };
+        let sql = format!("SELECT count(*) FROM {quote}{table}{quote}");
         match &self.pool {
             Pool::Sqlite(pool) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await,
             Pool::Postgres(pool) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await,
+            Pool::MySql(pool) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await,
         }
         .expect("a count of the table")
     }
@@ -153,6 +184,7 @@ impl TestDatabase {
         match &self.pool {
             Pool::Sqlite(pool) => pool.close().await,
             Pool::Postgres(pool) => pool.close().await,
+            Pool::MySql(pool) => pool.close().await,
         }
     }
 
@@ -175,6 +207,18 @@ impl TestDatabase {
                 }
                 transaction.commit().await.expect("the transaction's end");
             }
+            Pool::MySql(_) => {
+                // A connection of its own, because it reads another SQL than those of the pool.
+                let mut connection = MySqlConnection::connect(&self.url).await.expect("a connection to MariaDB");
+                sqlx::raw_sql(STANDARD_SQL).execute(&mut connection).await.expect("the settings of the set-up");
+                let mut transaction = connection.begin().await.expect("a transaction");
+                for sql in statements.filter(|sql| !sql.is_empty()) {
+                    let done = sqlx::raw_sql(AssertSqlSafe(sql.as_str())).execute(&mut *transaction).await;
+                    done.unwrap_or_else(|error| panic!("{error}, in {}", beginning(&sql)));
+                }
+                transaction.commit().await.expect("the transaction's end");
+                connection.close().await.expect("the connection's end");
+            }
         }
     }
 }
@@ -183,22 +227,88 @@ fn beginning(sql: &str) -> String {
     sql.chars().take(200).collect()
 }
 
-/// A database on a PostgreSQL server, removed when this value is dropped.
+/// A kind of server on which databases can be made.
+#[derive(Clone, Copy, Debug)]
+enum ServerKind {
+    Postgres,
+    MySql,
+}
+
+impl ServerKind {
+    /// The server's name and the variable that leads to it.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Postgres => ("PostgreSQL", POSTGRES_URL_VARIABLE),
+            Self::MySql => ("MariaDB", MYSQL_URL_VARIABLE),
+        }
+    }
+
+    async fn create(self, server: &str, name: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres => {
+                let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
+                let mut connection = PgConnection::connect(server).await?;
+                sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await?;
+                connection.close().await
+            }
+            Self::MySql => {
+                let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci");
+                let mut connection = MySqlConnection::connect(server).await?;
+                sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await?;
+                connection.close().await
+            }
+        }
+    }
+
+    /// Removes a database, also while somebody is connected to it.
+    async fn drop(self, server: &str, name: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres => {
+                let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+                let mut connection = PgConnection::connect(server).await?;
+                sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await?;
+                connection.close().await
+            }
+            Self::MySql => {
+                let mut connection = MySqlConnection::connect(server).await?;
+                // A transaction that is still open would have the removal wait for it.
+                let connected = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?";
+                for row in sqlx::query(connected).bind(name).fetch_all(&mut connection).await? {
+                    let kill = format!("KILL {}", row.try_get::<i64, _>(0)?);
+                    // It may have gone by itself.
+                    let _ = sqlx::raw_sql(AssertSqlSafe(kill)).execute(&mut connection).await;
+                }
+                let drop = format!("DROP DATABASE {name}");
+                sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await?;
+                connection.close().await
+            }
+        }
+    }
+}
+
+/// A database on a server, removed when this value is dropped.
 #[derive(Debug)]
 struct ServerDatabase {
+    kind: ServerKind,
     server: String,
     name: String,
 }
 
 impl ServerDatabase {
-    async fn create(server: String) -> Self {
+    async fn create(kind: ServerKind) -> Self {
+        let (server_name, variable) = kind.names();
+        let Ok(server) = std::env::var(variable) else {
+            panic!(
+                "this test needs {server_name} and {variable} is not set: \
+                 run `cargo xtask test`, or `cargo xtask services run -- cargo nextest run …`"
+            );
+        };
         // Random, because several runs may share a server.
         let name = format!("ormai_test_{:016x}", RandomState::new().hash_one(std::process::id()));
-        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
-        execute_on_server(&server, create).await.unwrap_or_else(|error| {
-            panic!("no database can be made on the server of {URL_VARIABLE}: {error}");
+        kind.create(&server, &name).await.unwrap_or_else(|error| {
+            panic!("no database can be made on the server of {variable}: {error}");
         });
-        Self { server, name }
+        Self { kind, server, name }
     }
 
     /// The server's URL with another database.
@@ -214,11 +324,11 @@ impl ServerDatabase {
 
 impl Drop for ServerDatabase {
     fn drop(&mut self) {
-        let (server, drop) = (self.server.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        let (kind, server, name) = (self.kind, self.server.clone(), self.name.clone());
         // A thread of its own: here a runtime may be running, or may have ended already.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(execute_on_server(&server, drop))
+            runtime.block_on(kind.drop(&server, &name))
         });
         let dropped = dropping.join();
         if !std::thread::panicking() {
@@ -226,10 +336,4 @@ impl Drop for ServerDatabase {
             dropped.unwrap_or_else(|error| panic!("the database {} cannot be dropped: {error}", self.name));
         }
     }
-}
-
-async fn execute_on_server(server: &str, sql: String) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnection::connect(server).await?;
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-    connection.close().await
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::databases::TestDatabase;
+use crate::faults;
 
 /// An engine that OrmAI speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,11 +13,13 @@ pub enum Engine {
     Sqlite,
     /// PostgreSQL.
     Postgres,
+    /// MariaDB and MySQL.
+    MySql,
 }
 
 impl Engine {
     /// Every engine.
-    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::MySql];
 }
 
 impl fmt::Display for Engine {
@@ -24,6 +27,7 @@ impl fmt::Display for Engine {
         f.write_str(match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::MySql => "mysql",
         })
     }
 }
@@ -35,6 +39,7 @@ impl fmt::Display for Engine {
 ///
 /// When the body does, and when there is no database to be had.
 pub fn run_on(engine: Engine, body: impl AsyncFnOnce(&TestDatabase)) {
+    faults::switch_on();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime for the test").block_on(async {
         let database = TestDatabase::on(engine).await;
@@ -43,8 +48,8 @@ pub fn run_on(engine: Engine, body: impl AsyncFnOnce(&TestDatabase)) {
     });
 }
 
-/// Makes of each `async fn` the tests `…::sqlite` and `…::postgres`, each beside an empty
-/// database of its own. `cargo xtask test` fails when one of the two did not run.
+/// Makes of each `async fn` the tests `…::sqlite`, `…::postgres` and `…::mysql`, each beside an
+/// empty database of its own. `cargo xtask test` fails when one of them did not run.
 #[macro_export]
 macro_rules! every_engine {
     ($($(#[$attribute:meta])* async fn $name:ident($database:ident: &TestDatabase) $body:block)+) => {$(
@@ -64,6 +69,11 @@ macro_rules! every_engine {
             #[test]
             fn postgres() {
                 $crate::run_on($crate::Engine::Postgres, body);
+            }
+
+            #[test]
+            fn mysql() {
+                $crate::run_on($crate::Engine::MySql, body);
             }
         }
     )+};

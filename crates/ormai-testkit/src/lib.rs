@@ -13,14 +13,16 @@
 //! }
 //! ```
 //!
-//! makes the tests `orders_are_there::sqlite` and `orders_are_there::postgres`. The second
-//! needs a server, which `cargo xtask test` and `cargo xtask services run` bring up.
+//! makes the tests `orders_are_there::sqlite`, `orders_are_there::postgres` and
+//! `orders_are_there::mysql`. All but the first need a server, which `cargo xtask test` and
+//! `cargo xtask services run` bring up.
 
 mod databases;
 mod engines;
+mod faults;
 mod fixtures;
 
-pub use databases::{Pool, TestDatabase, URL_VARIABLE};
+pub use databases::{MYSQL_URL_VARIABLE, POSTGRES_URL_VARIABLE, Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy};

@@ -90,7 +90,7 @@ impl Builder {
         self
     }
 
-    /// The database, as a URL: `sqlite:…` or `postgres:…`.
+    /// The database, as a URL: `sqlite:…`, `postgres:…` or `mysql:…`.
     #[must_use]
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
         self.database = Some(Place::Url(url.into()));

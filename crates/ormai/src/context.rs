@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use ormai_core::principal::{CallContext, Principal};
 use ormai_db::{Database, Session};
 use sqlx::Transaction;
+#[cfg(feature = "mysql")]
+use sqlx::{MySql, MySqlConnection};
 #[cfg(feature = "postgres")]
 use sqlx::{PgConnection, Postgres};
 #[cfg(feature = "sqlite")]
@@ -68,6 +70,20 @@ impl<'c> From<&'c mut Transaction<'_, Sqlite>> for Held<'c> {
     }
 }
 
+#[cfg(feature = "mysql")]
+impl<'c> From<&'c mut MySqlConnection> for Held<'c> {
+    fn from(connection: &'c mut MySqlConnection) -> Self {
+        Self(Session::from_mysql_connection(connection))
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl<'c> From<&'c mut Transaction<'_, MySql>> for Held<'c> {
+    fn from(transaction: &'c mut Transaction<'_, MySql>) -> Self {
+        Self(Session::from_mysql_transaction(transaction))
+    }
+}
+
 impl RunContext<'static> {
     /// A call by a principal on the toolset's pool.
     pub fn new(principal: Principal) -> Self {
@@ -84,11 +100,14 @@ impl<'c> RunContext<'c> {
     }
 
     /// Runs on a connection or an open transaction of the caller's:
-    /// `&mut PgConnection`, `&mut SqliteConnection`, `&mut Transaction<'_, _>`.
+    /// `&mut PgConnection`, `&mut MySqlConnection`, `&mut SqliteConnection`,
+    /// `&mut Transaction<'_, _>`.
     ///
     /// A call that is dropped half way is undone by the next call in the same context. On
     /// PostgreSQL, a transaction that goes on without one may find itself aborted, as after
-    /// any statement that failed in it: roll it back.
+    /// any statement that failed in it: roll it back. On MariaDB and MySQL, make that next
+    /// call or close the connection: the driver may have lost its place in what the server
+    /// sends, and only a call in the same context proves that it did not.
     #[must_use]
     pub fn within<'s>(self, connection: impl Into<Held<'s>>) -> RunContext<'s> {
         let Self { principal, request_id, trace_id, now, db: _ } = self;

@@ -3,70 +3,77 @@
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use super::postgres::{SUPERVISOR_NAME, Server, URL_VARIABLE};
+use super::server::{Kind, SUPERVISOR_NAME, Server};
+use super::{KINDS, all_at_once};
 use crate::{Failure, project};
 
 /// What `up` writes down for `down`.
 struct State {
+    kind: &'static Kind,
     supervisor: u32,
     directory: String,
     url: String,
 }
 
 pub(super) fn up() -> Result<ExitCode, Failure> {
-    let state = match State::read().filter(State::is_running) {
-        Some(state) => state,
-        None => {
-            let server = Server::start("detached")?;
-            let state = State { supervisor: server.supervisor.id(), directory: server.directory, url: server.url };
-            state.write()?;
-            state
-        }
-    };
-    println!("export {URL_VARIABLE}={}", state.url);
+    let missing = KINDS.into_iter().filter(|kind| State::of_running(kind).is_none()).collect();
+    all_at_once(missing, |kind| {
+        let server = Server::start(kind, "detached")?;
+        State { kind, supervisor: server.supervisor.id(), directory: server.directory, url: server.url }.write()
+    })?;
+    for state in KINDS.into_iter().filter_map(State::of_running) {
+        println!("export {}={}", state.kind.variable, state.url);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn down() -> Result<ExitCode, Failure> {
-    match State::read() {
-        Some(state) if state.is_running() => {
-            state.end()?;
-            println!("ended {}", state.url);
-        }
-        _ => println!("nothing is running"),
+    let running: Vec<State> = KINDS.into_iter().filter_map(State::of_running).collect();
+    if running.is_empty() {
+        println!("nothing is running");
     }
-    let _ = std::fs::remove_file(State::path());
+    for state in running {
+        state.end()?;
+        println!("ended {}", state.url);
+    }
+    for kind in KINDS {
+        let _ = std::fs::remove_file(State::path(kind));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn status() -> Result<ExitCode, Failure> {
-    match State::read().filter(State::is_running) {
-        Some(state) => println!("running: {} in {}", state.url, state.directory),
-        None => println!("nothing is running"),
-    }
-    if let Some(url) = project::environment(URL_VARIABLE) {
-        println!("{URL_VARIABLE} names {url}");
+    for kind in KINDS {
+        match State::of_running(kind) {
+            Some(state) => println!("{}: running, {} in {}", kind.name, state.url, state.directory),
+            None => println!("{}: not running", kind.name),
+        }
+        if let Some(url) = project::environment(kind.variable) {
+            println!("{}: {} names {url}", kind.name, kind.variable);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl State {
-    fn path() -> PathBuf {
-        project::target().join("services").join("postgres")
+    fn path(kind: &Kind) -> PathBuf {
+        project::target().join("services").join(kind.word)
     }
 
-    fn read() -> Option<Self> {
-        let text = std::fs::read_to_string(Self::path()).ok()?;
+    fn of_running(kind: &'static Kind) -> Option<Self> {
+        let text = std::fs::read_to_string(Self::path(kind)).ok()?;
         let mut lines = text.lines();
-        Some(Self {
+        let state = Self {
+            kind,
             supervisor: lines.next()?.parse().ok()?,
             directory: lines.next()?.to_owned(),
             url: lines.next()?.to_owned(),
-        })
+        };
+        state.is_running().then_some(state)
     }
 
     fn write(&self) -> Result<(), Failure> {
-        let path = Self::path();
+        let path = Self::path(self.kind);
         let text = format!("{}\n{}\n{}\n", self.supervisor, self.directory, self.url);
         path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text)).map_err(
             |error| {

@@ -1,12 +1,21 @@
 //! `cargo xtask services`: private database servers for the tests.
 
+mod account;
 mod detached;
+mod mariadb;
 mod postgres;
+mod programs;
+mod server;
 
 use std::ffi::OsString;
 use std::process::{ChildStdout, Command as Program, ExitCode, ExitStatus};
+use std::thread;
 
 use crate::{Failure, project};
+use server::{Attached, Kind};
+
+/// Every server that tests need.
+const KINDS: [&Kind; 2] = [&postgres::POSTGRES, &mariadb::MARIADB];
 
 /// What to do with the servers.
 #[derive(clap::Subcommand)]
@@ -40,17 +49,14 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
 
 /// Servers that live as long as this value, and no longer than this process.
 pub(crate) struct Services {
-    /// `None` when the environment names another server.
-    postgres: Option<postgres::Attached>,
+    servers: Vec<Attached>,
 }
 
 impl Services {
     /// Starts every server that the environment does not name.
     pub(crate) fn start() -> Result<Self, Failure> {
-        if project::environment(postgres::URL_VARIABLE).is_some() {
-            return Ok(Self { postgres: None });
-        }
-        Ok(Self { postgres: Some(postgres::Attached::start()?) })
+        let kinds = KINDS.into_iter().filter(|kind| project::environment(kind.variable).is_none()).collect();
+        Ok(Self { servers: all_at_once(kinds, Attached::start)? })
     }
 
     /// Runs a command with the servers' URLs in its environment.
@@ -64,8 +70,8 @@ impl Services {
         command: &mut Program,
         read: impl FnOnce(ChildStdout),
     ) -> Result<ExitStatus, Failure> {
-        if let Some(postgres) = &self.postgres {
-            command.env(postgres::URL_VARIABLE, postgres.url());
+        for server in &self.servers {
+            command.env(server.kind.variable, server.url());
         }
         let name = command.get_program().display().to_string();
         let mut child = command.spawn().map_err(|error| format!("cannot run `{name}`: {error}"))?;
@@ -80,8 +86,25 @@ impl Services {
 
     /// Names the process that is to end when this one is killed.
     fn watch(&mut self, process: Option<u32>) {
-        if let Some(postgres) = &mut self.postgres {
-            postgres.watch(process);
+        for server in &mut self.servers {
+            server.watch(process);
         }
     }
+}
+
+/// Starts servers side by side; each of them mostly waits. One that fails takes the others along.
+fn all_at_once<S: Send>(
+    kinds: Vec<&'static Kind>,
+    start: impl Fn(&'static Kind) -> Result<S, Failure> + Sync,
+) -> Result<Vec<S>, Failure> {
+    programs::provide(&kinds)?;
+    thread::scope(|scope| {
+        let start = &start;
+        let starting: Vec<_> = kinds.into_iter().map(|kind| scope.spawn(move || start(kind))).collect();
+        let started = starting.into_iter().map(|thread| {
+            thread.join().unwrap_or_else(|_| Err("a thread that starts a server has panicked".to_owned()))
+        });
+        // All of them are waited for before the first failure is told.
+        started.collect::<Vec<_>>().into_iter().collect()
+    })
 }

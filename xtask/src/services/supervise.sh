@@ -1,7 +1,8 @@
-# Owns one private PostgreSQL server: makes it, and ends it whatever becomes of xtask.
+# Owns one private database server: makes it, and ends it whatever becomes of xtask.
 #
-#   supervise.sh MODE PARENT PORT OWNER BIN [AS...]
+#   supervise.sh WORD MODE PARENT PORT OWNER BIN [AS...]
 #
+# WORD     the server's kind, a part of its directory's name
 # MODE     `attached`: lives as long as its standard input is open. Each line read there is
 #          the process id of the command that uses the server (or nothing), which is ended
 #          as well. So the server is gone even when xtask was killed.
@@ -9,24 +10,36 @@
 # PARENT   where to make the server's directory
 # PORT     on 127.0.0.1
 # OWNER    the user that the server runs as; empty: the current one
-# BIN      the directory of PostgreSQL's programs
+# BIN      a directory of programs beside those on the path
 # AS       the command that runs another one as OWNER
 #
 # Prints `ready DIRECTORY`, or the reason why there is no server.
+#
+# Before this comes the script of the kind, which says
+#
+#   make [AS...]    make the files of a server, in the current directory
+#   serve [AS...]   become the server, on $port
+#   answers         whether it takes connections
+#   $pid_file       where it writes its process id
+#   $end_signal     what ends it at once; its data is thrown away
 set -u
-mode=$1 parent=$2 port=$3 owner=$4 bin=$5
-shift 5
+word=$1 mode=$2 parent=$3 port=$4 owner=$5 bin=$6
+shift 6
+PATH=$bin:$PATH
 
-directory=$(mktemp -d "$parent/ormai-postgres.XXXXXX") || exit 1
+directory=$(mktemp -d "$parent/ormai-$word.XXXXXX") || exit 1
 server=
 
 end() {
     trap '' TERM INT HUP
-    # The data is thrown away, so the server need not write anything down (SIGQUIT).
-    if read -r postmaster _ 2>/dev/null <"$directory/data/postmaster.pid"; then
-        kill -QUIT "$postmaster" 2>/dev/null
+    if [ -n "$server" ]; then
+        process=$server
+        # With `su` in between, our child is not the server.
+        [ ! -s "$directory/$pid_file" ] || read -r process _ <"$directory/$pid_file"
+        kill -s "$end_signal" "$process" 2>/dev/null
+        wait "$server" 2>/dev/null
     fi
-    [ -z "$server" ] || wait "$server" 2>/dev/null
+    cd /
     rm -rf "$directory"
 }
 
@@ -45,16 +58,12 @@ chmod 0700 "$directory"
 [ -z "$owner" ] || chown -R "$owner" "$directory" || fail "cannot give the directory to $owner"
 cd "$directory" || fail "cannot enter the directory"
 
-"$@" "$bin/initdb" --pgdata="$directory/data" --username=ormai --auth=trust \
-    --encoding=UTF8 --locale=C.UTF-8 --no-sync </dev/null >>"$directory/log" 2>&1 || fail "initdb failed:"
-
-"$@" "$bin/postgres" -D "$directory/data" -p "$port" -h 127.0.0.1 -k "$directory" \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
-    -c max_connections=200 -c timezone=UTC </dev/null >>"$directory/log" 2>&1 &
+make "$@" </dev/null >>log 2>&1 || fail "its files cannot be made:"
+serve "$@" </dev/null >>log 2>&1 &
 server=$!
 
 tries=0
-until "$bin/pg_isready" --quiet --host="$directory" --port="$port"; do
+until answers </dev/null >/dev/null 2>&1; do
     kill -0 "$server" 2>/dev/null || fail "the server did not start:"
     tries=$((tries + 1))
     [ "$tries" -lt 600 ] || fail "the server is not ready after 60 seconds:"

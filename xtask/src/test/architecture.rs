@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use super::Found;
 use super::rules::{
-    ARROWS, FOR_TESTS, IO, MACHINE_PATHS, MOST_LINES, TEXT_TO_DRIVER, TEXT_TO_DRIVER_FILE, THIS_FILE, WITHOUT_IO,
+    ARROWS, FEATURES_FOR_TESTS, FOR_TESTS, IO, MACHINE_PATHS, MOST_LINES, SHIPPED, TEXT_TO_DRIVER, TEXT_TO_DRIVER_FILE,
+    THIS_FILE, WITHOUT_IO,
 };
 use super::tally::Tally;
 use crate::{Failure, project};
@@ -14,8 +15,14 @@ use crate::{Failure, project};
 /// Checks everything, and names every violation at once.
 pub(super) fn check() -> Found {
     let sources = sources(&project::root())?;
-    let checks =
-        [arrows(&metadata()?), trees()?, long_files(&sources), text_to_driver(&sources), machine_paths(&sources)];
+    let checks = [
+        arrows(&metadata()?),
+        trees()?,
+        closed_features()?,
+        long_files(&sources),
+        text_to_driver(&sources),
+        machine_paths(&sources),
+    ];
     for violation in checks.iter().flatten() {
         eprintln!("error: {violation}");
     }
@@ -60,6 +67,22 @@ fn arrows(metadata: &Json) -> Vec<String> {
         }
     }
     violations
+}
+
+/// What the program is built with, looked through for what only tests may turn on.
+fn closed_features() -> Result<Vec<String>, Failure> {
+    let arguments = ["tree", "--package", SHIPPED, "--edges", "normal,build,features", "--prefix", "none"];
+    Ok(opened_features(&project::output(&mut project::cargo(arguments))?))
+}
+
+fn opened_features(tree: &str) -> Vec<String> {
+    let closed =
+        |line: &&str| FEATURES_FOR_TESTS.iter().any(|feature| line.contains(&format!("feature \"{feature}\"")));
+    let own = |line: &&str| line.starts_with("ormai");
+    let mut found: Vec<&str> = tree.lines().filter(own).filter(closed).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.iter().map(|line| format!("`{SHIPPED}` is built with what only tests may turn on: {line}")).collect()
 }
 
 /// The whole trees of the crates without I/O.
@@ -180,6 +203,12 @@ mod tests {
     fn a_runtime_in_a_tree_is_found() {
         assert!(io_in_tree("ormai-core", "ormai-core v0.1.0 (path)\nserde v1.0.0\n").is_empty());
         assert_eq!(io_in_tree("ormai-core", "ormai-core v0.1.0 (path)\ntokio v1.0.0\ntokio v1.0.0 (*)\n").len(), 1);
+    }
+
+    #[test]
+    fn a_feature_for_tests_that_ships_is_found() {
+        assert!(opened_features("ormai-core feature \"default\"\nproptest feature \"testing\"\n").is_empty());
+        assert_eq!(opened_features("ormai-core feature \"faults\"\nserde v1.0.0\n").len(), 1);
     }
 
     #[test]

@@ -31,6 +31,7 @@ fn all_steps(report: &mut Report, fast: bool) -> Option<()> {
     report.step("architecture", architecture::check)?;
     if !fast {
         report.step("lints", steps::lints)?;
+        report.step("fuzz targets", steps::fuzz_targets)?;
     }
     let mut services = None;
     report.step("services", || {

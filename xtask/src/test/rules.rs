@@ -13,6 +13,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("ormai-python", &["ormai"]),
     ("ormai-sea-orm", &["ormai"]),
     ("ormai-server", &["ormai"]),
+    // The laws of the fuzz targets reach from bytes to statements, and no further.
+    ("ormai-fuzz", &["ormai-core", "ormai-sql"]),
     ("ormai-testkit", &["ormai-core"]),
     ("xtask", &[]),
 ];
@@ -22,7 +24,7 @@ pub(super) const FOR_TESTS: &str = "ormai-testkit";
 
 /// Crates whose tree is free of I/O, and the words that end that: no async runtime, no
 /// database, no clock, no network, no randomness.
-pub(super) const WITHOUT_IO: &[&str] = &["ormai-core", "ormai-sql"];
+pub(super) const WITHOUT_IO: &[&str] = &["ormai-core", "ormai-fuzz", "ormai-sql"];
 pub(super) const IO: &[&str] = &[
     "async-io",
     "async-std",
@@ -32,8 +34,11 @@ pub(super) const IO: &[&str] = &[
     "getrandom",
     "hyper",
     "libsqlite3-sys",
+    "mariadb",
     "mio",
     "mysql",
+    "mysql_async",
+    "mysql_common",
     "postgres",
     "rand",
     "reqwest",
@@ -44,11 +49,19 @@ pub(super) const IO: &[&str] = &[
     "socket2",
     "sqlx",
     "sqlx-core",
+    "sqlx-mysql",
+    "sqlx-postgres",
+    "sqlx-sqlite",
     "time",
     "tokio",
     "tokio-postgres",
     "ureq",
 ];
+
+/// The program that ships, and the features that it must not be built with: they open
+/// constructors to tests, or break guarantees on purpose.
+pub(super) const SHIPPED: &str = "ormai-cli";
+pub(super) const FEATURES_FOR_TESTS: &[&str] = &["faults", "strategies", "testing"];
 
 /// The longest file of Rust.
 pub(super) const MOST_LINES: usize = 600;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+/// The engines that tests run on: the last word of a test's name, and the engine's own name.
+const ENGINES: [(&str, &str); 3] = [("sqlite", "SQLite"), ("postgres", "PostgreSQL"), ("mysql", "MariaDB")];
+
 /// How many checks passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -65,19 +68,23 @@ impl TestRun {
         Tally { passed: self.passed.len(), failed: self.failed.len() }
     }
 
-    /// Says which tests did not run on PostgreSQL: all of them, or the twins (`…::postgres`)
-    /// of those that ran on SQLite (`…::sqlite`).
+    /// Says on which engines nothing ran, and which twins (`…::postgres`, `…::mysql`) of the
+    /// tests that ran on SQLite (`…::sqlite`) are missing.
     pub(crate) fn missing_engines(&self) -> Vec<String> {
         let names: BTreeSet<&str> = self.passed.iter().chain(&self.failed).map(String::as_str).collect();
-        let mut missing: Vec<String> = names
-            .iter()
-            .filter_map(|name| name.strip_suffix("::sqlite"))
-            .map(|body| format!("{body}::postgres"))
-            .filter(|twin| !names.contains(twin.as_str()))
-            .map(|twin| format!("the test `{twin}` did not run"))
-            .collect();
-        if !names.iter().any(|name| name.ends_with("::postgres")) {
-            missing.push("no test ran on PostgreSQL".to_owned());
+        let bodies = |engine: &'static str| {
+            names.iter().filter_map(move |name| name.strip_suffix(engine)?.strip_suffix("::")).collect::<BTreeSet<_>>()
+        };
+        let on_sqlite = bodies("sqlite");
+        let mut missing = Vec::new();
+        for (engine, name) in ENGINES {
+            let ran = bodies(engine);
+            if ran.is_empty() {
+                missing.push(format!("no test ran on {name}"));
+                continue;
+            }
+            let twins = on_sqlite.difference(&ran).map(|body| format!("the test `{body}::{engine}` did not run"));
+            missing.extend(twins);
         }
         missing
     }
@@ -93,18 +100,27 @@ mod tests {
 
     #[test]
     fn a_run_on_every_engine_is_complete() {
-        assert_eq!(run(&["a::sqlite", "a::postgres", "b"]).missing_engines(), Vec::<String>::new());
+        assert_eq!(run(&["a::sqlite", "a::postgres", "a::mysql", "b"]).missing_engines(), Vec::<String>::new());
     }
 
     #[test]
-    fn a_run_without_postgres_is_incomplete() {
-        assert_eq!(run(&["a", "b"]).missing_engines(), ["no test ran on PostgreSQL"]);
+    fn a_run_without_an_engine_is_incomplete() {
+        let nothing = ["no test ran on SQLite", "no test ran on PostgreSQL", "no test ran on MariaDB"];
+        assert_eq!(run(&["a", "b"]).missing_engines(), nothing);
+        assert_eq!(run(&["a::sqlite", "a::postgres"]).missing_engines(), nothing[2..]);
+        assert_eq!(run(&["a::sqlite", "a::mysql"]).missing_engines(), nothing[1..2]);
     }
 
     #[test]
-    fn a_test_that_ran_on_sqlite_only_is_missed() {
-        let run = run(&["a::sqlite", "b::sqlite", "b::postgres"]);
-        assert_eq!(run.missing_engines(), ["the test `a::postgres` did not run"]);
+    fn a_test_that_did_not_run_on_some_engine_is_missed() {
+        let run = run(&["a::sqlite", "a::mysql", "b::sqlite", "b::postgres"]);
+        assert_eq!(run.missing_engines(), ["the test `a::postgres` did not run", "the test `b::mysql` did not run"]);
+    }
+
+    #[test]
+    fn a_test_of_one_engine_alone_has_no_twins() {
+        let run = run(&["a::sqlite", "a::postgres", "a::mysql", "row_level_security::postgres"]);
+        assert_eq!(run.missing_engines(), Vec::<String>::new());
     }
 
     #[test]

@@ -34,6 +34,7 @@ every_engine! {
     async fn a_starter_policy_opens_what_is_plainly_a_tenants_and_closes_the_rest(database: &TestDatabase) {
         let (schema, name) = match database.engine() {
             Engine::Postgres => (include_str!("schemas/postgres.sql"), "postgres"),
+            Engine::MySql => (include_str!("schemas/mysql.sql"), "mysql"),
             Engine::Sqlite => (include_str!("schemas/sqlite.sql"), "sqlite"),
         };
         database.execute(schema).await;
@@ -43,6 +44,10 @@ every_engine! {
         assert_snapshot!(format!("init_{name}"), init);
         assert_snapshot!(format!("policy_{name}"), fs::read_to_string(here.join("policy.yaml")).unwrap());
         assert!(run(here, &["init", database.url()], 2).contains("--force"));
+        if database.engine() == Engine::MySql {
+            let twin = database.url().replacen("mysql:", "mariadb:", 1);
+            assert!(run(here, &["init", &twin, "--dir", "twin"], 0).starts_with("tenants are told apart by"));
+        }
 
         assert_snapshot!(format!("check_{name}"), without_role(&run(here, &["check"], 0)));
         assert_snapshot!(format!("describe_{name}"), run(here, &["describe", "--tenant", ONE], 0));

@@ -3,6 +3,7 @@
 use super::Planner;
 use crate::catalog::{ModelId, RelationId};
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::plan::{Comparison, Exists, Predicate, RelatedRows, Term, Truth};
 use crate::policy::Operation;
 use crate::request::Match;
@@ -58,7 +59,9 @@ impl Planner<'_> {
         model: ModelId,
     ) -> Result<Predicate> {
         let relation = self.catalog().model(model).relation(relation);
-        let rows = RelatedRows::Scoped(self.source(relation.target, Operation::Read)?);
+        let rows = RelatedRows::Scoped(
+            self.source(relation.target, Operation::Read)?.unless(Fault::RelationFilterWithoutScope),
+        );
         let filter = self.filters(filters, relation.target)?;
         let (filter, negated) = match matching {
             Match::Any => (filter, false),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Planner;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::plan::{Aggregate, Figure, GroupsPlan, Layout, OrderBy, OrderKey, Root, Shape, Step};
 use crate::policy::{FieldAction, Operation};
 use crate::resolve::{GroupOrder, Groups};
@@ -14,8 +15,9 @@ impl Planner<'_> {
         let Groups { model, filter, group_by, figures, order, limit } = groups;
         let rules = self.rules(model)?;
         let smallest = rules.aggregations.as_ref().and_then(|open| open.min_group_size);
+        let smallest = smallest.filter(|_| !Fault::SmallGroupsShown.is_on());
         let fields = self.catalog().model(model);
-        let source = self.source(model, Operation::Read)?;
+        let source = self.source(model, Operation::Read)?.unless(Fault::AggregateWithoutScope);
         let filter = self.filters(filter, model)?;
         let min_group_size = smallest.map(|size| self.binds.push(Value::Int(i64::from(size)))).transpose()?;
         let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;

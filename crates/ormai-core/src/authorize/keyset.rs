@@ -2,6 +2,7 @@
 
 use super::Planner;
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::plan::{Comparison, Direction, OrderBy, OrderKey, Predicate, Slot, Term, Truth};
 use crate::value::Value;
 
@@ -37,6 +38,9 @@ impl Planner<'_> {
             alternatives.push(Predicate::all(parts));
             tie.push(same);
         }
+        if Fault::NextPageForgetsTies.is_on() {
+            alternatives.truncate(1);
+        }
         let after = Predicate::any(alternatives);
         Ok(if order.len() > 1 { Predicate::all(vec![range, after]) } else { after })
     }
@@ -48,7 +52,7 @@ fn beyond(key: &OrderKey, term: &impl Fn() -> Term, slot: Option<Slot>) -> Predi
     match (key.direction, slot) {
         (Direction::Asc, Some(slot)) => {
             let greater = compare(Comparison::Gt, term(), slot);
-            if key.nullable {
+            if key.nullable && !Fault::NextPageForgetsNull.is_on() {
                 Predicate::any(vec![greater, Predicate::IsNull { term: term(), negated: false }])
             } else {
                 greater

@@ -6,6 +6,7 @@ use crate::catalog::{FieldId, ModelId, RelationId};
 use crate::condition::evaluate::{compare, now_as};
 use crate::condition::{Condition, FieldPath, LikePattern, List, Node, Operand, attribute};
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::Fault;
 use crate::plan::{Comparison, Exists, Function, Predicate, Related, RelatedRows, Term, Truth};
 use crate::value::{ColumnType, Pattern, Value};
 
@@ -73,6 +74,7 @@ impl Planner<'_> {
                 _ => Predicate::Const(Truth::Unknown),
             });
         }
+        let op = if op == Comparison::Distinct && Fault::DistinctAsUnequal.is_on() { Comparison::Ne } else { op };
         let right = Term::Bind(self.binds.push(value)?);
         Ok(Predicate::Compare { op, left: term, right })
     }
@@ -99,7 +101,7 @@ impl Planner<'_> {
         match needle {
             // A missing attribute decides before the list does.
             Decided::Missing => Ok(Predicate::Const(Truth::Unknown)),
-            _ if values.is_empty() => Ok(Predicate::Const(Truth::of(negated))),
+            _ if values.is_empty() => Ok(Predicate::Const(Truth::of(negated || Fault::EmptyListHoldsAll.is_on()))),
             Decided::Value(value) if value.is_null() => Ok(Predicate::Const(Truth::Unknown)),
             Decided::Value(value) => {
                 let found = values.iter().any(|item| fold(Comparison::Eq, &value, item, needle_type) == Truth::True);
@@ -157,6 +159,7 @@ impl Planner<'_> {
             Operand::Principal { path, ty } => {
                 match attribute::scalar(&call.principal, path, ty).map_err(incomplete)? {
                     Some(value) => Decided::Value(value),
+                    None if Fault::MissingAttributeIsNull.is_on() => Decided::Value(Value::Null),
                     None => Decided::Missing,
                 }
             }
@@ -221,6 +224,7 @@ fn fold(op: Comparison, left: &Value, right: &Value, ty: Option<&ColumnType>) ->
 /// The operator with its sides exchanged.
 fn flip(op: Comparison) -> Comparison {
     match op {
+        _ if Fault::ComparisonNotFlipped.is_on() => op,
         Comparison::Lt => Comparison::Gt,
         Comparison::Le => Comparison::Ge,
         Comparison::Gt => Comparison::Lt,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::Planner;
 use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::Result;
+use crate::fault::Fault;
 use crate::plan::{
     Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Layout, OrderBy, OrderKey,
-    PagePlan, PerParent, Predicate, Root, RowsPlan, Select, Shape, Source, Step,
+    PagePlan, PerParent, Predicate, Root, RowsPlan, Select, Shape, Source, Step, Truth,
 };
 use crate::policy::{FieldAction, Operation};
 use crate::resolve::{Include, Page, Rows, Selection};
@@ -28,7 +29,8 @@ impl Planner<'_> {
         if continues {
             outputs.keys(order.iter().filter_map(order_field));
         }
-        let source = self.source(model, Operation::Read)?;
+        let fault = if matches!(page, Page::One) { Fault::GetWithoutScope } else { Fault::PageWithoutScope };
+        let source = self.source(model, Operation::Read)?.unless(fault);
         let filter = self.filters(filter, model)?;
         let (page, after) = match page {
             Page::One => (PagePlan::One, None),
@@ -50,7 +52,8 @@ impl Planner<'_> {
                 (PagePlan::Many { total, continuation }, after)
             }
         };
-        let limit_slot = self.binds.push(Value::Int(i64::from(limit) + i64::from(!matches!(page, PagePlan::One))))?;
+        let looks_further = !matches!(page, PagePlan::One) && !Fault::MoreRowsUnseen.is_on();
+        let limit_slot = self.binds.push(Value::Int(i64::from(limit) + i64::from(looks_further)))?;
         let layout = self.layout(model, &outputs, &includes);
         let select = Select {
             source,
@@ -73,8 +76,8 @@ impl Planner<'_> {
         let mut binds = Binds::copy_of(&self.binds);
         let limit = binds.push(Value::Int(1))?;
         let shape = Shape::Aggregate(Aggregate {
-            source: source.clone(),
-            filter: filter.clone(),
+            source: source.clone().unless(Fault::TotalWithoutScope).narrowed(Fault::TotalWithoutRestrictions),
+            filter: if Fault::TotalWithoutFilter.is_on() { Predicate::Const(Truth::True) } else { filter.clone() },
             group_by: Vec::new(),
             figures: vec![Figure { function: AggregateFunction::Count, field: None }],
             min_group_size: None,
@@ -102,7 +105,7 @@ impl Planner<'_> {
             for nested in &includes {
                 outputs.keys(self.catalog().model(model).relation(nested.relation).link.iter().map(|(here, _)| *here));
             }
-            let source = self.source(model, Operation::Read)?;
+            let source = self.source(model, Operation::Read)?.unless(Fault::IncludeWithoutScope);
             let filter = self.filters(filter, model)?;
             let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;
             let layout = self.layout(model, &outputs, &includes);

@@ -8,6 +8,7 @@ use super::Planner;
 use crate::catalog::ModelId;
 use crate::condition::attribute;
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::Fault;
 use crate::plan::{Applied, AppliedRule, Comparison, Predicate, Source, Term, Truth};
 use crate::policy::{Effect, ModelRules, Operation, ScopeRule, ScopeValue};
 use crate::principal::{Attribute, PrincipalPath};
@@ -22,16 +23,27 @@ impl Planner<'_> {
         }
         let mut conjuncts = Vec::with_capacity(rules.scoping.len() + rules.row_rules.len());
         for scope in &rules.scoping {
-            conjuncts.push(self.scoped_field(rules, scope, operation)?);
+            if conjuncts.is_empty() || !Fault::FirstScopeOnly.is_on() {
+                conjuncts.push(self.scoped_field(rules, scope, operation)?);
+            }
+        }
+        if Fault::ScopesAsAlternatives.is_on() && !conjuncts.is_empty() {
+            conjuncts = vec![Predicate::any(conjuncts)];
         }
         for (index, rule) in rules.row_rules.iter().enumerate() {
-            if rule.effect == Effect::Restrict && rule.operations.contains(operation) {
+            let forgotten = Fault::RestrictionForgotten.is_on()
+                || (Fault::SoftlyDeletedShown.is_on() && rules.soft_delete.is_some() && rule.name == "soft_delete");
+            if rule.effect == Effect::Restrict && rule.operations.contains(operation) && !forgotten {
                 let residual = self.residual(&rule.condition)?;
                 // What this principal satisfies whatever the row took nothing away.
                 if residual != Predicate::Const(Truth::True) {
                     self.note(Applied { model, rule: AppliedRule::Row(index) });
                 }
-                conjuncts.push(residual);
+                if Fault::RestrictionAsAlternative.is_on() {
+                    conjuncts = vec![Predicate::any(vec![Predicate::all(conjuncts), residual])];
+                } else {
+                    conjuncts.push(residual);
+                }
             }
         }
         Ok(Source { model, scope: Predicate::all(conjuncts).admitting() })
@@ -40,10 +52,13 @@ impl Planner<'_> {
     /// Whether some bypass is true for this principal. All are decided without the data.
     fn bypassed(&mut self, rules: &ModelRules, operation: Operation) -> Result<bool> {
         for (index, rule) in rules.row_rules.iter().enumerate() {
-            if rule.effect == Effect::Bypass && rule.operations.contains(operation) {
+            let applies = rule.operations.contains(operation) || Fault::BypassOfOtherOperations.is_on();
+            if rule.effect == Effect::Bypass && applies {
                 // A bypass condition mentions the principal only, so nothing is left over;
                 // if something were, it would not be a constant and would not bypass.
-                if self.residual(&rule.condition)? == Predicate::Const(Truth::True) {
+                let residual = self.residual(&rule.condition)?;
+                let unknown = Fault::BypassWhenUnknown.is_on() && residual == Predicate::Const(Truth::Unknown);
+                if residual == Predicate::Const(Truth::True) || unknown {
                     self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
                     return Ok(true);
                 }
@@ -54,7 +69,10 @@ impl Planner<'_> {
 
     /// `scope_f OR permit_f`
     fn scoped_field(&mut self, rules: &ModelRules, scope: &ScopeRule, operation: Operation) -> Result<Predicate> {
-        let value = self.scope_value(rules.model, scope)?;
+        let value = match self.scope_value(rules.model, scope) {
+            Err(_) if Fault::MissingScopeLeftOut.is_on() => return Ok(Predicate::Const(Truth::True)),
+            value => value?,
+        };
         let rule = AppliedRule::Scope(scope.field, value.clone());
         self.note(Applied { model: rules.model, rule });
         let term = Term::Column(scope.field);
@@ -69,7 +87,10 @@ impl Planner<'_> {
             }
         }];
         for (index, rule) in rules.row_rules.iter().enumerate() {
-            if rule.effect == Effect::Permit(scope.field) && rule.operations.contains(operation) {
+            let about = rule.effect == Effect::Permit(scope.field)
+                || (Fault::PermitWidensAllScopes.is_on() && matches!(rule.effect, Effect::Permit(_)));
+            let applies = rule.operations.contains(operation) || Fault::PermitOfOtherOperations.is_on();
+            if about && applies {
                 let residual = self.residual(&rule.condition)?;
                 // A permit that opens nothing to this principal did not take part.
                 if !matches!(residual, Predicate::Const(Truth::False | Truth::Unknown)) {

@@ -1,7 +1,8 @@
 //! Making plans: values go into slots, lists into buckets.
 
-use super::{ListSlot, Slot};
+use super::{ListSlot, Predicate, Slot, Source, Truth};
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::Fault;
 use crate::value::Value;
 
 /// The values of a step while it is being made.
@@ -44,4 +45,22 @@ impl Binds {
 pub(crate) fn bucket(length: usize) -> u8 {
     let places = length.max(1).next_power_of_two();
     u8::try_from(places.trailing_zeros()).unwrap_or(u8::MAX)
+}
+
+impl Source {
+    /// The whole table where a fault is on.
+    pub(crate) fn unless(self, fault: Fault) -> Self {
+        if fault.is_on() { Self { scope: Predicate::Const(Truth::True), ..self } } else { self }
+    }
+
+    /// With the first condition of its scope only, where a fault is on.
+    pub(crate) fn narrowed(self, fault: Fault) -> Self {
+        match self.scope {
+            Predicate::And(mut parts) if fault.is_on() => {
+                parts.truncate(1);
+                Self { scope: Predicate::all(parts), ..self }
+            }
+            scope => Self { scope, ..self },
+        }
+    }
 }

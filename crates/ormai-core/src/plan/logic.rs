@@ -1,6 +1,7 @@
 //! Putting predicates together in three-valued logic, folding constants on the way.
 
 use super::{Predicate, Truth};
+use crate::fault::Fault;
 
 impl Truth {
     /// The truth of a boolean.
@@ -13,6 +14,7 @@ impl Truth {
     pub fn negate(self) -> Self {
         match self {
             Self::False => Self::True,
+            Self::Unknown if Fault::NotUnknownIsTrue.is_on() => Self::True,
             Self::Unknown => Self::Unknown,
             Self::True => Self::False,
         }
@@ -67,7 +69,7 @@ impl Predicate {
     /// engines do not use an index.
     pub(crate) fn admitting(self) -> Self {
         match self {
-            Self::Const(Truth::Unknown) => Self::Const(Truth::False),
+            Self::Const(Truth::Unknown) => Self::Const(Truth::of(Fault::UnknownAdmits.is_on())),
             Self::And(parts) => Self::all(parts.into_iter().map(Self::admitting).collect()),
             Self::Or(parts) => Self::any(parts.into_iter().map(Self::admitting).collect()),
             other => other,
@@ -78,6 +80,7 @@ impl Predicate {
     pub(crate) fn not_true(self) -> Self {
         match self {
             Self::Const(truth) => Self::Const(Truth::of(truth != Truth::True)),
+            other if Fault::AllTakesUnknown.is_on() => other.negate(),
             other => Self::NotTrue(Box::new(other)),
         }
     }

@@ -7,6 +7,7 @@ use super::Redactor;
 use crate::answer::{Answer, Cell, Fetched, Groups, Included, Page, Row};
 use crate::cursor::CursorKey;
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::Fault;
 use crate::plan::{IncludePlan, Layout, PagePlan, Root, RowsPlan, ScopedPlan, Step};
 use crate::principal::CallContext;
 use crate::value::{Value, bytes};
@@ -214,7 +215,10 @@ impl<'p> Related<'p> {
             .zip(&self.rows)
             .filter(|(plan, _)| plan.parent == parent)
             .map(|(plan, rows)| {
-                let found = key_of(raw, &plan.parent_key).and_then(|key| rows.get(&bytes::encode(&key)));
+                let found = match key_of(raw, &plan.parent_key) {
+                    Some(_) if Fault::IncludeOfAnotherParent.is_on() => rows.values().next(),
+                    key => key.and_then(|key| rows.get(&bytes::encode(&key))),
+                };
                 if plan.many {
                     Cell::Many(found.cloned().unwrap_or_default())
                 } else {

@@ -8,6 +8,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::fault::Fault;
 use crate::policy::FieldAction;
 use crate::principal::Principal;
 use crate::value::Value;
@@ -54,6 +55,8 @@ impl<'a> Redactor<'a> {
     /// redacted like everything else.
     pub fn apply(&self, action: &FieldAction, value: Value) -> Value {
         match action {
+            FieldAction::Mask(_) if Fault::MaskForgotten.is_on() => value,
+            FieldAction::Redact if Fault::RedactionForgotten.is_on() => value,
             FieldAction::Allow => value,
             FieldAction::Redact => Value::Text(REDACTED.to_owned()),
             FieldAction::Mask(_) | FieldAction::Hash if value.is_null() => Value::Null,
@@ -69,7 +72,8 @@ impl<'a> Redactor<'a> {
             // A policy that hashes does not load without a key.
             return REDACTED.to_owned();
         };
-        let tenant = self.principal.tenant_id().to_string();
+        let tenant =
+            if Fault::HashOfAllTenants.is_on() { String::new() } else { self.principal.tenant_id().to_string() };
         mac.update(&(tenant.len() as u64).to_be_bytes());
         mac.update(tenant.as_bytes());
         mac.update(plain(value).as_bytes());

@@ -6,6 +6,7 @@ use super::path::Path;
 use super::{Filter, Include, Page, Place, Resolver, Rows, Selection, Use};
 use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::Fault;
 use crate::plan::{Comparison, Direction};
 use crate::policy::{FieldAction, ModelRules};
 use crate::request;
@@ -139,7 +140,7 @@ impl<'a> Resolver<'a> {
         }
         let direction = order.last().map_or(Direction::Asc, |(_, direction)| *direction);
         for field in &model.primary_key {
-            if !order.iter().any(|(known, _)| known == field) {
+            if !order.iter().any(|(known, _)| known == field) && !Fault::OrderNotTotal.is_on() {
                 order.push((*field, direction));
             }
         }

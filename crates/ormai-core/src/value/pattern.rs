@@ -1,5 +1,7 @@
 //! Text patterns, apart from any dialect's way of writing them.
 
+use crate::fault::Fault;
+
 /// A pattern for the whole of a text.
 ///
 /// Dialects write it as LIKE or GLOB with their own escapes, so no character that a user
@@ -21,11 +23,17 @@ pub enum PatternPart {
 impl Pattern {
     /// Text that stands anywhere.
     pub fn contains(text: &str) -> Self {
+        if Fault::PatternNotEscaped.is_on() {
+            return Self::like(&format!("%{text}%"));
+        }
         Self(vec![PatternPart::Any, PatternPart::Text(text.to_owned()), PatternPart::Any])
     }
 
     /// Text that stands at the beginning.
     pub fn starts_with(text: &str) -> Self {
+        if Fault::PatternNotEscaped.is_on() {
+            return Self::like(&format!("{text}%"));
+        }
         Self(vec![PatternPart::Text(text.to_owned()), PatternPart::Any])
     }
 
@@ -68,6 +76,12 @@ impl Pattern {
 
     /// As a LIKE pattern with `\\` as its escape character; [`Pattern::like`] reads it back.
     pub fn to_like(&self) -> String {
+        self.to_like_with('\\')
+    }
+
+    /// As a LIKE pattern with an escape character of the dialect's choice. It is never the
+    /// last character, and stands only before itself, `%` and `_`.
+    pub fn to_like_with(&self, escape: char) -> String {
         let mut like = String::new();
         for part in &self.0 {
             match part {
@@ -75,8 +89,8 @@ impl Pattern {
                 PatternPart::One => like.push('_'),
                 PatternPart::Text(text) => {
                     for char in text.chars() {
-                        if matches!(char, '%' | '_' | '\\') {
-                            like.push('\\');
+                        if matches!(char, '%' | '_') || char == escape {
+                            like.push(escape);
                         }
                         like.push(char);
                     }
@@ -147,6 +161,12 @@ mod tests {
         check("%", "", true);
         check("%%%", "abc", true);
         check("%ab%ab%", "ababx", true);
+    }
+
+    #[test]
+    fn a_dialect_chooses_the_escape() {
+        assert_eq!(Pattern::contains(r"1|0%_\").to_like_with('|'), r"%1||0|%|_\%");
+        assert_eq!(Pattern::ends_with("|").to_like_with('|'), "%||");
     }
 
     #[test]

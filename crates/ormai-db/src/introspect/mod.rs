@@ -11,6 +11,8 @@ use ormai_core::catalog::{
 
 use crate::database::{Database, Source};
 use crate::error::DbError;
+#[cfg(feature = "mysql")]
+use crate::mysql;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 #[cfg(feature = "sqlite")]
@@ -20,7 +22,7 @@ use crate::sqlite;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntrospectOptions {
     /// The schemas to read, the most important first; empty for the connection's current
-    /// one. SQLite has none.
+    /// one. MariaDB and MySQL call them databases; SQLite has none.
     pub schemas: Vec<String>,
     /// Whether views become models too, which can only be read.
     pub include_views: bool,
@@ -49,6 +51,8 @@ pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Res
     let mut tables = match &database.0 {
         #[cfg(feature = "postgres")]
         Source::Postgres(source) => postgres::introspect::tables(source, &options.schemas).await?,
+        #[cfg(feature = "mysql")]
+        Source::MySql(source) => mysql::introspect::tables(source, &options.schemas).await?,
         #[cfg(feature = "sqlite")]
         Source::Sqlite(source) => sqlite::introspect::tables(source).await?,
     };
@@ -56,7 +60,7 @@ pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Res
     Ok(catalog(&tables, options))
 }
 
-/// A table as both engines describe it.
+/// A table as every engine describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) name: TableName,

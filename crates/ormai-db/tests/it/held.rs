@@ -6,6 +6,7 @@ use ormai_core::value::ColumnType;
 use ormai_db::{DbError, Session};
 use ormai_testkit::TestDatabase;
 use serde_json::json;
+use sqlx::mysql::MySqlConnection;
 use sqlx::{Acquire as _, Connection as _, Executor as _, PgConnection, Row as _};
 
 use crate::support::{run, statement};
@@ -124,6 +125,118 @@ async fn a_sqlite_transaction_of_the_callers_shows_its_own_rows_and_survives_fai
     let long =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n";
     transaction.execute(long).await.unwrap();
+    transaction.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(test.count("t").await, 2);
+}
+
+/// The settings of a session that a call may change.
+async fn settings(connection: &mut MySqlConnection) -> String {
+    let sql = "SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, @@character_set_results, \
+               @@collation_connection, @@sql_select_limit, @@sql_auto_is_null, @@max_statement_time)";
+    connection.fetch_one(sql).await.unwrap().get_unchecked(0)
+}
+
+/// A session whose every setting changes what a statement means.
+const ODD: &str = "SET sql_mode = 'ANSI,PAD_CHAR_TO_FULL_LENGTH,HIGH_NOT_PRECEDENCE,NO_BACKSLASH_ESCAPES', \
+                   time_zone = '+02:00', character_set_client = latin1, character_set_results = latin1, \
+                   collation_connection = latin1_swedish_ci, sql_select_limit = 1, sql_auto_is_null = 1, \
+                   max_statement_time = 11.000123";
+
+#[tokio::test]
+async fn a_mysql_transaction_of_the_callers_shows_its_own_rows_and_survives_failures() {
+    let test = TestDatabase::mysql().await;
+    test.execute("CREATE TABLE t (id bigint PRIMARY KEY)").await;
+    let count = statement("SELECT count(*) FROM t", &[], &[ColumnType::Int]);
+
+    let mut transaction = test.mysql_pool().unwrap().begin().await.unwrap();
+    transaction.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let before = settings(&mut transaction).await;
+
+    let mut session = Session::from_mysql_transaction(&mut transaction);
+    assert_eq!(run(&mut session, &count).await.unwrap(), json!([1]));
+    let unknown = run(&mut session, &statement("SELECT nothing FROM t", &[], &[ColumnType::Int])).await;
+    assert!(matches!(unknown, Err(DbError::Failed(_))));
+    let large = statement("SELECT 9223372036854775807 + id FROM t", &[], &[ColumnType::Int]);
+    assert!(matches!(run(&mut session, &large).await, Err(DbError::OutOfRange(_))));
+    assert_eq!(run(&mut session, &count).await.unwrap(), json!([1]));
+    let slow = statement("SELECT sleep(60) FROM t", &[], &[ColumnType::Int]);
+    assert!(matches!(session.run(&slow, SHORT).await, Err(DbError::Timeout)));
+    assert!(matches!(session.run(&slow, SHORT * 2).await, Err(DbError::Timeout)));
+    session.finish().await.unwrap();
+
+    assert_eq!(settings(&mut transaction).await, before);
+    transaction.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(test.count("t").await, 2);
+}
+
+#[tokio::test]
+async fn a_statement_means_the_same_in_every_session_of_mysql_and_gives_its_settings_back() {
+    let test = TestDatabase::mysql().await;
+    test.execute(
+        "CREATE TABLE t (id bigint AUTO_INCREMENT PRIMARY KEY, word varchar(9), code char(4), seen timestamp NULL);
+         INSERT INTO t (word, code, seen) VALUES ('\u{17e}', 'a', '2024-05-01 12:00:00'), ('b', 'b', NULL)",
+    )
+    .await;
+    let mut connection = MySqlConnection::connect(test.url()).await.unwrap();
+    connection.execute("INSERT INTO t (word) VALUES ('c')").await.unwrap();
+    connection.execute(ODD).await.unwrap();
+    let before = settings(&mut connection).await;
+
+    let mut session = Session::from_mysql_connection(&mut connection);
+    let read = "SELECT `word`, code, seen, NOT word <=> 'b' FROM t WHERE word <> ? ORDER BY id";
+    let types = [ColumnType::Text, ColumnType::Text, ColumnType::Timestamp, ColumnType::Bool];
+    let expected = json!(["\u{17e}", "a", "2024-05-01T12:00:00Z", true, "b", "b", null, false]);
+    assert_eq!(run(&mut session, &statement(read, &["c".into()], &types)).await.unwrap(), expected);
+    let found = statement("SELECT id FROM t WHERE word = ?", &["\u{17e}".into()], &[ColumnType::Int]);
+    assert_eq!(run(&mut session, &found).await.unwrap(), json!([1]));
+    // Not the row that was inserted last.
+    let nothing = statement("SELECT id FROM t WHERE id IS NULL", &[], &[ColumnType::Int]);
+    assert_eq!(run(&mut session, &nothing).await.unwrap(), json!([]));
+    // Texts that come from no column are compared by their code points.
+    let texts = statement("SELECT CAST(0xC384 AS CHAR) = CAST(0xC3A4 AS CHAR)", &[], &[ColumnType::Bool]);
+    assert_eq!(run(&mut session, &texts).await.unwrap(), json!([false]));
+    session.finish().await.unwrap();
+    assert_eq!(settings(&mut connection).await, before);
+
+    let pool = sqlx::mysql::MySqlPoolOptions::new()
+        .max_connections(1)
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(ODD).await.map(|_| ()) }))
+        .connect(test.url())
+        .await
+        .unwrap();
+    let database = ormai_db::Database::from(pool.clone());
+    let mut session = Session::from_pool(&database).await.unwrap();
+    assert_eq!(run(&mut session, &statement(read, &["c".into()], &types)).await.unwrap(), expected);
+    session.finish().await.unwrap();
+    assert_eq!(settings(&mut *pool.acquire().await.unwrap()).await, before);
+    // Left in the middle of a statement, it does not come back.
+    let mut session = Session::from_pool(&database).await.unwrap();
+    let slow = statement("SELECT sleep(1)", &[], &[ColumnType::Int]);
+    tokio::time::timeout(SHORT, session.run(&slow, Duration::from_secs(5))).await.unwrap_err();
+    drop(session);
+    assert_eq!(settings(&mut *pool.acquire().await.unwrap()).await, before);
+}
+
+#[tokio::test]
+async fn a_mysql_transaction_whose_call_was_cancelled_goes_on_with_its_next_call() {
+    let test = TestDatabase::mysql().await;
+    test.execute("CREATE TABLE t (id bigint PRIMARY KEY)").await;
+    let count = statement("SELECT count(*) FROM t", &[], &[ColumnType::Int]);
+    let slow = statement("SELECT count(*) FROM (SELECT sleep(1)) AS s", &[], &[ColumnType::Int]);
+
+    let mut transaction = test.mysql_pool().unwrap().begin().await.unwrap();
+    let before = settings(&mut transaction).await;
+    transaction.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let mut session = Session::from_mysql_transaction(&mut transaction);
+    for limit in [Duration::from_secs(5), SHORT * 2] {
+        tokio::time::timeout(SHORT, session.run(&slow, limit)).await.unwrap_err();
+        assert_eq!(run(&mut session, &count).await.unwrap(), json!([1]));
+    }
+    tokio::time::timeout(SHORT, session.run(&slow, SHORT * 2)).await.unwrap_err();
+    session.finish().await.unwrap();
+    assert_eq!(settings(&mut transaction).await, before);
     transaction.execute("INSERT INTO t VALUES (2)").await.unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(test.count("t").await, 2);

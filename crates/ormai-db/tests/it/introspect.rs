@@ -86,6 +86,52 @@ CREATE TABLE "Weird ""Name""" ("select" INT PRIMARY KEY, "a b" TEXT, "Größe", 
 CREATE VIEW open_orders AS SELECT number, company, count(*) AS n FROM orders GROUP BY 1, 2;
 "#;
 
+const MYSQL: &str = r#"
+CREATE TABLE companies (
+    id uuid PRIMARY KEY DEFAULT uuid(),
+    name varchar(100) COLLATE utf8mb4_unicode_ci NOT NULL UNIQUE,
+    email varchar(100) CHARACTER SET latin1,
+    slug varchar(20) COLLATE utf8mb4_bin,
+    code char(4) COLLATE utf8mb4_nopad_bin,
+    about text NOT NULL, UNIQUE (about)
+);
+CREATE TABLE people (
+    id bigint unsigned AUTO_INCREMENT PRIMARY KEY,
+    parent_id bigint unsigned REFERENCES people (id),
+    company_id uuid NOT NULL,
+    user_id bigint unsigned UNIQUE,
+    born date, wakes time, seen timestamp NULL DEFAULT CURRENT_TIMESTAMP, made datetime(6),
+    worth decimal(10,2), doc json, checked text CHECK (json_valid(checked)), wide double, single float,
+    tiny tinyint, byte tinyint unsigned, small smallint, medium mediumint, wider int unsigned,
+    photo blob, hash binary(32), gone boolean NOT NULL DEFAULT false, nothing int DEFAULT NULL,
+    year year, bits bit(8), tags set('a', 'b'), place point, address inet6,
+    state enum('open', 'it''s', 'back\slash') NOT NULL DEFAULT 'open',
+    upper_name varchar(9) GENERATED ALWAYS AS (CASE WHEN gone THEN 'X' END) STORED, twice int AS (small * 2) VIRTUAL,
+    FOREIGN KEY (company_id) REFERENCES companies (id) ON DELETE CASCADE,
+    FOREIGN KEY (USER_ID) REFERENCES people (ID) ON DELETE SET NULL ON UPDATE CASCADE
+);
+CREATE INDEX people_company ON people (company_id, born);
+CREATE INDEX people_part ON people (upper_name(3), small);
+CREATE UNIQUE INDEX people_part_unique ON people (company_id, upper_name(3));
+CREATE UNIQUE INDEX people_small ON people (company_id, small);
+CREATE FULLTEXT INDEX people_words ON people (checked);
+CREATE TABLE orders (
+    company_id uuid, number int, buyer_id bigint unsigned, seller_id bigint unsigned, company text,
+    PRIMARY KEY (company_id, number),
+    FOREIGN KEY (company_id) REFERENCES companies (id),
+    FOREIGN KEY (buyer_id) REFERENCES people (id),
+    FOREIGN KEY (seller_id) REFERENCES people (id)
+);
+CREATE TABLE order_items (
+    id int AUTO_INCREMENT PRIMARY KEY, company_id uuid NOT NULL, order_number int NOT NULL,
+    FOREIGN KEY (company_id, order_number) REFERENCES orders (company_id, number)
+);
+CREATE TABLE "Weird ""`Name" ("select" int PRIMARY KEY, "a b" text, "Größe" int, "doc`" json);
+CREATE TABLE notes (part varchar(300), PRIMARY KEY (part(10)));
+CREATE SEQUENCE numbers;
+CREATE VIEW open_orders AS SELECT number, company, count(*) AS n FROM orders GROUP BY 1, 2;
+"#;
+
 fn shown(catalog: &Catalog) -> String {
     let mut out = String::new();
     for (_, model) in catalog.models() {
@@ -102,6 +148,7 @@ fn shown(catalog: &Catalog) -> String {
                 (field.generated, "generated"),
                 (field.collation == Collation::Ordered, "ordered"),
                 (field.collation == Collation::Loose, "loose"),
+                (matches!(field.collation, Collation::Folded(_)), "folded"),
             ];
             if let Some(length) = field.length {
                 write!(notes, " length {length}").unwrap();
@@ -161,6 +208,18 @@ async fn a_rich_schema_of_postgres() {
     let first = read(&database, &options).await;
     assert_eq!(first, read(&database, &options).await);
     insta::assert_snapshot!(first);
+}
+
+#[tokio::test]
+async fn a_rich_schema_of_mariadb() {
+    let test = TestDatabase::mysql().await;
+    test.execute(MYSQL).await;
+    let database = connect(&test, 1).await;
+    let first = read(&database, &IntrospectOptions::default()).await;
+    assert_eq!(first, read(&database, &IntrospectOptions::default()).await);
+    insta::assert_snapshot!(first);
+    let pool: Database = test.mysql_pool().unwrap().clone().into();
+    assert_eq!(first, read(&pool, &IntrospectOptions::default()).await);
 }
 
 #[tokio::test]

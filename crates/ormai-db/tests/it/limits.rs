@@ -19,6 +19,7 @@ fn endless(engine: Engine) -> Statement {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000000) SELECT count(*) FROM n"
         }
         Engine::Postgres => "SELECT count(*) FROM (SELECT pg_sleep(60)) AS sleep",
+        Engine::MySql => "SELECT count(*) FROM (SELECT sleep(60)) AS slept",
     };
     statement(sql, &[], &[ColumnType::Int])
 }
@@ -29,8 +30,16 @@ fn one() -> Statement {
 
 /// How many statements run on the server right now, beside the one that asks.
 async fn busy(test: &TestDatabase) -> serde_json::Value {
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() \
-               AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    let sql = match test.engine() {
+        Engine::MySql => {
+            "SELECT count(*) FROM information_schema.processlist \
+             WHERE command <> 'Sleep' AND db = database() AND id <> connection_id()"
+        }
+        _ => {
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() \
+             AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        }
+    };
     answer(&connect(test, 1).await, &statement(sql, &[], &[ColumnType::Int])).await.unwrap()
 }
 
@@ -50,7 +59,7 @@ async fn is_stopped_in_the_database(database: &Database, engine: Engine) {
 every_engine! {
     async fn a_statement_past_its_limit_is_stopped_in_the_database(test: &TestDatabase) {
         is_stopped_in_the_database(&connect(test, 1).await, test.engine()).await;
-        if test.engine() == Engine::Postgres {
+        if test.engine() != Engine::Sqlite {
             assert_eq!(busy(test).await, json!([0]));
         }
     }
@@ -94,13 +103,16 @@ every_engine! {
     }
 
     async fn two_hundred_interleaved_calls_each_get_their_own_answer(test: &TestDatabase) {
-        let database = connect(test, 4).await;
+        let (database, engine) = (connect(test, 4).await, test.engine());
         let calls = (0..200_i64).map(|call| {
             let database = database.clone();
             tokio::spawn(async move {
                 let mut session = Session::from_pool(&database).await.unwrap();
                 let limit = if call % 3 == 0 { LONG } else { Duration::from_secs(20) };
-                let sql = "SELECT CAST($1 AS bigint), CAST($2 AS text)";
+                let sql = match engine {
+                    Engine::MySql => "SELECT CAST(? AS SIGNED), CAST(? AS CHAR)",
+                    Engine::Sqlite | Engine::Postgres => "SELECT CAST($1 AS bigint), CAST($2 AS text)",
+                };
                 let echo = statement(sql, &[call.into(), call.to_string().into()], &[ColumnType::Int, ColumnType::Text]);
                 let fetched = session.run(&echo, limit).await.unwrap();
                 let row = fetched.rows().next().unwrap().to_vec();
@@ -144,6 +156,7 @@ fn shared(test: &TestDatabase) -> Database {
     match test.pool() {
         ormai_testkit::Pool::Sqlite(pool) => Database::from(pool.clone()),
         ormai_testkit::Pool::Postgres(pool) => Database::from(pool.clone()),
+        ormai_testkit::Pool::MySql(pool) => Database::from(pool.clone()),
     }
 }
 
@@ -190,7 +203,10 @@ async fn a_url_is_never_repeated() {
     check("postgres://user:s3cret@127.0.0.1:1/none").await;
     check("postgres://user:s3cret@[::bad/none").await;
     check("postgres://user:s3cret@127.0.0.1:99999/none").await;
-    check("mysql://user:s3cret@127.0.0.1/none").await;
+    check("mysql://user:s3cret@127.0.0.1:1/none").await;
+    check("mariadb://user:s3cret@[::bad/none").await;
+    check("mysql://user:s3cret@127.0.0.1:99999/none").await;
+    check("oracle://user:s3cret@127.0.0.1/none").await;
     check("sqlite:/nowhere/at/all.db?mode=s3cret").await;
     check("s3cret").await;
 }

@@ -49,3 +49,38 @@ async fn a_role_of_postgres_is_read_with_what_it_inherits() {
     // Whoever makes databases owns what is in them, whether or not it is a superuser.
     assert!(of_server.owned.contains(&tables(&["others"])[0]), "{of_server:?}");
 }
+
+#[tokio::test]
+async fn a_user_of_mariadb_is_read_with_what_its_role_may_do() {
+    let test = TestDatabase::mysql().await;
+    // Users belong to the whole server, so they are named after the database.
+    let name = test.url().rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let (user, role) = (format!("{name}_user"), format!("{name}_role"));
+    test.execute(&format!(
+        "CREATE TABLE inherited (id int); CREATE TABLE one_column (id int, name text);
+         CREATE TABLE \"only read\" (id int); CREATE TABLE others (id int);
+         CREATE ROLE {role}; CREATE USER {user}@'%'; CREATE USER {user}@localhost;
+         GRANT DELETE ON inherited TO {role};
+         GRANT {role} TO {user}@'%'; GRANT {role} TO {user}@localhost;
+         SET DEFAULT ROLE {role} FOR {user}@'%'; SET DEFAULT ROLE {role} FOR {user}@localhost;
+         GRANT UPDATE (name), SELECT ON one_column TO {user}@'%'; GRANT SELECT ON \"only read\" TO {user}@'%';
+         GRANT UPDATE (name), SELECT ON one_column TO {user}@localhost; GRANT SELECT ON \"only read\" TO {user}@localhost"
+    ))
+    .await;
+    let (scheme, rest) = test.url().split_once("://").unwrap();
+    let url = format!("{scheme}://{user}@{}", rest.split_once('@').map_or(rest, |(_, host)| host));
+    let database = Database::connect(&url, &ConnectOptions::default()).await;
+    let found = match &database {
+        Ok(database) => privileges(database).await,
+        Err(error) => panic!("{}", error.operator_detail()),
+    };
+    drop(database);
+    let own = Database::from(test.mysql_pool().unwrap().clone());
+    let of_server = privileges(&own).await.unwrap().unwrap();
+    test.execute(&format!("DROP USER {user}@'%'; DROP USER {user}@localhost; DROP ROLE {role}")).await;
+    let found = found.unwrap().unwrap();
+    let here = |name: &str| TableName { schema: None, name: name.to_owned() };
+    assert!(found.role.starts_with(&user) && !found.superuser && found.owned.is_empty(), "{found:?}");
+    assert_eq!(found.writable, [here("inherited"), here("one_column")]);
+    assert!(of_server.superuser && of_server.writable.contains(&here("others")), "{of_server:?}");
+}

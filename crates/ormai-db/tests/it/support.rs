@@ -5,13 +5,18 @@ use std::time::Duration;
 use ormai_core::value::{ColumnType, Value};
 use ormai_db::{ConnectOptions, Database, DbError, Session};
 use ormai_sql::Statement;
-use ormai_testkit::TestDatabase;
+use ormai_testkit::{Engine, TestDatabase};
 
 /// Long enough for anything that is not meant to be stopped.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 pub(crate) fn statement(sql: &str, values: &[Value], columns: &[ColumnType]) -> Statement {
     Statement::for_tests(sql, values.iter().map(|value| (value.clone(), None)), columns.iter().cloned())
+}
+
+/// How the engine's statements name their only value.
+pub(crate) fn place(engine: Engine) -> &'static str {
+    if engine == Engine::MySql { "?" } else { "$1" }
 }
 
 pub(crate) async fn connect(test: &TestDatabase, max_connections: u32) -> Database {

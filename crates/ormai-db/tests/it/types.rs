@@ -6,7 +6,7 @@ use ormai_sql::Statement;
 use ormai_testkit::{Engine, TestDatabase};
 use serde_json::{Value as Json, json};
 
-use crate::support::{answer, connect, run, statement};
+use crate::support::{answer, connect, place, run, statement};
 
 /// A row of the table: a type of the database, a value as a literal, its type here, its JSON form.
 struct Row {
@@ -29,6 +29,34 @@ fn rows(engine: Engine) -> Vec<Row> {
     use ColumnType as T;
     let uuid = "'6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d'";
     match engine {
+        Engine::MySql => vec![
+            row("boolean", "true", T::Bool, json!(true)),
+            row("tinyint", "-128", T::Int16, json!(-128)),
+            row("tinyint unsigned", "255", T::Int16, json!(255)),
+            row("smallint", "-32768", T::Int16, json!(-32768)),
+            row("mediumint", "-8388608", T::Int32, json!(-8_388_608)),
+            row("int", "2147483647", T::Int32, json!(2_147_483_647)),
+            row("int unsigned", "4294967295", T::Int, json!(4_294_967_295_u32)),
+            row("bigint", "-9223372036854775808", T::Int, json!(i64::MIN)),
+            row("bigint unsigned", "9223372036854775807", T::Int, json!(i64::MAX)),
+            row("float", "0.1", T::Float, json!(f64::from(0.1_f32))),
+            row("double", "0.30000000000000004", T::Float, json!(0.300_000_000_000_000_04)),
+            row("decimal(30,4)", "12345678901234567890.5000", T::Decimal, json!("12345678901234567890.5000")),
+            row("text", "'a\u{e9}''b'", T::Text, json!("a\u{e9}'b")),
+            row("varchar(9)", "'abc '", T::Text, json!("abc ")),
+            row("char(5)", "'abc'", T::Text, json!("abc")),
+            row("varchar(9) character set latin1", "'\u{e9}'", T::Text, json!("\u{e9}")),
+            row("enum('open','paid')", "'paid'", status(), json!("paid")),
+            row("varbinary(9)", "x'00ff'", T::Bytes, json!("AP8=")),
+            row("binary(3)", "x'00ff'", T::Bytes, json!("AP8A")),
+            row("blob", "x'00ff'", T::Bytes, json!("AP8=")),
+            row("uuid", uuid, T::Uuid, json!("6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d")),
+            row("timestamp(6)", "'2024-05-01 12:00:00.000001'", T::Timestamp, json!("2024-05-01T12:00:00.000001Z")),
+            row("datetime(6)", "'1999-12-31 23:59:59.5'", T::DateTime, json!("1999-12-31T23:59:59.5")),
+            row("date", "'0001-01-01'", T::Date, json!("0001-01-01")),
+            row("time(6)", "'23:59:59.999999'", T::Time, json!("23:59:59.999999")),
+            row("json", "'{\"a\":[1,null]}'", T::Json, json!({"a": [1, null]})),
+        ],
         Engine::Postgres => vec![
             row("boolean", "true", T::Bool, json!(true)),
             row("smallint", "-32768", T::Int16, json!(-32768)),
@@ -94,7 +122,8 @@ async fn check(test: &TestDatabase, at: usize, row: &Row) {
             Value::Text(text) if *ty == ColumnType::Char => Value::Text(text.trim_end().to_owned()),
             other => other,
         };
-        let find = format!("SELECT count(*) FROM t{at} WHERE v = $1");
+        let place = place(test.engine());
+        let find = format!("SELECT count(*) FROM t{at} WHERE v = {place}");
         let found = run(&mut session, &statement(&find, std::slice::from_ref(&value), &[ColumnType::Int])).await;
         assert_eq!(found.unwrap(), json!([1]), "{name}");
 
@@ -128,6 +157,41 @@ async fn every_type_of_postgres_is_read_and_found_again() {
 #[tokio::test]
 async fn every_type_of_sqlite_is_read_and_found_again() {
     every_row_of_the_table_is_true(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn every_type_of_mariadb_is_read_and_found_again() {
+    every_row_of_the_table_is_true(Engine::MySql).await;
+}
+
+#[tokio::test]
+async fn whatever_mariadb_can_store_is_answered() {
+    let test = TestDatabase::mysql().await;
+    let database = connect(&test, 1).await;
+    let sql = "SET sql_mode = '';
+        CREATE TABLE t (day date, at datetime(6), seen timestamp(6) NULL, time time(6), big bigint unsigned, flag boolean,
+            state enum('open', 'paid'), word varchar(3));
+        INSERT INTO t VALUES ('0000-00-00', '2024-00-01', '0000-00-00', '-838:59:59', 18446744073709551615, 7, 'lost', 'aaa')";
+    test.execute(sql).await;
+    let check = async |expression: &str, ty: ColumnType, expected: Json| {
+        let read = statement(&format!("SELECT {expression} FROM t"), &[], &[ty]);
+        assert_eq!(answer(&database, &read).await.unwrap(), json!([expected]), "{expression}");
+    };
+    check("day", ColumnType::Date, json!("0000-00-00")).await;
+    check("at", ColumnType::DateTime, json!("2024-00-01T00:00:00")).await;
+    check("seen", ColumnType::Timestamp, json!("0000-00-00T00:00:00")).await;
+    check("time", ColumnType::Time, json!("-838:59:59")).await;
+    check("CAST('30:00:00' AS TIME)", ColumnType::Time, json!("30:00:00")).await;
+    check("big", ColumnType::Int, json!("18446744073709551615")).await;
+    check("flag", ColumnType::Bool, json!(7)).await;
+    check("state", status(), json!("")).await;
+    check("NULL", ColumnType::Uuid, Json::Null).await;
+    check("NULLIF(day, day)", ColumnType::Date, Json::Null).await;
+    check("sum(flag)", ColumnType::Decimal, json!("7")).await;
+    check("sum(flag)", ColumnType::Int, json!(7)).await;
+    check("CAST(word AS BINARY)", ColumnType::Text, json!("aaa")).await;
+    check("max(flag = 7)", ColumnType::Bool, json!(true)).await;
+    check("'1e400'", ColumnType::Json, json!("1e400")).await;
 }
 
 #[tokio::test]
@@ -188,7 +252,7 @@ async fn a_statement_bound_with_null_does_not_fix_the_type_for_the_next() {
 }
 
 #[tokio::test]
-async fn no_text_of_a_user_is_a_wildcard_on_either_engine() {
+async fn no_text_of_a_user_is_a_wildcard_on_any_engine() {
     use ormai_core::value::Pattern;
     for engine in Engine::ALL {
         let test = TestDatabase::on(engine).await;
@@ -196,9 +260,12 @@ async fn no_text_of_a_user_is_a_wildcard_on_either_engine() {
         let sql = match engine {
             Engine::Sqlite => "SELECT $1 GLOB $2",
             Engine::Postgres => "SELECT $1::text LIKE $2 ESCAPE '\\'",
+            Engine::MySql => "SELECT CONVERT(? USING utf8mb4) COLLATE utf8mb4_bin LIKE ? ESCAPE '|'",
         };
-        for text in ["", "a", "%", "_", "\\", "a%b", "a_b", "*", "?", "[a]", "]", "[", "a\\", "\u{e9}", "A", "[*]", "^"]
-        {
+        for text in [
+            "", "a", "%", "_", "\\", "a%b", "a_b", "*", "?", "[a]", "]", "[", "a\\", "\u{e9}", "A", "[*]", "^", "|",
+            "a|",
+        ] {
             for pattern in ["", "%", "_", "a", "\\", "*", "?", "[", "]", "[a]", "a\\", "\u{e9}", "^", "[^a]", "a%b"] {
                 for pattern in [Pattern::contains(pattern), Pattern::starts_with(pattern), Pattern::like(pattern)] {
                     let expected = pattern.matches(text);

@@ -1,14 +1,18 @@
 //! What differs between engines: one file each, with the same items in the same order.
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
 use ormai_core::catalog::Collation;
 use ormai_core::plan::{ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
-use sea_query::{BinOper, Expr, ExprTrait, NullOrdering, SelectStatement, TypeRef, Values};
+use sea_query::{
+    Alias, BinOper, Expr, ExprTrait, FunctionCall, IntoIden, NullOrdering, SelectStatement, TypeRef, Values,
+};
 
 use crate::error::CompileError;
+use crate::places::Places;
 use crate::printer::Printer;
 use crate::term::Typed;
 
@@ -20,6 +24,8 @@ pub enum Dialect {
     Postgres,
     /// SQLite.
     Sqlite,
+    /// MariaDB and MySQL.
+    MySql,
 }
 
 impl Dialect {
@@ -27,6 +33,17 @@ impl Dialect {
         match self {
             Self::Postgres => &postgres::Postgres,
             Self::Sqlite => &sqlite::Sqlite,
+            Self::MySql => &mysql::MySql,
+        }
+    }
+
+    /// The character that takes the next one of a LIKE pattern as itself; the statements say
+    /// so. `None` where patterns are not written for LIKE.
+    pub fn like_escape(self) -> Option<char> {
+        match self {
+            Self::Postgres => Some(postgres::ESCAPE),
+            Self::Sqlite => None,
+            Self::MySql => Some(mysql::ESCAPE),
         }
     }
 }
@@ -53,20 +70,40 @@ pub(crate) trait Engine {
     /// Whether the engine may compute a view's columns for rows that the scope leaves out.
     fn computes_views_early(&self) -> bool;
 
+    /// Keeps a derived table by itself, so that conditions around it are not tested within.
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places);
+
     /// A truth value.
     fn truth(&self, truth: Truth) -> Expr;
 
     /// `IS DISTINCT FROM`
-    fn distinct(&self) -> BinOper;
+    fn distinct(&self, left: Expr, right: Expr) -> Expr;
 
     /// `IS NOT DISTINCT FROM`
-    fn not_distinct(&self) -> BinOper;
+    fn not_distinct(&self, left: Expr, right: Expr) -> Expr;
+
+    /// Whether equality of such text is said twice: as the engine compares, which an index
+    /// serves and which all equal bytes pass, and by bytes, which decides.
+    fn finds_first(&self, collation: &Collation) -> bool;
+
+    /// A value as it stands beside such text in the first of the two.
+    fn to_be_found(&self, value: Expr, collation: &Collation) -> Expr;
 
     /// Text of a collation, so that this use of it is by bytes.
-    fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: Collation, usage: TextUse) -> Expr;
+    fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: &Collation, usage: TextUse) -> Expr;
 
-    /// The argument of LOWER or UPPER, so that only A–Z and a–z change.
-    fn ascii(&self, text: Expr, collation: Option<Collation>) -> Expr;
+    /// Whether such text enters functions as its bytes, because no function takes text of
+    /// two collations.
+    fn calls_with_bytes(&self, collation: &Collation) -> bool;
+
+    /// LOWER or UPPER, so that only A–Z and a–z change.
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, collation: Option<&Collation>) -> Expr;
+
+    /// Something that is not text, so that `<` and ORDER BY mean the same on every engine.
+    fn sortable(&self, term: Expr, ty: &ColumnType) -> Expr;
+
+    /// The position of a word in its enum, where `<` does not go by it.
+    fn ranked(&self, places: &mut Places, word: Expr, ty: &ColumnType) -> Expr;
 
     /// Membership in a list. A list is never NULL and never empty.
     fn member(
@@ -81,7 +118,7 @@ pub(crate) trait Engine {
     fn rows(&self, rows: Vec<Vec<u64>>) -> Expr;
 
     /// A match with a pattern, where case matters.
-    fn matches(&self, text: Expr, pattern: Expr, negated: bool) -> Expr;
+    fn matches(&self, text: Typed, pattern: Expr, negated: bool) -> Expr;
 
     /// What must be said so that NULL counts as greater than every value.
     fn nulls(&self, key: &OrderKey) -> Option<NullOrdering>;
@@ -101,13 +138,26 @@ pub(crate) trait Engine {
 
 /// `text COLLATE "name"`. The builder has no COLLATE; a static operator keeps the text free
 /// of anything that is not written here, and the name is quoted like every other.
-fn collate(text: Expr, name: &'static str) -> Expr {
-    text.binary(BinOper::Custom("COLLATE"), Expr::TypeName(TypeRef::from(name)))
+fn collate(text: Expr, name: &str) -> Expr {
+    text.binary(BinOper::Custom("COLLATE"), quoted(name))
+}
+
+/// A name of a collation or character set.
+fn quoted(name: &str) -> Expr {
+    Expr::TypeName(TypeRef::from(Alias::new(name).into_iden()))
 }
 
 /// `term IN (…)` with a placeholder for each place of the list.
 fn padded(printer: &mut Printer<'_>, term: Typed, list: ListSlot, negated: bool) -> Result<Expr, CompileError> {
-    let items = Expr::tuple(printer.places.items(list)?);
+    let items = printer.places.items(list)?;
+    let found = (!negated && printer.finds_first(&term)).then(|| {
+        let items = items.iter().map(|item| printer.to_be_found(item.clone(), &term));
+        term.expr.clone().binary(BinOper::In, Expr::tuple(items))
+    });
     let operator = if negated { BinOper::NotIn } else { BinOper::In };
-    Ok(printer.by_bytes(term, TextUse::Equality).binary(operator, items))
+    let exact = printer.by_bytes(term, TextUse::Equality).binary(operator, Expr::tuple(items));
+    Ok(match found {
+        Some(found) => found.and(exact),
+        None => exact,
+    })
 }

@@ -3,12 +3,18 @@
 use ormai_core::catalog::Collation;
 use ormai_core::plan::{ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
-use sea_query::{BinOper, Expr, ExprTrait, Func, NullOrdering, PostgresQueryBuilder, SelectStatement, Values};
+use sea_query::{
+    BinOper, Expr, ExprTrait, Func, FunctionCall, NullOrdering, PostgresQueryBuilder, SelectStatement, Values,
+};
 
 use super::{Engine, TextUse, collate, padded};
 use crate::error::CompileError;
+use crate::places::Places;
 use crate::printer::Printer;
 use crate::term::Typed;
+
+/// LIKE's own.
+pub(super) const ESCAPE: char = '\\';
 
 pub(super) struct Postgres;
 
@@ -27,6 +33,10 @@ impl Engine for Postgres {
         true
     }
 
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.offset(places.zero());
+    }
+
     fn truth(&self, truth: Truth) -> Expr {
         match truth {
             Truth::True => Expr::Constant(true.into()),
@@ -35,27 +45,48 @@ impl Engine for Postgres {
         }
     }
 
-    fn distinct(&self) -> BinOper {
-        BinOper::Custom("IS DISTINCT FROM")
+    fn distinct(&self, left: Expr, right: Expr) -> Expr {
+        left.binary(BinOper::Custom("IS DISTINCT FROM"), right)
     }
 
-    fn not_distinct(&self) -> BinOper {
-        BinOper::Custom("IS NOT DISTINCT FROM")
+    fn not_distinct(&self, left: Expr, right: Expr) -> Expr {
+        left.binary(BinOper::Custom("IS NOT DISTINCT FROM"), right)
     }
 
-    fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+    fn finds_first(&self, _: &Collation) -> bool {
+        false
+    }
+
+    fn to_be_found(&self, value: Expr, _: &Collation) -> Expr {
+        value
+    }
+
+    fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
         match (collation, usage) {
             (Collation::Binary, _) | (Collation::Ordered, TextUse::Equality | TextUse::Pattern) => text,
             (Collation::Ordered, TextUse::Order) => collate(text, "C"),
             // `citext` ignores collations: only as text does it compare by bytes. A cast of
             // char(n) would take its blanks away, and there is no such type to fear there.
-            (Collation::Loose, _) if *ty == ColumnType::Text => collate(as_text(text), "C"),
-            (Collation::Loose, _) => collate(text, "C"),
+            (Collation::Loose | Collation::Folded(_), _) if *ty == ColumnType::Text => collate(as_text(text), "C"),
+            (Collation::Loose | Collation::Folded(_), _) => collate(text, "C"),
         }
     }
 
-    fn ascii(&self, text: Expr, collation: Option<Collation>) -> Expr {
-        if collation == Some(Collation::Loose) { collate(as_text(text), "C") } else { collate(text, "C") }
+    fn calls_with_bytes(&self, _: &Collation) -> bool {
+        false
+    }
+
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, collation: Option<&Collation>) -> Expr {
+        let text = if collation == Some(&Collation::Loose) { as_text(text) } else { text };
+        case(collate(text, "C")).into()
+    }
+
+    fn sortable(&self, term: Expr, _: &ColumnType) -> Expr {
+        term
+    }
+
+    fn ranked(&self, _: &mut Places, word: Expr, _: &ColumnType) -> Expr {
+        word
     }
 
     fn member(
@@ -77,9 +108,9 @@ impl Engine for Postgres {
         Expr::tuple(rows.into_iter().map(|row| Expr::tuple(row.into_iter().map(Expr::val))))
     }
 
-    fn matches(&self, text: Expr, pattern: Expr, negated: bool) -> Expr {
-        let escaped = pattern.binary(BinOper::Escape, Expr::Constant('\\'.into()));
-        text.binary(if negated { BinOper::NotLike } else { BinOper::Like }, escaped)
+    fn matches(&self, text: Typed, pattern: Expr, negated: bool) -> Expr {
+        let escaped = pattern.binary(BinOper::Escape, Expr::Constant(ESCAPE.into()));
+        text.expr.binary(if negated { BinOper::NotLike } else { BinOper::Like }, escaped)
     }
 
     fn nulls(&self, _: &OrderKey) -> Option<NullOrdering> {

@@ -5,12 +5,13 @@ use ormai_core::plan::{Direction, ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
 use sea_query::extension::sqlite::SqliteBinOper;
 use sea_query::{
-    Asterisk, BinOper, Expr, ExprTrait, Func, NullOrdering, SelectStatement, SqliteQueryBuilder, Value, ValueTuple,
-    Values,
+    Asterisk, BinOper, Expr, ExprTrait, Func, FunctionCall, NullOrdering, SelectStatement, SqliteQueryBuilder, Value,
+    ValueTuple, Values,
 };
 
 use super::{Engine, TextUse, collate, padded};
 use crate::error::CompileError;
+use crate::places::Places;
 use crate::printer::Printer;
 use crate::term::Typed;
 
@@ -30,6 +31,10 @@ impl Engine for Sqlite {
         false
     }
 
+    fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
+        table.limit(places.most());
+    }
+
     /// Not the words: where a table has a column named `false`, `WHERE FALSE` reads it.
     fn truth(&self, truth: Truth) -> Expr {
         match truth {
@@ -39,24 +44,44 @@ impl Engine for Sqlite {
         }
     }
 
-    fn distinct(&self) -> BinOper {
-        BinOper::IsNot
+    fn distinct(&self, left: Expr, right: Expr) -> Expr {
+        left.binary(BinOper::IsNot, right)
     }
 
-    fn not_distinct(&self) -> BinOper {
-        BinOper::Is
+    fn not_distinct(&self, left: Expr, right: Expr) -> Expr {
+        left.binary(BinOper::Is, right)
     }
 
-    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: Collation, usage: TextUse) -> Expr {
+    fn finds_first(&self, _: &Collation) -> bool {
+        false
+    }
+
+    fn to_be_found(&self, value: Expr, _: &Collation) -> Expr {
+        value
+    }
+
+    fn by_bytes(&self, text: Expr, _: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
         match (collation, usage) {
             // GLOB is by bytes whatever the collation.
             (Collation::Binary, _) | (_, TextUse::Pattern) => text,
-            (Collation::Ordered | Collation::Loose, _) => collate(text, "BINARY"),
+            (Collation::Ordered | Collation::Loose | Collation::Folded(_), _) => collate(text, "BINARY"),
         }
     }
 
-    fn ascii(&self, text: Expr, _: Option<Collation>) -> Expr {
-        text
+    fn calls_with_bytes(&self, _: &Collation) -> bool {
+        false
+    }
+
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<&Collation>) -> Expr {
+        case(text).into()
+    }
+
+    fn sortable(&self, term: Expr, _: &ColumnType) -> Expr {
+        term
+    }
+
+    fn ranked(&self, _: &mut Places, word: Expr, _: &ColumnType) -> Expr {
+        word
     }
 
     fn member(
@@ -77,8 +102,8 @@ impl Engine for Sqlite {
         Expr::SubQuery(None, Box::new(query.into()))
     }
 
-    fn matches(&self, text: Expr, pattern: Expr, negated: bool) -> Expr {
-        let found = text.binary(BinOper::SqliteOperator(SqliteBinOper::Glob), pattern);
+    fn matches(&self, text: Typed, pattern: Expr, negated: bool) -> Expr {
+        let found = text.expr.binary(BinOper::SqliteOperator(SqliteBinOper::Glob), pattern);
         if negated { found.not() } else { found }
     }
 

@@ -4,14 +4,14 @@ use ormai_core::plan::AggregateFunction::{Avg, Count, Max, Min, Sum};
 use ormai_core::plan::testing::{aggregate, figure, order, slot};
 use ormai_core::plan::{Comparison, Direction, OrderBy, Shape};
 
-use crate::{both, of, shop};
+use crate::{each, of, shop};
 
 #[test]
 fn rows_are_counted_within_the_scope() {
     let catalog = shop();
     let orders = of(&catalog, "Order");
     let count = aggregate(orders.scoped(), Vec::new(), vec![figure(Count, None)], 1);
-    insta::assert_snapshot!(both(&catalog, &Shape::Aggregate(count)));
+    insta::assert_snapshot!(each(&catalog, &Shape::Aggregate(count)));
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn all_figures_of_numbers() {
     }
     let mut all = aggregate(orders.scoped(), Vec::new(), figures, 1);
     all.filter = orders.compare("items", Comparison::Gt, 2);
-    insta::assert_snapshot!(both(&catalog, &Shape::Aggregate(all)));
+    insta::assert_snapshot!(each(&catalog, &Shape::Aggregate(all)));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn extremes_of_text_are_by_bytes() {
     let catalog = shop();
     let users = of(&catalog, "User");
     let figures = ["region", "name", "email"].map(|field| figure(Max, Some(users.field(field)))).to_vec();
-    insta::assert_snapshot!(both(&catalog, &Shape::Aggregate(aggregate(users.scoped(), Vec::new(), figures, 1))));
+    insta::assert_snapshot!(each(&catalog, &Shape::Aggregate(aggregate(users.scoped(), Vec::new(), figures, 1))));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn small_groups_stay_hidden_and_groups_are_ordered_by_a_figure() {
         order(OrderBy::Field(orders.field("status")), Direction::Asc, false),
         order(OrderBy::Field(orders.field("placed_at")), Direction::Asc, true),
     ];
-    insta::assert_snapshot!(both(&catalog, &Shape::Aggregate(groups)));
+    insta::assert_snapshot!(each(&catalog, &Shape::Aggregate(groups)));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn one_group_can_be_too_small_as_well() {
     let orders = of(&catalog, "Order");
     let mut one = aggregate(orders.scoped(), Vec::new(), vec![figure(Avg, Some(orders.field("total")))], 1);
     one.min_group_size = Some(slot(2));
-    insta::assert_snapshot!(both(&catalog, &Shape::Aggregate(one)));
+    insta::assert_snapshot!(each(&catalog, &Shape::Aggregate(one)));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn text_groups_by_bytes() {
     let mut groups = aggregate(users.scoped(), users.fields(["name", "email"]), vec![figure(Count, None)], 1);
     groups.order =
         ["name", "email"].map(|name| order(OrderBy::Field(users.field(name)), Direction::Asc, false)).to_vec();
-    insta::assert_snapshot!(both(&catalog, &Shape::Aggregate(groups)));
+    insta::assert_snapshot!(each(&catalog, &Shape::Aggregate(groups)));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn an_order_that_no_group_has_is_refused() {
     let check = |by| {
         let mut groups = aggregate(orders.scoped(), orders.fields(["status"]), vec![figure(Count, None)], 1);
         groups.order = vec![order(by, Direction::Asc, false)];
-        both(&catalog, &Shape::Aggregate(groups))
+        each(&catalog, &Shape::Aggregate(groups))
     };
     insta::assert_snapshot!(check(OrderBy::Field(orders.field("total"))));
     insta::assert_snapshot!(check(OrderBy::Figure(1)));

@@ -7,7 +7,7 @@ use ormai_core::plan::testing::{figure, order, select, source};
 use ormai_core::plan::{AggregateFunction, Direction, OrderBy, Predicate, Shape, Term, testing};
 use ormai_core::value::ColumnType;
 
-use crate::{both, of};
+use crate::{DIALECTS, each, of};
 
 /// The statements for a table, a schema and a column of one name.
 fn check(name: &str) -> Vec<String> {
@@ -46,7 +46,7 @@ fn check(name: &str) -> Vec<String> {
     included.per_parent = Some(testing::per_parent(vec![field, field], vec![testing::list(2, 0); 2], true));
     [Shape::Select(rows), Shape::Aggregate(groups), Shape::Select(included)]
         .iter()
-        .map(|shape| both(&catalog, shape))
+        .map(|shape| each(&catalog, shape))
         .collect()
 }
 
@@ -55,6 +55,8 @@ fn a_name_is_one_quoted_identifier_and_nothing_more() {
     let hostile = [
         r#"a" FROM secrets; --"#,
         r#"a""b"#,
+        "a` FROM secrets; --",
+        "a``b",
         r"a\",
         "a b",
         "a'; DROP TABLE users; --",
@@ -66,13 +68,14 @@ fn a_name_is_one_quoted_identifier_and_nothing_more() {
         "",
     ];
     for name in hostile {
-        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let quoted = |quote: &str| format!("{quote}{}{quote}", name.replace(quote, &quote.repeat(2)));
         let harmless: Vec<String> = check("harmless");
         for (statement, pattern) in check(name).iter().zip(harmless) {
             // The count of places in the heading counts signs in names as well.
             let text =
                 |text: &str| text.lines().filter(|line| !line.ends_with(" places")).collect::<Vec<_>>().join("\n");
-            assert_eq!(text(statement), text(&pattern.replace("\"harmless\"", &quoted)), "{name:?}");
+            let expected = pattern.replace("\"harmless\"", &quoted("\"")).replace("`harmless`", &quoted("`"));
+            assert_eq!(text(statement), text(&expected), "{name:?}");
         }
     }
 }
@@ -83,8 +86,17 @@ fn a_name_with_quotes() {
 }
 
 #[test]
+fn a_name_with_backticks() {
+    insta::assert_snapshot!(check("a` FROM secrets; --").remove(0));
+}
+
+#[test]
 fn a_name_that_would_end_the_text_early_is_refused() {
     for statements in check("a\0b") {
-        assert_eq!(statements.matches("the name \"a\\0b\" holds a NUL character").count(), 2, "{statements}");
+        assert_eq!(
+            statements.matches("the name \"a\\0b\" holds a NUL character").count(),
+            DIALECTS.len(),
+            "{statements}"
+        );
     }
 }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share is a test as well")]
 
 mod aggregate;
+mod compile_fail;
 mod compiler;
+mod folded;
 mod identifiers;
 mod include;
 mod predicate;
@@ -66,7 +68,7 @@ pub(crate) fn shop() -> Arc<Catalog> {
     Arc::new(catalog.unwrap())
 }
 
-fn text(name: &str, collation: Collation) -> Field {
+pub(crate) fn text(name: &str, collation: Collation) -> Field {
     Field {
         name: name.to_owned(),
         column: name.to_owned(),
@@ -136,12 +138,14 @@ impl Of<'_> {
 
 pub(crate) const TRUE: Predicate = Predicate::Const(Truth::True);
 
+pub(crate) const DIALECTS: [Dialect; 3] = [Dialect::Postgres, Dialect::Sqlite, Dialect::MySql];
+
 /// The statements of a shape, with what is bound and what comes back, dialect by dialect.
-pub(crate) fn both(catalog: &Arc<Catalog>, shape: &Shape) -> String {
-    format!("{}\n\n{}", one(catalog, Dialect::Postgres, shape), one(catalog, Dialect::Sqlite, shape))
+pub(crate) fn each(catalog: &Arc<Catalog>, shape: &Shape) -> String {
+    DIALECTS.map(|dialect| one(catalog, dialect, shape)).join("\n\n")
 }
 
-fn one(catalog: &Arc<Catalog>, dialect: Dialect, shape: &Shape) -> String {
+pub(crate) fn one(catalog: &Arc<Catalog>, dialect: Dialect, shape: &Shape) -> String {
     let compiler = Compiler::new(Arc::clone(catalog), dialect);
     let text = match compiler.compile_uncached(shape) {
         Ok(text) => text,

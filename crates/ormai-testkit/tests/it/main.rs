@@ -54,6 +54,21 @@ fn a_dropped_database_is_gone_from_postgres() {
 }
 
 #[test]
+fn a_dropped_database_is_gone_from_mariadb_also_while_a_transaction_is_open() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let gone = runtime.block_on(async {
+        let database = TestDatabase::mysql().await;
+        database.load(&Dataset::empty()).await;
+        let mut transaction = database.mysql_pool().unwrap().begin().await.unwrap();
+        sqlx::query("INSERT INTO tenants VALUES ('t', 'T')").execute(&mut *transaction).await.unwrap();
+        let url = database.url().to_owned();
+        drop(database);
+        sqlx::MySqlPool::connect(&url).await.unwrap_err()
+    });
+    assert!(gone.to_string().contains("Unknown database"), "{gone}");
+}
+
+#[test]
 fn a_database_in_memory_keeps_its_rows() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

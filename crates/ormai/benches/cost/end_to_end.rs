@@ -2,39 +2,51 @@
 
 use std::str::FromStr;
 
+use ormai::catalog::Catalog;
 use ormai::policy::Format;
 use ormai::prelude::*;
-use ormai_testkit::{Engine, TestDatabase, guide_catalog, guide_policy};
+use ormai_testkit::{Engine, TestDatabase, guide_policy};
 use serde::Serialize;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{PgPool, Row as _, SqlitePool};
+use sqlx::{Executor as _, MySqlPool, PgPool, Row as _, SqlitePool};
 
 use crate::timing::{Samples, print_ratio};
 
 const ROUNDS: usize = 3_000;
 
-pub(crate) async fn run(database: &TestDatabase) {
+pub(crate) async fn run(database: &TestDatabase, catalog: Catalog) {
     match database.engine() {
         Engine::Postgres => {
             let options = PgConnectOptions::from_str(database.url()).unwrap().options([("statement_timeout", "5000")]);
             let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await.unwrap();
-            compare(&Hand::Postgres(pool.clone()), build(pool.clone().into()).await, "PostgreSQL", 1.05).await;
+            compare(&Hand::Postgres(pool.clone()), build(pool.clone().into(), catalog).await, "PostgreSQL", 1.05).await;
+            pool.close().await;
+        }
+        Engine::MySql => {
+            let options = MySqlConnectOptions::from_str(database.url()).unwrap();
+            // What whoever writes SQL by hand has on each connection as well.
+            let pool = MySqlPoolOptions::new().max_connections(4).after_connect(|connection, _| {
+                Box::pin(async move { connection.execute("SET max_statement_time = 5").await.map(|_| ()) })
+            });
+            let pool = pool.connect_with(options).await.unwrap();
+            compare(&Hand::MySql(pool.clone()), build(pool.clone().into(), catalog).await, "MariaDB", 1.10).await;
             pool.close().await;
         }
         Engine::Sqlite => {
             let options = SqliteConnectOptions::from_str(database.url()).unwrap();
             let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.unwrap();
-            compare(&Hand::Sqlite(pool.clone()), build(pool.clone().into()).await, "SQLite file", 1.25).await;
+            compare(&Hand::Sqlite(pool.clone()), build(pool.clone().into(), catalog).await, "SQLite file", 1.25).await;
             pool.close().await;
         }
     }
 }
 
-async fn build(database: ormai::db::Database) -> OrmAi {
+async fn build(database: ormai::db::Database, catalog: Catalog) -> OrmAi {
     OrmAi::builder()
         .database(database)
-        .catalog(guide_catalog())
+        .catalog(catalog)
         .policy_text(guide_policy(), Format::Yaml)
         .build()
         .await
@@ -71,6 +83,7 @@ struct Item {
 /// The pools that SQL is written for by hand.
 enum Hand {
     Postgres(PgPool),
+    MySql(MySqlPool),
     Sqlite(SqlitePool),
 }
 
@@ -133,60 +146,86 @@ async fn orders_with_items(ormai: &OrmAi, ctx: &RunContext<'_>) -> String {
     serde_json::to_string(&page.data.rows).unwrap()
 }
 
-const ORDERS: [&str; 2] = [
-    "SELECT id, tenant_id, user_id, status FROM orders WHERE tenant_id = $1 AND status = $2 ORDER BY id LIMIT $3",
-    "SELECT id, tenant_id, user_id, status FROM orders WHERE tenant_id = ? AND status = ? ORDER BY id LIMIT ?",
-];
-const PAGE: [&str; 2] = [
-    "SELECT id, status FROM orders WHERE tenant_id = $1 ORDER BY id LIMIT $2",
-    "SELECT id, status FROM orders WHERE tenant_id = ? ORDER BY id LIMIT ?",
-];
-const ITEMS: [&str; 2] = [
-    "SELECT k.id, i.sku, i.quantity FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL \
-     (SELECT id, sku, quantity FROM order_items WHERE tenant_id = $2 AND order_id = k.id ORDER BY id LIMIT 6) i \
-     ORDER BY k.id, i.id",
-    "SELECT order_id, sku, quantity FROM (SELECT id, order_id, sku, quantity, \
-     row_number() OVER (PARTITION BY order_id ORDER BY id) AS n FROM order_items \
-     WHERE tenant_id = ? AND order_id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) WHERE n <= 6 ORDER BY order_id, id",
-];
+/// What is written by hand for an engine: what a careful engineer writes who promises the
+/// same, that a tenant sees its own rows and no others.
+struct Texts {
+    orders: &'static str,
+    page: &'static str,
+    items: &'static str,
+}
+
+const POSTGRES: Texts = Texts {
+    orders: "SELECT id, tenant_id, user_id, status FROM orders WHERE tenant_id = $1 AND status = $2 ORDER BY id LIMIT $3",
+    page: "SELECT id, status FROM orders WHERE tenant_id = $1 ORDER BY id LIMIT $2",
+    items: "SELECT k.id, i.sku, i.quantity FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL \
+            (SELECT id, sku, quantity FROM order_items WHERE tenant_id = $2 AND order_id = k.id ORDER BY id LIMIT 6) i \
+            ORDER BY k.id, i.id",
+};
+
+const SQLITE: Texts = Texts {
+    orders: "SELECT id, tenant_id, user_id, status FROM orders WHERE tenant_id = ? AND status = ? ORDER BY id LIMIT ?",
+    page: "SELECT id, status FROM orders WHERE tenant_id = ? ORDER BY id LIMIT ?",
+    items: "SELECT order_id, sku, quantity FROM (SELECT id, order_id, sku, quantity, \
+            row_number() OVER (PARTITION BY order_id ORDER BY id) AS n FROM order_items \
+            WHERE tenant_id = ? AND order_id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) WHERE n <= 6 ORDER BY order_id, id",
+};
+
+/// The tables have the collation that a database has when nobody chooses one. To it `acme` and
+/// `ACME` are one tenant, so that a text is compared twice: once to find it by the index, and
+/// once by its bytes. There is no LATERAL.
+const MARIADB: Texts = Texts {
+    orders: "SELECT id, tenant_id, user_id, status FROM orders WHERE tenant_id = ? AND BINARY tenant_id = ? \
+             AND status = ? AND BINARY status = ? ORDER BY id LIMIT ?",
+    page: "SELECT id, status FROM orders WHERE tenant_id = ? AND BINARY tenant_id = ? ORDER BY id LIMIT ?",
+    items: "SELECT order_id, sku, quantity FROM (SELECT id, order_id, sku, quantity, \
+            row_number() OVER (PARTITION BY order_id ORDER BY id) AS n FROM order_items \
+            WHERE tenant_id = ? AND BINARY tenant_id = ? AND order_id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS i \
+            WHERE n <= 6 ORDER BY order_id, id",
+};
 
 impl Hand {
     async fn tenants(&self) -> Vec<String> {
         let sql = "SELECT DISTINCT tenant_id FROM orders ORDER BY tenant_id";
         match self {
             Self::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+            Self::MySql(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
             Self::Sqlite(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
         }
     }
 
     async fn orders(&self, tenant: &str) -> String {
-        // One row more than is shown tells whether there is another page.
         macro_rules! fetch {
-            ($pool:expr, $sql:expr) => {{
-                let rows = sqlx::query($sql).bind(tenant).bind("pending").bind(11_i64).fetch_all($pool).await.unwrap();
+            ($query:expr, $pool:expr) => {{
+                // One row more than is shown tells whether there is another page.
+                let rows = $query.bind(11_i64).fetch_all($pool).await.unwrap();
                 rows.iter()
                     .take(10)
                     .map(|row| Order { id: row.get(0), tenant_id: row.get(1), user_id: row.get(2), status: row.get(3) })
                     .collect::<Vec<Order>>()
             }};
         }
+        let status = "pending";
         let rows = match self {
-            Self::Postgres(pool) => fetch!(pool, ORDERS[0]),
-            Self::Sqlite(pool) => fetch!(pool, ORDERS[1]),
+            Self::Postgres(pool) => fetch!(sqlx::query(POSTGRES.orders).bind(tenant).bind(status), pool),
+            Self::MySql(pool) => {
+                fetch!(sqlx::query(MARIADB.orders).bind(tenant).bind(tenant).bind(status).bind(status), pool)
+            }
+            Self::Sqlite(pool) => fetch!(sqlx::query(SQLITE.orders).bind(tenant).bind(status), pool),
         };
         serde_json::to_string(&rows).unwrap()
     }
 
     async fn orders_with_items(&self, tenant: &str) -> String {
         macro_rules! fetch {
-            ($pool:expr, $sql:expr) => {{
-                let rows = sqlx::query($sql).bind(tenant).bind(11_i64).fetch_all($pool).await.unwrap();
+            ($query:expr, $pool:expr) => {{
+                let rows = $query.bind(11_i64).fetch_all($pool).await.unwrap();
                 rows.iter().take(10).map(|row| (row.get::<i64, _>(0), row.get::<String, _>(1))).collect::<Vec<_>>()
             }};
         }
         let orders = match self {
-            Self::Postgres(pool) => fetch!(pool, PAGE[0]),
-            Self::Sqlite(pool) => fetch!(pool, PAGE[1]),
+            Self::Postgres(pool) => fetch!(sqlx::query(POSTGRES.page).bind(tenant), pool),
+            Self::MySql(pool) => fetch!(sqlx::query(MARIADB.page).bind(tenant).bind(tenant), pool),
+            Self::Sqlite(pool) => fetch!(sqlx::query(SQLITE.page).bind(tenant), pool),
         };
         macro_rules! items {
             ($rows:expr) => {
@@ -199,14 +238,15 @@ impl Hand {
         let ids: Vec<i64> = orders.iter().map(|(id, _)| *id).collect();
         let items = match self {
             Self::Postgres(pool) => {
-                items!(sqlx::query(ITEMS[0]).bind(&ids).bind(tenant).fetch_all(pool).await.unwrap())
+                items!(sqlx::query(POSTGRES.items).bind(&ids).bind(tenant).fetch_all(pool).await.unwrap())
+            }
+            Self::MySql(pool) => {
+                let query = sqlx::query(MARIADB.items).bind(tenant).bind(tenant);
+                items!(ids.iter().fold(query, |query, id| query.bind(id)).fetch_all(pool).await.unwrap())
             }
             Self::Sqlite(pool) => {
-                let mut query = sqlx::query(ITEMS[1]).bind(tenant);
-                for id in &ids {
-                    query = query.bind(id);
-                }
-                items!(query.fetch_all(pool).await.unwrap())
+                let query = sqlx::query(SQLITE.items).bind(tenant);
+                items!(ids.iter().fold(query, |query, id| query.bind(id)).fetch_all(pool).await.unwrap())
             }
         };
         let mut items = items.into_iter().peekable();

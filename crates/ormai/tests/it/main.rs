@@ -11,6 +11,7 @@ mod answers;
 mod cursors;
 mod differential;
 mod errors;
+mod faults;
 mod hostile_values;
 mod limits;
 mod non_interference;

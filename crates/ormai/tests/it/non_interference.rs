@@ -2,7 +2,7 @@
 //! answers stays the same.
 
 use ormai::prelude::*;
-use ormai_testkit::{Dataset, TestDatabase, every_engine};
+use ormai_testkit::{Dataset, Engine, TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, guided};
@@ -24,6 +24,15 @@ const OTHERS: &str = "
     DELETE FROM documents WHERE id = 4;
     INSERT INTO documents VALUES (0, 'globex', 'Acme handbook', 'x', false), (9, 'ACME-CORP', 'x', 'x', false), (10, NULL, 'x', 'x', false);
 ";
+
+/// The same, where the keys of an engine take no notice of case and of blanks at the end: two
+/// tenants cannot be named so, and their rows can.
+fn others(engine: Engine) -> String {
+    match engine {
+        Engine::Sqlite | Engine::Postgres => OTHERS.to_owned(),
+        Engine::MySql => OTHERS.replace("('ACME-CORP', 'Shouting'), ('acme-corp ', 'Blank'), ", ""),
+    }
+}
 
 fn requests() -> Vec<(&'static str, Json)> {
     let order = |more: Json| {
@@ -138,7 +147,7 @@ every_engine! {
         let other = TestDatabase::on(test.engine()).await;
         test.load(&Dataset::demo()).await;
         other.load(&Dataset::demo()).await;
-        other.execute(OTHERS).await;
+        other.execute(&others(test.engine())).await;
         let (one, changed) = (guided(test).await, guided(&other).await);
         let (mut pages, mut answered) = (0, 0);
         for (tool, arguments) in requests() {
@@ -153,7 +162,7 @@ every_engine! {
         for (tool, arguments) in requests() {
             before.push(answers(&one, tool, arguments).await);
         }
-        test.execute(OTHERS).await;
+        test.execute(&others(test.engine())).await;
         for ((tool, arguments), before) in requests().into_iter().zip(before) {
             assert_eq!(answers(&one, tool, arguments.clone()).await, before, "{tool} {arguments}");
         }

@@ -104,6 +104,7 @@ every_engine! {
         match test.pool() {
             Pool::Sqlite(pool) => within!(pool),
             Pool::Postgres(pool) => within!(pool),
+            Pool::MySql(pool) => within!(pool),
         }
         let after: Vec<Json> = column(&outcome(&acme(), &ormai, "query", &fine).await, "id");
         assert_eq!(after, [json!(1), json!(3), json!(5)]);
@@ -128,6 +129,7 @@ every_engine! {
         let committed = match test.pool() {
             Pool::Sqlite(pool) => commits!(pool),
             Pool::Postgres(pool) => commits!(pool),
+            Pool::MySql(pool) => commits!(pool),
         };
         assert_eq!(test.count("fine").await, 2 + i64::from(committed));
     }
@@ -155,6 +157,7 @@ every_engine! {
         match test.pool() {
             Pool::Sqlite(pool) => goes_on!(pool),
             Pool::Postgres(pool) => goes_on!(pool),
+            Pool::MySql(pool) => goes_on!(pool),
         }
         assert_eq!(test.count("fine").await, 4);
     }

@@ -30,7 +30,11 @@ every_engine! {
     /// 100 / 0 fails on PostgreSQL, and its planner tests what is cheap before the scope.
     async fn law_2_a_view_that_fails_on_a_strangers_row_does_not_tell(test: &TestDatabase) {
         test.execute("CREATE TABLE items (id bigint PRIMARY KEY, tenant_id text NOT NULL, qty bigint NOT NULL)").await;
-        test.execute("CREATE VIEW rates AS SELECT id, tenant_id, CAST(100 / qty AS bigint) AS unit FROM items").await;
+        test.execute(match test.engine() {
+            // Where 100 / 0 is NULL, 0 - 1 without a sign is an error.
+            Engine::MySql => "CREATE VIEW rates AS SELECT id, tenant_id, CAST(CAST(qty AS UNSIGNED) - 1 AS SIGNED) AS unit FROM items",
+            Engine::Sqlite | Engine::Postgres => "CREATE VIEW rates AS SELECT id, tenant_id, CAST(100 / qty AS bigint) AS unit FROM items",
+        }).await;
         test.execute("INSERT INTO items VALUES (1, 'acme', 5), (2, 'acme', 50)").await;
         let requests = [
             json!({"model": "Rate", "filters": [{"field": "unit", "op": "is_null", "value": false}], "with_total": true}),
@@ -51,11 +55,11 @@ every_engine! {
     }
 
     async fn attack_03_a_text_column_that_stores_numbers_cannot_be_a_scope(test: &TestDatabase) {
-        if test.engine() == Engine::Postgres {
-            // PostgreSQL stores text as it is.
-            test.execute("CREATE TABLE docs (id bigint PRIMARY KEY, tenant_id varchar(20) NOT NULL)").await;
-        } else {
+        if test.engine() == Engine::Sqlite {
             test.execute("CREATE TABLE docs (id INTEGER PRIMARY KEY, tenant_id STRING NOT NULL)").await;
+        } else {
+            // The others store text as it is.
+            test.execute("CREATE TABLE docs (id bigint PRIMARY KEY, tenant_id varchar(20) NOT NULL)").await;
         }
         test.execute("INSERT INTO docs VALUES (1, '1000'), (2, '007'), (3, '1e3')").await;
         let policy = "version: 1\nmodels: {Doc: {fields: {id: allow}, scoping: {tenant_id: principal.tenant_id}}}";
@@ -80,7 +84,7 @@ every_engine! {
         let policy = "version: 1\nmodels: {Order: {fields: {id: allow}, scoping: {tenant_id: principal.tenant_id}, row_policies: [{name: eu, condition: \"customer.region = 'eu'\"}]}}";
         // Without heirs the relation is there; with them it could lead to two rows.
         let built = introspected(test, policy).await;
-        assert_eq!(built.is_ok(), test.engine() == Engine::Sqlite);
+        assert_eq!(built.is_ok(), test.engine() != Engine::Postgres);
     }
 
     async fn attack_10_an_include_of_too_many_parents_is_refused_and_not_broken(test: &TestDatabase) {
@@ -106,7 +110,7 @@ every_engine! {
         let sum = outcome(&acme(), &ormai, "aggregate", &json!({"model": "Sum", "aggregations": [{"function": "sum", "field": "amount"}]})).await;
         match test.engine() {
             // Exact there, however large.
-            Engine::Postgres => assert_eq!(sum["data"]["rows"][0]["sum_amount"], "9223372036854775808"),
+            Engine::Postgres | Engine::MySql => assert_eq!(sum["data"]["rows"][0]["sum_amount"], "9223372036854775808"),
             Engine::Sqlite => assert_eq!(code(&sum), "QUERY_TOO_BROAD"),
         }
     }

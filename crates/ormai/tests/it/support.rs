@@ -34,6 +34,7 @@ pub(crate) fn database(test: &TestDatabase) -> Database {
     match test.pool() {
         Pool::Sqlite(pool) => pool.clone().into(),
         Pool::Postgres(pool) => pool.clone().into(),
+        Pool::MySql(pool) => pool.clone().into(),
     }
 }
 
@@ -110,6 +111,17 @@ pub(crate) fn tells_nothing(error: &Json, asked: &str) {
         "select *",
         "select \"",
         " from \"",
+        "select `",
+        " from `",
+        "`.`",
+        "cast(",
+        "collat",
+        "utf8mb4",
+        "mysql",
+        "mariadb",
+        "unknown column",
+        "doesn't exist",
+        "sql_mode",
         " where ",
         "\"o\"",
         "limit $",

@@ -113,12 +113,12 @@ every_engine! {
 
     async fn attack_02_a_child_without_the_tenants_column_is_scoped_through_its_parent(test: &TestDatabase) {
         test.execute("CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id text, owner_id text, body text);
-            CREATE TABLE lines (id bigint PRIMARY KEY, note_id bigint, words text);
+            CREATE TABLE note_lines (id bigint PRIMARY KEY, note_id bigint, words text);
             INSERT INTO notes VALUES (1, 'acme', 'ann', 'a'), (2, 'globex', 'gus', 'b');
-            INSERT INTO lines VALUES (1, 1, 'mine'), (2, 2, 'theirs'), (3, NULL, 'nobody''s'), (4, 9, 'lost')").await;
+            INSERT INTO note_lines VALUES (1, 1, 'mine'), (2, 2, 'theirs'), (3, NULL, 'nobody''s'), (4, 9, 'lost')").await;
         let catalog = || {
             let note = ModelBuilder::table("Note", "notes").field("id", Int).nullable("tenant_id", Text).primary_key(["id"]);
-            let line = ModelBuilder::table("Line", "lines")
+            let line = ModelBuilder::table("Line", "note_lines")
                 .field("id", Int).nullable("note_id", Int).field("words", Text).primary_key(["id"])
                 .to_one("note", "Note", [("note_id", "id")]);
             CatalogBuilder::new().model(note).model(line).build().unwrap()

@@ -25,6 +25,7 @@ use super::document::{BudgetPolicy, Literal, ModelPolicy, PolicyDocument, Spanne
 use super::rules::{Budget, View};
 use crate::catalog::{Catalog, ModelKind};
 use crate::diagnostic::Diagnostic;
+use crate::fault::Fault;
 use crate::suggest;
 
 /// What a policy may rely on beside the database.
@@ -225,7 +226,8 @@ impl Checker<'_> {
 
     fn shows_by_default(&self) -> bool {
         let default = self.document.default_field_action.as_ref();
-        default.is_some_and(|action| action.value == super::document::Action::Allow)
+        Fault::UnlistedFieldShown.is_on()
+            || default.is_some_and(|action| action.value == super::document::Action::Allow)
     }
 
     fn check_writable(&mut self, subject: Subject<'_>, place: &Spanned<String>, write: &super::rules::WriteRules) {

@@ -6,6 +6,7 @@ use super::subject::{Checker, Subject};
 use crate::catalog::FieldId;
 use crate::condition::{self, Condition};
 use crate::diagnostic::Diagnostic;
+use crate::fault::Fault;
 use crate::policy::document::{RowEffect, RowPolicy, Spanned};
 use crate::policy::rules::{Effect, Operation, Operations, RowRule};
 
@@ -99,7 +100,10 @@ impl Checker<'_> {
                 check: false,
             });
         }
-        let inferred = condition.as_permit().filter(|field| policy.effect.is_none() && scoped.contains(field));
+        let mut inferred = condition.as_permit().filter(|field| policy.effect.is_none() && scoped.contains(field));
+        if Fault::RestrictionInferredAsPermit.is_on() && policy.effect.is_none() {
+            inferred = scoped.iter().copied().find(|field| condition.mentions_field(*field));
+        }
         let effect = match (policy.effect.as_ref().map(|effect| effect.value), inferred) {
             (Some(RowEffect::Permit), _) => Effect::Permit(self.permitted_field(subject, policy, &condition, scoped)?),
             (None, Some(field)) => Effect::Permit(field),

@@ -1,0 +1,7 @@
+use ormai_sql::Statement;
+
+fn change(statement: &mut Statement) {
+    statement.values = vec!["globex".into()];
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! The faults that `cargo xtask mutants` switches on.
+
+use ormai_core::fault::Fault;
+
+/// `cargo xtask mutants` reads what this prints.
+#[test]
+fn the_list_is_long_enough() {
+    for fault in Fault::ALL {
+        #[expect(clippy::print_stdout, reason = "the list is for whoever runs the faults")]
+        {
+            println!("fault {}: {}", fault.name(), fault.says());
+        }
+    }
+    assert!(Fault::ALL.len() >= 30);
+}
