@@ -36,7 +36,9 @@ pub use explain::{ExplainedStatement, ExplainedTable, Explanation, PARENT_KEY};
 pub use response::{CallResult, Data, Metadata, Response};
 pub use toolset::{OrmAi, Toolset};
 
-pub use ormai_core::{answer, catalog, condition, diagnostic, error, policy, principal, request, suggest, value};
+pub use ormai_core::{
+    answer, catalog, condition, diagnostic, error, policy, principal, privileges, request, suggest, value,
+};
 pub use ormai_db as db;
 pub use ormai_sql::Dialect;
 pub use sqlx;
