@@ -1,5 +1,7 @@
 //! The fixtures hold what they promise, on each engine.
 
+mod worlds;
+
 use ormai_testkit::{Dataset, Size, TestDatabase, every_engine, guide_catalog, guide_policy};
 
 every_engine! {

@@ -13,6 +13,7 @@ mod differential;
 mod errors;
 mod faults;
 mod hostile_values;
+mod laws;
 mod limits;
 mod non_interference;
 mod plan_cache;

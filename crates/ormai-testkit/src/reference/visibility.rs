@@ -1,0 +1,139 @@
+//! Which rows a principal sees:
+//!
+//! ```text
+//! visible = bypass  OR  ( AND over scoped fields f of (scope_f OR permit_f)  AND  restrict )
+//! ```
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::Code;
+use super::attribute::{self, Given};
+use super::condition::{Reading, Truth, admits, all, any, compare};
+use super::rules::{Rules, View};
+use crate::world::{Attribute, Cell, Comparison, Expression, Model, RowEffect, Who, World};
+
+/// A principal looking at a world through a policy.
+pub struct Eye<'w> {
+    pub(super) world: &'w World,
+    pub(super) view: &'w View,
+    pub(super) who: &'w Who,
+    now: &'w str,
+    /// What was looked at before, by model.
+    seen: RefCell<BTreeMap<&'w str, Rc<[&'w [Cell]]>>>,
+}
+
+impl<'w> Eye<'w> {
+    /// A principal's eye.
+    pub fn new(world: &'w World, view: &'w View, who: &'w Who, now: &'w str) -> Self {
+        Self { world, view, who, now, seen: RefCell::default() }
+    }
+
+    /// What it looks at.
+    pub fn world(&self) -> &'w World {
+        self.world
+    }
+
+    /// Through what.
+    pub fn view(&self) -> &'w View {
+        self.view
+    }
+
+    fn reading(&self, rules: &Rules) -> Reading<'w> {
+        let max_list = usize::try_from(rules.limits.max_list_length).unwrap_or(usize::MAX);
+        Reading { world: self.world, who: self.who, now: self.now, max_list }
+    }
+
+    /// The rows of a model that the principal sees, in no order.
+    pub fn visible(&self, model: &'w Model) -> Rc<[&'w [Cell]]> {
+        if let Some(seen) = self.seen.borrow().get(model.name.as_str()) {
+            return Rc::clone(seen);
+        }
+        let rows = model.rows.iter().map(Vec::as_slice);
+        let seen: Rc<[&[Cell]]> = match self.view.models.get(&model.name) {
+            Some(rules) => rows.filter(|row| self.sees(model, rules, row)).collect(),
+            None => Rc::new([]),
+        };
+        self.seen.borrow_mut().insert(&model.name, Rc::clone(&seen));
+        seen
+    }
+
+    /// Whether the principal sees a row; only TRUE admits.
+    fn sees(&self, model: &'w Model, rules: &Rules, row: &[Cell]) -> bool {
+        let reading = self.reading(rules);
+        let holds = |rule: &super::rules::Rule| reading.holds(&rule.condition, model, row);
+        let of = |effect: RowEffect| rules.rows.iter().filter(move |rule| rule.effect == effect);
+        if of(RowEffect::Bypass).any(|rule| admits(holds(rule))) {
+            return true;
+        }
+        let scoped = rules.scoping.iter().map(|(field, expression)| {
+            let scope = self.scope(model.cell(row, field), model, field, expression);
+            let permits = of(RowEffect::Permit(field.clone())).map(holds);
+            any([scope].into_iter().chain(permits))
+        });
+        let restricted = of(RowEffect::Restrict).map(holds);
+        admits(all(scoped.chain(restricted)))
+    }
+
+    /// The field equals the value of the scoping expression; of a list, one of its values.
+    fn scope(&self, cell: &Cell, model: &Model, field: &str, expression: &Expression) -> Truth {
+        let values = match expression {
+            Expression::Literal(value) => vec![value.clone()],
+            Expression::Principal(attribute) => self.scope_values(model, field, attribute)?,
+        };
+        any(values.iter().map(|value| compare(Comparison::Eq, cell, value)))
+    }
+
+    /// What a scoping attribute names: at least one value, or `None` when it is missing or does
+    /// not fit.
+    fn scope_values(&self, model: &Model, field: &str, attribute: &Attribute) -> Option<Vec<Cell>> {
+        let kind = model.column(field)?.kind;
+        let given = match attribute::is_list(self.who, attribute) {
+            true => attribute::list(self.who, attribute, kind),
+            false => match attribute::scalar(self.who, attribute, kind) {
+                Given::Is(value) => Given::Is(vec![value]),
+                Given::Missing => Given::Missing,
+                Given::Misfit => Given::Misfit,
+            },
+        };
+        match given {
+            Given::Is(values) if !values.is_empty() => Some(values),
+            _ => None,
+        }
+    }
+
+    /// What the principal lacks to look at a model at all.
+    pub(super) fn lacks(&self, model: &'w Model) -> Vec<Code> {
+        let Some(rules) = self.view.models.get(&model.name) else { return Vec::new() };
+        let reading = self.reading(rules);
+        // Bypasses are decided one after the other, without a row, and the first ends it.
+        for rule in rules.rows.iter().filter(|rule| rule.effect == RowEffect::Bypass) {
+            if reading.misfits(&rule.condition, model) {
+                return vec!["PRINCIPAL_INCOMPLETE"];
+            }
+            if admits(reading.holds(&rule.condition, model, &[])) {
+                return Vec::new();
+            }
+        }
+        let mut found = Vec::new();
+        for (field, expression) in &rules.scoping {
+            let Expression::Principal(attribute) = expression else { continue };
+            let fits = self
+                .scope_values(model, field, attribute)
+                .is_some_and(|values| values.len() <= reading.max_list || !attribute::is_list(self.who, attribute));
+            if !fits {
+                found.push(if *attribute == Attribute::Tenant {
+                    "TENANT_SCOPE_REQUIRED"
+                } else {
+                    "PRINCIPAL_INCOMPLETE"
+                });
+            }
+        }
+        let others = rules.rows.iter().filter(|rule| rule.effect != RowEffect::Bypass);
+        if others.into_iter().any(|rule| reading.misfits(&rule.condition, model)) {
+            found.push("PRINCIPAL_INCOMPLETE");
+        }
+        found
+    }
+}

@@ -1,0 +1,56 @@
+//! How much the laws try, and from which seed: the one place where the environment is asked.
+#![expect(clippy::disallowed_methods, reason = "the environment says how long a test may take, and nothing else")]
+
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// Names how many asks a law tries on each engine.
+pub const CASES_VARIABLE: &str = "ORMAI_CASES";
+
+/// Names the seed.
+pub const SEED_VARIABLE: &str = "ORMAI_SEED";
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// Asks on each engine.
+    pub asks: usize,
+    /// Where chance begins.
+    pub seed: u64,
+}
+
+impl Scale {
+    /// What the environment says, or else a default that a few seconds suffice for.
+    ///
+    /// # Panics
+    ///
+    /// When a variable is set and is no number: a misspelt size must not pass for a run.
+    pub fn from_environment(asks: usize) -> Self {
+        Self { asks: number(CASES_VARIABLE).unwrap_or(asks), seed: number(SEED_VARIABLE).unwrap_or(2_026) }
+    }
+
+    /// A runner that tries enough cases of so many asks each.
+    pub fn runner(self, asks_per_case: usize) -> TestRunner {
+        let cases = self.asks.div_ceil(asks_per_case.max(1));
+        let config = Config {
+            cases: u32::try_from(cases).unwrap_or(u32::MAX),
+            // What failed once is kept as a test that can be read, not as a seed.
+            failure_persistence: None,
+            max_shrink_iters: 50_000,
+            max_shrink_time: 120_000,
+            max_global_rejects: 0,
+            ..Config::default()
+        };
+        let mut seed = [0; 32];
+        seed.iter_mut().zip(self.seed.to_le_bytes()).for_each(|(place, byte)| *place = byte);
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+    }
+}
+
+#[expect(clippy::panic, reason = "a run of a size that nobody asked for has failed")]
+fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    let text = std::env::var(variable).ok()?;
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(_) => panic!("{variable} is no number: {text}"),
+    }
+}

@@ -1,0 +1,167 @@
+//! Models with their rows.
+
+use ormai_core::catalog::{Catalog, CatalogBuilder, CatalogError, Collation, Field, ModelBuilder};
+use ormai_core::value::ColumnType;
+
+use super::cell::{Cell, Kind};
+use crate::engines::Engine;
+
+/// A database: a few models and what is in them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// The models.
+    pub models: Vec<Model>,
+}
+
+/// A table with its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The agent's name, such as `Order`. The table is named after it.
+    pub name: String,
+    /// The columns, in the table's order.
+    pub columns: Vec<Column>,
+    /// The primary key: names of columns.
+    pub key: Vec<String>,
+    /// Where one can go from a row.
+    pub relations: Vec<Relation>,
+    /// The rows, a cell for each column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name, for the agent and in the table.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether NULL may stand in it.
+    pub nullable: bool,
+    /// Whether integers near the ends of the range stand in it, so that no sum of it is to be had.
+    pub wide: bool,
+}
+
+/// A relation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relation {
+    /// Its name.
+    pub name: String,
+    /// The model that it leads to.
+    pub target: String,
+    /// To many rows, or to one.
+    pub many: bool,
+    /// Pairs of (column here, column there) that must be equal.
+    pub link: Vec<(String, String)>,
+}
+
+impl World {
+    /// The model with a name.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.name == name)
+    }
+
+    /// The rows that a relation leads to from a row, as they are stored.
+    pub fn related<'w>(
+        &'w self,
+        model: &'w Model,
+        relation: &'w Relation,
+        row: &'w [Cell],
+    ) -> impl Iterator<Item = &'w [Cell]> {
+        let target = self.model(&relation.target);
+        let linked = move |target: &Model, other: &[Cell]| {
+            relation.link.iter().all(|(here, there)| {
+                let (here, there) = (model.cell(row, here), target.cell(other, there));
+                !here.is_null() && here == there
+            })
+        };
+        target
+            .into_iter()
+            .flat_map(move |target| target.rows.iter().map(Vec::as_slice).filter(move |other| linked(target, other)))
+    }
+
+    /// The catalog as the engine under test gets it. `prefix` begins the names of tables.
+    ///
+    /// # Errors
+    ///
+    /// When the world refers to something that it does not have.
+    pub fn catalog(&self, engine: Engine, prefix: &str) -> Result<Catalog, CatalogError> {
+        let models = self.models.iter().map(|model| model.builder(engine, prefix));
+        models.fold(CatalogBuilder::new(), CatalogBuilder::model).build()
+    }
+}
+
+impl Model {
+    /// The column with a name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The relation with a name.
+    pub fn relation(&self, name: &str) -> Option<&Relation> {
+        self.relations.iter().find(|relation| relation.name == name)
+    }
+
+    /// What stands in a column of a row; NULL where there is no such column.
+    pub fn cell<'r>(&self, row: &'r [Cell], column: &str) -> &'r Cell {
+        let position = self.columns.iter().position(|known| known.name == column);
+        position.and_then(|position| row.get(position)).unwrap_or(&Cell::Null)
+    }
+
+    /// The key of a row.
+    pub fn key_of<'r>(&self, row: &'r [Cell]) -> Vec<&'r Cell> {
+        self.key.iter().map(|column| self.cell(row, column)).collect()
+    }
+
+    /// Its table.
+    pub fn table(&self, prefix: &str) -> String {
+        format!("{prefix}{}", self.name.to_lowercase())
+    }
+
+    fn builder(&self, engine: Engine, prefix: &str) -> ModelBuilder {
+        let mut builder = ModelBuilder::table(&self.name, self.table(prefix)).primary_key(self.key.clone());
+        for column in &self.columns {
+            builder = builder.column(Field {
+                name: column.name.clone(),
+                column: column.name.clone(),
+                ty: column.kind.column_type(),
+                collation: collation(engine, column.kind),
+                nullable: column.nullable,
+                has_default: false,
+                generated: false,
+                length: None,
+            });
+        }
+        for relation in &self.relations {
+            let link: Vec<(&str, &str)> =
+                relation.link.iter().map(|(here, there)| (here.as_str(), there.as_str())).collect();
+            builder = match relation.many {
+                true => builder.to_many(&relation.name, &relation.target, link),
+                false => builder.to_one(&relation.name, &relation.target, link),
+            };
+        }
+        builder
+    }
+}
+
+impl Kind {
+    fn column_type(self) -> ColumnType {
+        match self {
+            Self::Bool => ColumnType::Bool,
+            Self::Int => ColumnType::Int,
+            Self::Decimal => ColumnType::Decimal,
+            Self::Text => ColumnType::Text,
+            Self::Uuid => ColumnType::Uuid,
+            Self::Date => ColumnType::Date,
+            Self::Timestamp => ColumnType::Timestamp,
+        }
+    }
+}
+
+/// How the columns that [`World::statements`] makes compare their text: on MariaDB as a database
+/// does of which nothing was said, without regard to case, accents and blanks.
+fn collation(engine: Engine, kind: Kind) -> Collation {
+    match engine {
+        Engine::MySql if kind == Kind::Text => Collation::Folded("utf8mb4_general_ci".into()),
+        Engine::Sqlite | Engine::Postgres | Engine::MySql => Collation::Binary,
+    }
+}

@@ -1,0 +1,33 @@
+//! Principals, also such as nobody should be.
+
+use std::collections::BTreeMap;
+
+use ormai_core::principal::Principal;
+use serde_json::Value as Json;
+
+/// A principal as the host application would make it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Who {
+    /// The tenant, of any type.
+    pub tenant: Json,
+    /// The user, of any type.
+    pub user: Json,
+    /// The roles.
+    pub roles: Vec<String>,
+    /// Further attributes.
+    pub metadata: BTreeMap<String, Json>,
+}
+
+impl Who {
+    /// As the engine under test gets it.
+    pub fn principal(&self) -> Principal {
+        let mut principal = Principal::new(self.tenant.clone()).user(self.user.clone());
+        for role in &self.roles {
+            principal = principal.role(role);
+        }
+        for (key, value) in &self.metadata {
+            principal = principal.metadata(key, value.clone());
+        }
+        principal
+    }
+}

@@ -1,0 +1,109 @@
+//! A world as statements: its tables and rows, in each engine's words.
+
+use super::catalog::{Column, Model, World};
+use super::cell::{Cell, Kind};
+use crate::engines::Engine;
+
+impl World {
+    /// The statements that make the tables and fill them, separated by `;`.
+    pub fn statements(&self, engine: Engine, prefix: &str) -> String {
+        let made = |model: &Model| {
+            model.create(engine, prefix) + &model.insert(engine, prefix) + &model.statistics(engine, prefix)
+        };
+        self.models.iter().map(made).collect()
+    }
+
+    /// The statements that fill the tables anew.
+    pub fn refill(&self, engine: Engine, prefix: &str) -> String {
+        let refilled = |model: &Model| {
+            let delete = format!("DELETE FROM {};\n", model.table(prefix));
+            delete + &model.insert(engine, prefix)
+        };
+        self.models.iter().map(refilled).collect()
+    }
+
+    /// The statements that drop the tables.
+    pub fn drop_statements(&self, prefix: &str) -> String {
+        self.models.iter().map(|model| format!("DROP TABLE {};\n", model.table(prefix))).collect()
+    }
+}
+
+impl Model {
+    fn create(&self, engine: Engine, prefix: &str) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|column| column.declaration(engine)).collect();
+        let key = self.key.join(", ");
+        // On MariaDB `acme` and `ACME` are one key, and both are to be there.
+        let folded = self.columns.iter().any(|column| column.kind == Kind::Text && self.key.contains(&column.name));
+        let word = if engine == Engine::MySql && folded { "KEY" } else { "PRIMARY KEY" };
+        format!("CREATE TABLE {} ({}, {word} ({key})){};\n", self.table(prefix), columns.join(", "), options(engine))
+    }
+
+    /// Without statistics PostgreSQL takes a table for large, and compiles deep conditions on it to
+    /// machine code for seconds.
+    fn statistics(&self, engine: Engine, prefix: &str) -> String {
+        match engine {
+            Engine::Postgres => format!("ANALYZE {};\n", self.table(prefix)),
+            Engine::Sqlite | Engine::MySql => String::new(),
+        }
+    }
+
+    fn insert(&self, engine: Engine, prefix: &str) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let row = |row: &Vec<Cell>| {
+            let values: Vec<String> = row.iter().map(|cell| literal(cell, engine)).collect();
+            format!("({})", values.join(", "))
+        };
+        let rows: Vec<String> = self.rows.iter().map(row).collect();
+        format!("INSERT INTO {} VALUES\n{};\n", self.table(prefix), rows.join(",\n"))
+    }
+}
+
+impl Column {
+    fn declaration(&self, engine: Engine) -> String {
+        let ty = match (self.kind, engine) {
+            (Kind::Bool, _) => "boolean",
+            (Kind::Int, _) => "bigint",
+            (Kind::Decimal, _) => "decimal(12, 2)",
+            (Kind::Text, Engine::MySql) => "varchar(100)",
+            (Kind::Text, _) => "text",
+            (Kind::Uuid, _) => "uuid",
+            (Kind::Date, _) => "date",
+            (Kind::Timestamp, Engine::Postgres) => "timestamptz",
+            (Kind::Timestamp, Engine::Sqlite) => "timestamp",
+            (Kind::Timestamp, Engine::MySql) => "timestamp NULL",
+        };
+        let ty = if self.nullable { ty } else { ty.trim_end_matches(" NULL") };
+        format!("{} {ty}{}", self.name, if self.nullable { "" } else { " NOT NULL" })
+    }
+}
+
+/// What is said of a table as a whole: the collation that MariaDB has of itself.
+fn options(engine: Engine) -> &'static str {
+    match engine {
+        Engine::MySql => " CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+        Engine::Sqlite | Engine::Postgres => "",
+    }
+}
+
+fn literal(cell: &Cell, engine: Engine) -> String {
+    match cell {
+        Cell::Null => "NULL".to_owned(),
+        Cell::Bool(_) | Cell::Decimal(_) => cell.to_string(),
+        // The smallest integer cannot be written: SQL reads a minus and a number that is too large.
+        Cell::Int(i64::MIN) => format!("({} - 1)", i64::MIN + 1),
+        Cell::Int(int) => int.to_string(),
+        Cell::Uuid(text) | Cell::Date(text) => format!("'{text}'"),
+        Cell::Timestamp(text) => {
+            let zone = if engine == Engine::Postgres { "+00" } else { "" };
+            format!("'{}{zone}'", text.replace('T', " ").trim_end_matches('Z'))
+        }
+        // In hexadecimal there are no escapes.
+        Cell::Text(text) if engine == Engine::MySql => {
+            let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            format!("_utf8mb4 X'{digits}'")
+        }
+        Cell::Text(text) => format!("'{}'", text.replace('\'', "''")),
+    }
+}

@@ -1,0 +1,82 @@
+//! The engine under test, with a world in its database.
+
+use std::cell::Cell;
+
+use ormai::prelude::*;
+use ormai_testkit::TestDatabase;
+use ormai_testkit::world::{Ask, Case, Policy, World};
+use proptest::test_runner::TestCaseError;
+use serde_json::{Value as Json, json};
+
+use crate::support::build;
+
+/// A world in a database, in tables of its own names: a statement that a connection remembers
+/// never meets another table under its name.
+pub(super) struct Loaded<'t> {
+    test: &'t TestDatabase,
+    world: World,
+    prefix: String,
+}
+
+thread_local! {
+    static LOADED: Cell<usize> = const { Cell::new(0) };
+}
+
+impl<'t> Loaded<'t> {
+    pub(super) async fn new(test: &'t TestDatabase, world: &World) -> Self {
+        let number = LOADED.replace(LOADED.get() + 1);
+        let prefix = format!("w{number}_");
+        test.execute(&world.statements(test.engine(), &prefix)).await;
+        Self { test, world: world.clone(), prefix }
+    }
+
+    /// Puts a policy over it. A policy that does not load is no trial: only while a case is made
+    /// simpler does that happen.
+    pub(super) async fn under(&self, policy: &Policy) -> Result<OrmAi, TestCaseError> {
+        let catalog = self.world.catalog(self.test.engine(), &self.prefix).unwrap();
+        build(self.test, &policy.to_yaml(), catalog).await.map_err(|error| TestCaseError::reject(error.to_string()))
+    }
+
+    /// Replaces all rows.
+    pub(super) async fn refill(&mut self, world: &World) {
+        self.test.execute(&world.refill(self.test.engine(), &self.prefix)).await;
+        self.world = world.clone();
+    }
+
+    pub(super) async fn leave(self) {
+        self.test.execute(&self.world.drop_statements(&self.prefix)).await;
+    }
+}
+
+/// The answer to one call, with the time that it took left out.
+pub(super) async fn call(ormai: &OrmAi, ask: &Ask, cursor: Option<&str>) -> Json {
+    let now = Case::now().parse().unwrap();
+    let ctx = RunContext::new(ask.who.principal()).request_id("law").now(now);
+    let mut arguments = ask.request.to_json();
+    if let Some(cursor) = cursor {
+        arguments["cursor"] = json!(cursor);
+    }
+    let result = ormai.tools().call(&ctx, ask.request.tool(), &arguments).await;
+    let mut result = serde_json::to_value(result).unwrap();
+    if let Some(time) = result["metadata"].get_mut("execution_time_ms") {
+        *time = json!(0);
+    }
+    result
+}
+
+/// All pages of an ask; one answer where there are no pages.
+pub(super) async fn pages(ormai: &OrmAi, ask: &Ask) -> Vec<Json> {
+    const MOST: usize = 200;
+    let mut all = vec![call(ormai, ask, None).await];
+    while all.len() < MOST {
+        let Some(cursor) = all.last().and_then(|page| page["data"]["next_cursor"].as_str()) else { break };
+        let next = call(ormai, ask, Some(cursor)).await;
+        all.push(next);
+    }
+    all
+}
+
+/// Runs a future inside a property, which is not asynchronous.
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
+}
