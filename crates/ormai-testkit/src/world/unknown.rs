@@ -141,7 +141,8 @@ impl Filter {
             }
             Self::Or(parts) => {
                 let is_false = |part: &Self| Self::Not(Box::new(part.clone()));
-                let mut all: Vec<Self> = parts.iter().map(|part| either(vec![is_false(part), part.unknown()])).collect();
+                let mut all: Vec<Self> =
+                    parts.iter().map(|part| either(vec![is_false(part), part.unknown()])).collect();
                 all.push(either(parts.iter().map(Self::unknown).collect()));
                 Self::And(all)
             }

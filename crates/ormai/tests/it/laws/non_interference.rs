@@ -72,12 +72,7 @@ every_engine! {
     }
 }
 
-async fn holds(
-    test: &TestDatabase,
-    case: &Case,
-    behind_a_wall: bool,
-    met: &RefCell<Met>,
-) -> Result<(), TestCaseError> {
+async fn holds(test: &TestDatabase, case: &Case, behind_a_wall: bool, met: &RefCell<Met>) -> Result<(), TestCaseError> {
     let mut loaded = Loaded::new(test, &case.world).await;
     let mut outcome = Ok(());
     for (index, trial) in case.trials.iter().enumerate() {

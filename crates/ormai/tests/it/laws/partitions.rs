@@ -264,12 +264,8 @@ fn parted(ids: &[Vec<String>], predicate: &str, met: &RefCell<Met>) -> Checked {
 
 /// One model, open to all, with at most one restriction.
 fn shared(model: &Model, restriction: Option<Condition>) -> Policy {
-    let rule = |condition| RowPolicy {
-        name: "rule".to_owned(),
-        condition,
-        effect: RowEffect::Restrict,
-        operations: None,
-    };
+    let rule =
+        |condition| RowPolicy { name: "rule".to_owned(), condition, effect: RowEffect::Restrict, operations: None };
     let said = ModelPolicy { rows: restriction.into_iter().map(rule).collect(), ..ModelPolicy::default() };
     Policy { shows_by_default: true, models: vec![(model.name.clone(), said)], ..Policy::default() }
 }
