@@ -211,13 +211,13 @@ async fn a_statement_means_the_same_in_every_session_of_mysql_and_gives_its_sett
     let mut session = Session::from_pool(&database).await.unwrap();
     assert_eq!(run(&mut session, &statement(read, &["c".into()], &types)).await.unwrap(), expected);
     session.finish().await.unwrap();
-    assert_eq!(settings(&mut *pool.acquire().await.unwrap()).await, before);
+    assert_eq!(settings(&mut pool.acquire().await.unwrap()).await, before);
     // Left in the middle of a statement, it does not come back.
     let mut session = Session::from_pool(&database).await.unwrap();
     let slow = statement("SELECT sleep(1)", &[], &[ColumnType::Int]);
     tokio::time::timeout(SHORT, session.run(&slow, Duration::from_secs(5))).await.unwrap_err();
     drop(session);
-    assert_eq!(settings(&mut *pool.acquire().await.unwrap()).await, before);
+    assert_eq!(settings(&mut pool.acquire().await.unwrap()).await, before);
 }
 
 #[tokio::test]

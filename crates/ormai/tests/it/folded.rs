@@ -102,18 +102,18 @@ async fn attack_03_tenants_in_another_character_set_are_strangers() {
 async fn attack_03_a_word_of_an_enum_is_no_other_word() {
     let test = TestDatabase::mysql().await;
     test.execute(
-        "CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id enum('acme', '1', 'globex') NOT NULL, body text);
-         INSERT INTO notes VALUES (1, 'acme', 'a'), (2, 'globex', 'g'), (3, '1', 'o')",
+        "CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id enum('north', '1', 'south') NOT NULL, body text);
+         INSERT INTO notes VALUES (1, 'north', 'a'), (2, 'south', 'g'), (3, '1', 'o')",
     )
     .await;
     let builder = OrmAi::builder().database(database(&test)).policy_text(NOTES, Format::Yaml);
     let ormai = builder.cursor_key(CURSOR_KEY).build().await.unwrap();
     for (tenant, ids) in [
-        (json!("acme"), vec![1]),
+        (json!("north"), vec![1]),
         (json!("1"), vec![3]),
-        (json!("ACME"), vec![]),
-        (json!("acme "), vec![]),
-        (json!("\u{e1}cme"), vec![]),
+        (json!("NORTH"), vec![]),
+        (json!("north "), vec![]),
+        (json!("n\u{f6}rth"), vec![]),
         (json!("2"), vec![]),
         (json!(2), vec![]),
         (json!(0), vec![]),
