@@ -16,11 +16,14 @@ pub(super) fn not(truth: Truth) -> Truth {
 }
 
 pub(super) fn all(parts: impl IntoIterator<Item = Truth>) -> Truth {
-    parts.into_iter().fold(Some(true), |so_far, part| match (so_far, part) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (Some(true), Some(true)) => Some(true),
-        _ => None,
-    })
+    let parts: Vec<Truth> = parts.into_iter().collect();
+    if parts.contains(&Some(false)) {
+        Some(false)
+    } else if parts.contains(&None) {
+        None
+    } else {
+        Some(true)
+    }
 }
 
 pub(super) fn any(parts: impl IntoIterator<Item = Truth>) -> Truth {

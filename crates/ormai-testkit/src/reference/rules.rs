@@ -242,7 +242,7 @@ impl RowPolicy {
     /// principal permits; everything else restricts.
     fn decided(&self, scoped: &[&String]) -> Rule {
         let inferred = self.effect == RowEffect::Inferred;
-        let permits = permitted(&self.condition).filter(|field| scoped.contains(&field));
+        let permits = permitted(&self.condition).filter(|field| scoped.contains(field));
         let effect = match (&self.effect, permits) {
             (RowEffect::Inferred, Some(field)) => RowEffect::Permit(field.clone()),
             (RowEffect::Inferred, None) => RowEffect::Restrict,

@@ -24,7 +24,7 @@ pub fn condition_about(dice: &mut Dice, world: &World, model: &Model, depth: usi
 }
 
 /// A condition about the principal alone.
-pub(super) fn condition_about_the_principal(dice: &mut Dice, world: &World) -> Condition {
+pub(super) fn condition_about_the_principal(dice: &mut Dice) -> Condition {
     let metadata = |key: &str| Attribute::Metadata(key.to_owned());
     let text = |text: &str| Term::Literal(Cell::Text(text.to_owned()));
     match dice.roll(8) {
@@ -50,8 +50,8 @@ pub(super) fn condition_about_the_principal(dice: &mut Dice, world: &World) -> C
             right: text(dice.word(&["ann", "Ann", "bob"])),
         },
         _ => {
-            let inner = condition_about_the_principal(dice, world);
-            let other = condition_about_the_principal(dice, world);
+            let inner = condition_about_the_principal(dice);
+            let other = condition_about_the_principal(dice);
             match dice.roll(3) {
                 0 => Condition::Not(Box::new(inner)),
                 1 => Condition::And(vec![inner, other]),
@@ -96,7 +96,7 @@ fn reach<'w>(
 fn atom(dice: &mut Dice, world: &World, model: &Model, depth: usize) -> Condition {
     let found = match dice.roll(20) {
         0 => Some(Condition::Const(dice.chance(60))),
-        1 => Some(condition_about_the_principal(dice, world)),
+        1 => Some(condition_about_the_principal(dice)),
         2 | 3 => exists(dice, world, model, depth),
         4 | 5 => is_null(dice, world, model),
         6 | 7 => like(dice, world, model),

@@ -168,7 +168,7 @@ fn rows(
         rows.push(restriction(dice, world, model, names));
     }
     if dice.chance(22) {
-        let condition = condition_about_the_principal(dice, world);
+        let condition = condition_about_the_principal(dice);
         let operations = operations(dice);
         rows.push(RowPolicy { name: names.next("bypass"), condition, effect: RowEffect::Bypass, operations });
     }
