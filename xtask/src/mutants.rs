@@ -121,7 +121,7 @@ fn verdict(services: &mut Services, binary: &Path, fault: Option<&str>, cases: u
     for engine in ENGINES {
         let mut command = Command::new(binary);
         command.args([LAWS, "--test-threads", "2", "--nocapture"]).args(skipped(engine));
-        command.env("ORMAI_CASES", cases.to_string()).env("ORMAI_SHRINK", "0");
+        command.env("ORMAI_CASES", cases.to_string());
         if let Some(fault) = fault {
             command.env("ORMAI_FAULT", fault);
         }

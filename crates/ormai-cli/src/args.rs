@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Call a tool as a principal
     Call(Call),
     /// Tell what a call would do and why: rules, predicates, SQL and binds
-    Explain(Call),
+    Explain(Explain),
 }
 
 #[derive(Debug, Args)]
@@ -93,6 +93,16 @@ pub(crate) struct Call {
     pub(crate) arguments: String,
     #[command(flatten)]
     pub(crate) principal: PrincipalArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) call: Call,
+    /// Also tell which rule admits or hides the row with this key: a value, or a JSON object for
+    /// a key of several parts. Asks the database, and shows no value of the row
+    #[arg(long, value_name = "KEY")]
+    pub(crate) row: Option<String>,
 }
 
 /// Who is asking.

@@ -38,6 +38,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Check(check) => commands::check::run(&config, &check, json).await,
         Command::Describe(describe) => commands::describe::run(&config, describe, json).await,
         Command::Call(call) => commands::call::run(&config, call, json).await,
-        Command::Explain(call) => commands::explain::run(&config, call, json).await,
+        Command::Explain(explain) => commands::explain::run(&config, explain, json).await,
     }
 }

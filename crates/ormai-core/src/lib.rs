@@ -18,6 +18,7 @@ pub mod condition;
 pub mod cursor;
 pub mod diagnostic;
 pub mod error;
+pub mod explain;
 pub mod fault;
 pub mod plan;
 pub mod policy;

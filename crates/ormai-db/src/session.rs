@@ -29,6 +29,51 @@ use crate::sqlite;
 /// (SQLite). On a connection or transaction of the caller's, call `finish` also after an
 /// error; without it the caller's time limit stays changed, and on MariaDB and MySQL the
 /// other settings that statements rely on.
+///
+/// It runs what `ormai-sql` compiled, and nothing else. This compiles:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use ormai_db::Session;
+/// # use ormai_sql::Statement;
+/// async fn run(session: &mut Session<'_>, statement: &Statement) {
+///     let _ = session.run(statement, Duration::from_secs(1)).await;
+/// }
+/// ```
+///
+/// and a session cannot run a string:
+///
+/// ```compile_fail
+/// # use std::time::Duration;
+/// # use ormai_db::Session;
+/// async fn run(session: &mut Session<'_>, statement: &str) {
+///     let _ = session.run(statement, Duration::from_secs(1)).await;
+/// }
+/// ```
+///
+/// text that nobody compiled is no statement:
+///
+/// ```compile_fail
+/// # use std::time::Duration;
+/// # use ormai_db::Session;
+/// # use ormai_sql::Statement;
+/// async fn run(session: &mut Session<'_>, text: &str) {
+///     let _ = session.run(&Statement::from(text), Duration::from_secs(1)).await;
+/// }
+/// ```
+///
+/// and there is no way around, to the connection or to the place where text reaches a driver:
+///
+/// ```compile_fail
+/// # use ormai_db::Session;
+/// fn around(session: &mut Session<'_>) {
+///     let _ = &mut session.0;
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use ormai_db::execute::compiled;
+/// ```
 pub struct Session<'c>(Inner<'c>);
 
 enum Inner<'c> {

@@ -86,8 +86,9 @@ impl Compiler {
         let printed = printer.shape(shape)?;
         witness::check(&self.catalog, shape, &printed.select)?;
         let (sql, values) = engine.build(&printed.select);
+        let kinds = printer.places.kinds();
         let binds = printer.places.in_text_order(&values, engine.max_places())?;
-        Ok(Arc::new(Text::new(sql.into(), binds, printed.columns)))
+        Ok(Arc::new(Text::new(sql.into(), binds, printed.columns).of_kinds(kinds)))
     }
 
     /// How many texts are kept at the moment.

@@ -33,6 +33,7 @@ impl Printer<'_> {
         ty: &ColumnType,
     ) -> Result<SelectStatement, CompileError> {
         // A set-returning function with one column names it after its own alias.
+        self.places.expect(list.slot, ty);
         let (key, parent, rows) = (self.alias('k'), self.alias('p'), self.alias('w'));
         let keys = Func::cust("UNNEST").arg(self.places.array(list, ty));
         let mut distinct = SelectStatement::new();
@@ -49,7 +50,8 @@ impl Printer<'_> {
             outer.column((Alias::new(&rows), Alias::new(&column)));
         }
         let theirs = Typed::plain(Expr::col((Alias::new(&parent), Alias::new(&key))));
-        let same = self.compare(Comparison::Eq, self.column(&mut row, field)?, theirs);
+        let field = self.column(&mut row, field)?;
+        let same = self.compare(Comparison::Eq, field, theirs)?;
         let conditions = self.conditions(&mut row, select)?;
         if let Some(condition) = all([same].into_iter().chain(conditions)) {
             inner.and_where(condition);

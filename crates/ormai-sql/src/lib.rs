@@ -15,6 +15,7 @@ mod compiler;
 mod dialect;
 mod error;
 mod include;
+mod kind;
 mod order;
 mod places;
 mod predicate;
@@ -25,6 +26,7 @@ mod statement;
 mod term;
 #[cfg(feature = "testing")]
 mod testing;
+mod truths;
 mod witness;
 
 pub use compiler::Compiler;

@@ -9,6 +9,7 @@ use ormai_core::value::ColumnType;
 use sea_query::{Expr, Value, Values};
 
 use crate::error::CompileError;
+use crate::kind::Kind;
 use crate::statement::BindPlace;
 
 /// No engine takes more placeholders in a statement than this.
@@ -16,7 +17,10 @@ const MOST: usize = 65_535;
 
 /// The places that were handed out so far, in the order of printing.
 #[derive(Default)]
-pub(crate) struct Places(Vec<BindPlace>);
+pub(crate) struct Places {
+    places: Vec<BindPlace>,
+    kinds: Vec<(Slot, Kind)>,
+}
 
 impl Places {
     /// A placeholder for the value of a slot.
@@ -67,9 +71,22 @@ impl Places {
     }
 
     fn number(&mut self, place: BindPlace) -> u64 {
-        self.0.push(place);
+        self.places.push(place);
         // The count of a vector in memory always fits.
-        u64::try_from(self.0.len() - 1).unwrap_or(u64::MAX)
+        u64::try_from(self.places.len() - 1).unwrap_or(u64::MAX)
+    }
+
+    /// Says beside what the value or list of a slot stands.
+    pub(crate) fn expect(&mut self, slot: Slot, ty: &ColumnType) {
+        let kind = Kind::of(ty);
+        if !self.kinds.contains(&(slot, kind)) {
+            self.kinds.push((slot, kind));
+        }
+    }
+
+    /// What was expected so far.
+    pub(crate) fn kinds(&mut self) -> Vec<(Slot, Kind)> {
+        std::mem::take(&mut self.kinds)
     }
 
     /// The places in the order of the built text. Each value there must be a number from
@@ -78,12 +95,12 @@ impl Places {
         if built.0.len() > max {
             return Err(CompileError::TooManyPlaces { max });
         }
-        let mut printed = vec![false; self.0.len()];
+        let mut printed = vec![false; self.places.len()];
         let mut binds = Vec::with_capacity(built.0.len());
         for value in &built.0 {
             let Value::BigUnsigned(Some(number)) = value else { return Err(CompileError::Places) };
             let index = usize::try_from(*number).map_err(|_| CompileError::Places)?;
-            let (Some(place), Some(seen)) = (self.0.get(index), printed.get_mut(index)) else {
+            let (Some(place), Some(seen)) = (self.places.get(index), printed.get_mut(index)) else {
                 return Err(CompileError::Places);
             };
             *seen = true;

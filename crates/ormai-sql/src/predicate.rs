@@ -1,12 +1,13 @@
 //! Predicates, in SQL's three-valued logic.
 
 use ormai_core::fault::Fault;
-use ormai_core::plan::{Exists, Predicate, RelatedRows, Truth};
+use ormai_core::plan::{Exists, Predicate, RelatedRows, Term, Truth};
 use sea_query::{BinOper, Expr, ExprTrait, SelectStatement};
 
 use crate::dialect::TextUse;
 use crate::error::CompileError;
 use crate::printer::{Printer, Row, all, any};
+use crate::term::Typed;
 
 impl Printer<'_> {
     /// A condition for a WHERE; `None` when it is TRUE.
@@ -41,11 +42,14 @@ impl Printer<'_> {
                 self.predicate(row, inner)?.binary(BinOper::IsNot, self.engine.truth(Truth::True))
             }
             Predicate::Compare { op, left, right } => {
-                let (left, right) = (self.term(row, left)?, self.term(row, right)?);
-                self.compare(*op, left, right)
+                let (one, other) = (self.term(row, left)?, self.term(row, right)?);
+                self.expect(left, &other);
+                self.expect(right, &one);
+                self.compare(*op, one, other)?
             }
             Predicate::In { term, list, negated } => {
                 let term = self.term(row, term)?;
+                self.expect(&Term::Bind(list.slot), &term);
                 self.engine.member(self, term, *list, *negated)?
             }
             Predicate::IsNull { term, negated } => {
@@ -60,6 +64,13 @@ impl Printer<'_> {
             }
             Predicate::Exists(exists) => self.exists(row, exists)?,
         })
+    }
+
+    /// Says beside what the value or list of a term stands.
+    fn expect(&mut self, value: &Term, beside: &Typed) {
+        if let (Term::Bind(slot), Some(ty)) = (value, &beside.ty) {
+            self.places.expect(*slot, ty);
+        }
     }
 
     fn exists(&mut self, row: &mut Row, exists: &Exists) -> Result<Expr, CompileError> {

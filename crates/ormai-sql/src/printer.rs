@@ -45,6 +45,7 @@ impl<'a> Printer<'a> {
         match shape {
             Shape::Select(select) => self.select(select),
             Shape::Aggregate(aggregate) => self.aggregate(aggregate),
+            Shape::Truths(truths) => self.truths(truths),
             _ => Err(CompileError::Malformed("a kind of plan that this crate does not print")),
         }
     }

@@ -89,6 +89,10 @@ impl Printer<'_> {
         if parents.fields.len() != parents.keys.len() {
             return Err(CompileError::Malformed("not one list of keys for each field"));
         }
+        for (field, list) in parents.fields.iter().zip(&parents.keys) {
+            let ty = &self.field(row.model, *field)?.ty;
+            self.places.expect(list.slot, ty);
+        }
         if let ([field], [list]) = (parents.fields.as_slice(), parents.keys.as_slice()) {
             let field = self.column(row, *field)?;
             return self.engine.member(self, field, *list, false);

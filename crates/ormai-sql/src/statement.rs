@@ -8,6 +8,7 @@ use ormai_core::plan::Slot;
 use ormai_core::value::{ColumnType, Value};
 
 use crate::error::CompileError;
+use crate::kind::Kind;
 
 /// A statement that can be run. Made by [`crate::Compiler`] only.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Text {
     slots: usize,
     /// The lists, with the most values that their placeholders take.
     lists: Vec<(Slot, usize)>,
+    /// What the values of slots stand beside.
+    kinds: Vec<(Slot, Kind)>,
 }
 
 /// What stands at one placeholder.
@@ -76,7 +79,12 @@ impl Text {
                 None => lists.push((slot, places)),
             }
         }
-        Self { sql, binds, columns, slots, lists }
+        Self { sql, binds, columns, slots, lists, kinds: Vec::new() }
+    }
+
+    /// The same, whose values have to be of kinds.
+    pub(crate) fn of_kinds(self, kinds: Vec<(Slot, Kind)>) -> Self {
+        Self { kinds, ..self }
     }
 
     /// The text, with the dialect's placeholders.
@@ -84,7 +92,8 @@ impl Text {
         &self.sql
     }
 
-    /// Whether values fit the placeholders. A limit that is NULL or negative would be none at
+    /// Whether values fit the placeholders. One of another kind than the column beside it would
+    /// be made to fit by some engines, in silence. A limit that is NULL or negative would be none at
     /// all; NOT IN admits everything when its list is empty, and must not forget the end of a
     /// long one.
     pub(crate) fn admits(&self, values: &[Value]) -> Result<(), CompileError> {
@@ -95,6 +104,16 @@ impl Text {
             match values.get(slot.index()) {
                 Some(Value::Array(items)) if (1..=*places).contains(&items.len()) => {}
                 _ => return Err(CompileError::Values { slot: slot.index() }),
+            }
+        }
+        for (slot, kind) in &self.kinds {
+            let fits = match values.get(slot.index()) {
+                Some(Value::Array(items)) => items.iter().all(|item| kind.admits(item)),
+                Some(value) => kind.admits(value),
+                None => false,
+            };
+            if !fits {
+                return Err(CompileError::Values { slot: slot.index() });
             }
         }
         for place in &self.binds {

@@ -8,6 +8,7 @@ use sea_query::{BinOper, Expr, ExprTrait, Func, SelectStatement};
 
 use crate::dialect::TextUse;
 use crate::error::CompileError;
+use crate::kind::Kind;
 use crate::printer::{Printer, Row, all};
 
 /// A printed term with what is known of its value.
@@ -38,7 +39,12 @@ impl Printer<'_> {
     }
 
     /// A comparison in which text compares by bytes.
-    pub(crate) fn compare(&mut self, op: Comparison, left: Typed, right: Typed) -> Expr {
+    pub(crate) fn compare(&mut self, op: Comparison, left: Typed, right: Typed) -> Result<Expr, CompileError> {
+        if let (Some(left), Some(right)) = (&left.ty, &right.ty)
+            && !Kind::is_one(left, right)
+        {
+            return Err(CompileError::Malformed("a comparison of values of two kinds"));
+        }
         let usage = match op {
             Comparison::Lt | Comparison::Le | Comparison::Gt | Comparison::Ge => TextUse::Order,
             Comparison::Eq | Comparison::Ne | Comparison::Distinct | Comparison::NotDistinct => TextUse::Equality,
@@ -69,10 +75,10 @@ impl Printer<'_> {
             right = engine.ranked(&mut self.places, right, &ty);
         }
         let exact = compared(left, right);
-        match found {
+        Ok(match found {
             Some(found) => found.and(exact),
             None => exact,
-        }
+        })
     }
 
     /// Whether an index may find a text before its bytes decide.
@@ -189,7 +195,7 @@ impl Printer<'_> {
                 break;
             }
             let (to, from) = (self.column(there, *to)?, self.column(here, *from)?);
-            pairs.push(self.compare(Comparison::Eq, to, from));
+            pairs.push(self.compare(Comparison::Eq, to, from)?);
         }
         // Without a link every row would be related to every other.
         all(pairs).ok_or(CompileError::Malformed("a relation without linked fields"))

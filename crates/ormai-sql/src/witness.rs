@@ -56,6 +56,10 @@ fn named(catalog: &Catalog, shape: &Shape) -> Result<HashSet<TableName>, Compile
             in_source(&aggregate.source, &mut models);
             in_predicate(&aggregate.filter, &mut models);
         }
+        Shape::Truths(truths) => {
+            in_source(&truths.row, &mut models);
+            truths.questions.iter().for_each(|question| in_predicate(question, &mut models));
+        }
         _ => return Err(CompileError::Malformed("a kind of plan that this crate does not print")),
     }
     let table = |id: ModelId| {

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ormai_core::answer::{Answer, Fetched};
-use ormai_core::authorize::{Authority, authorize};
+use ormai_core::authorize::{Authority, authorize, traced};
 use ormai_core::error::{Error, ErrorCode, Result};
+use ormai_core::explain::Trace;
 use ormai_core::plan::{ScopedPlan, Step};
 use ormai_core::policy::View;
 use ormai_core::principal::CallContext;
 use ormai_core::redact::{Harvest, Redactor, answer};
 use ormai_core::request::Request;
-use ormai_core::resolve::resolve;
+use ormai_core::resolve::{Resolved, resolve};
 use ormai_sql::Statement;
 
 use crate::Engine;
@@ -52,11 +53,31 @@ impl Call {
     ///
     /// Every refusal that the policy, the principal and the request decide among themselves.
     pub fn begin(engine: Arc<Engine>, context: CallContext, request: Request) -> Result<Self> {
+        Self::decided(engine, context, request, authorize)
+    }
+
+    /// As [`Call::begin`], with what each rule did: all of them, or those up to a refusal.
+    pub(crate) fn traced(engine: Arc<Engine>, context: CallContext, request: Request) -> (Trace, Result<Self>) {
+        let mut trace = Trace::default();
+        let call = Self::decided(engine, context, request, |resolved, authority| {
+            let (told, plan) = traced(resolved, authority);
+            trace = told;
+            plan
+        });
+        (trace, call)
+    }
+
+    fn decided(
+        engine: Arc<Engine>,
+        context: CallContext,
+        request: Request,
+        decide: impl FnOnce(Resolved, Authority<'_>) -> Result<ScopedPlan>,
+    ) -> Result<Self> {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
         let resolved = resolve(request, catalog, &view)?;
         let authority = Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor };
-        let plan = authorize(resolved, authority)?;
+        let plan = decide(resolved, authority)?;
         Ok(Self { engine, view, context, plan, harvest: Harvest::default(), stage: Stage::Root })
     }
 
@@ -98,10 +119,7 @@ impl Call {
     }
 
     fn compile(&self, step: Step) -> Result<Statement> {
-        self.engine.compiler().compile(step).map_err(|error| {
-            tracing::error!(request_id = %self.context.request_id, %error, "a plan could not be printed");
-            Error::new(ErrorCode::Internal, "the request could not be prepared")
-        })
+        self.engine.compile(step, &self.context.request_id)
     }
 
     /// Takes in the rows of the statement that came out last.
@@ -133,10 +151,6 @@ impl Call {
     /// The plan, to explain it.
     pub(crate) fn plan(&self) -> &ScopedPlan {
         &self.plan
-    }
-
-    pub(crate) fn view(&self) -> &View {
-        &self.view
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use ormai_core::cursor::CursorKey;
+use ormai_core::error::{Error, ErrorCode, Result};
+use ormai_core::plan::Step;
 use ormai_core::policy::{CompiledPolicy, View};
 use ormai_core::redact::HashKey;
-use ormai_sql::{Compiler, Dialect};
+use ormai_sql::{Compiler, Dialect, Statement};
 
 /// The secrets of a process: read once, at start-up, and never shown.
 #[derive(Clone, Debug)]
@@ -44,6 +46,14 @@ impl Engine {
     /// Makes statements.
     pub fn compiler(&self) -> &Compiler {
         &self.compiler
+    }
+
+    /// The statement of a step; what is wrong with it goes to the log.
+    pub(crate) fn compile(&self, step: Step, request_id: &str) -> Result<Statement> {
+        self.compiler.compile(step).map_err(|error| {
+            tracing::error!(request_id, %error, "a plan could not be printed");
+            Error::new(ErrorCode::Internal, "the request could not be prepared")
+        })
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -1,9 +1,10 @@
 //! What would be done for a request, and why. For operators: it holds SQL and values.
 
+use std::fmt;
+
 use ormai_core::answer::Fetched;
-use ormai_core::error::Result;
-use ormai_core::plan::{AppliedRule, literal};
-use ormai_core::policy::Effect;
+use ormai_core::error::{Error, Result};
+use ormai_core::explain::{Rule, Table, Trace};
 use ormai_core::value::Value;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -22,8 +23,8 @@ pub struct Explanation {
     pub policy_version: String,
     /// How long each statement may run, in milliseconds.
     pub timeout_ms: u32,
-    /// Which rule did what, in the order in which tables entered the plan.
-    pub rules: Vec<ExplainedTable>,
+    /// The tables in the order in which they entered the plan, with what each of their rules did.
+    pub tables: Vec<Table>,
     /// What the policy admits of the root's table, in words.
     pub scope: String,
     /// What the request asks of it, in words.
@@ -33,18 +34,29 @@ pub struct Explanation {
     pub statements: Vec<ExplainedStatement>,
 }
 
-/// A rule that took part.
+/// A refusal laid open.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct ExplainedTable {
-    /// The model whose table it governs.
+pub struct Refusal {
+    /// What the caller is told.
+    pub error: Error,
+    /// The rule that refused; `None` when the request did not come as far as the rules.
+    pub refused_by: Option<RefusedBy>,
+    /// The tables up to the refusing rule.
+    pub tables: Vec<Table>,
+}
+
+/// The rule that refused.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RefusedBy {
+    /// The model that it is on.
     pub model: String,
-    /// Its name; the field of a scope.
-    pub rule: String,
-    /// `scope`, `permit`, `inferred permit`, `restrict` or `bypass`.
-    pub effect: &'static str,
-    /// What it says.
-    pub says: String,
+    /// How the model's table entered the plan.
+    pub entered: String,
+    /// The rule, with the attributes that the principal lacks.
+    #[serde(flatten)]
+    pub rule: Rule,
 }
 
 /// A statement with its values.
@@ -58,10 +70,14 @@ pub struct ExplainedStatement {
 }
 
 impl Explanation {
-    pub(crate) fn of(mut call: Call) -> Result<Self> {
+    pub(crate) fn of(trace: Trace, call: Result<Call>) -> std::result::Result<Self, Box<Refusal>> {
+        let tables = trace.tables.clone();
+        call.and_then(|call| Self::permitted(tables, call)).map_err(|error| Refusal::of(error, trace))
+    }
+
+    fn permitted(tables: Vec<Table>, mut call: Call) -> Result<Self> {
         let policy_version = call.engine().policy().version().to_owned();
         let catalog = call.engine().policy().catalog().clone();
-        let rules = explain_rules(&call);
         let (scope, filter) = (call.plan().root().show_scope(&catalog), call.plan().root().show_filter(&catalog));
         let timeout_ms = call.plan().timeout_ms();
         let mut statements = Vec::new();
@@ -75,9 +91,35 @@ impl Explanation {
             let parent = vec![Value::Text(PARENT_KEY.to_owned()); statement.columns().len()];
             call.feed(Fetched::new(statement.columns().len(), parent));
         }
-        Ok(Self { policy_version, timeout_ms, rules, scope, filter, statements })
+        Ok(Self { policy_version, timeout_ms, tables, scope, filter, statements })
     }
 }
+
+impl Refusal {
+    pub(crate) fn of(error: Error, trace: Trace) -> Box<Self> {
+        let refused_by = trace.refused().map(|(table, rule)| RefusedBy {
+            model: table.model.clone(),
+            entered: table.entered.clone(),
+            rule: rule.clone(),
+        });
+        Box::new(Self { error, refused_by, tables: trace.tables })
+    }
+}
+
+/// A refusal before any rule was looked at.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, refused_by: None, tables: Vec::new() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 /// A bound value for people; a pattern as LIKE would write it, whatever the dialect binds.
 fn shown(value: &Value) -> Json {
@@ -85,33 +127,4 @@ fn shown(value: &Value) -> Json {
         Value::Pattern(pattern) => pattern.to_like().into(),
         value => value.to_json(),
     }
-}
-
-fn explain_rules(call: &Call) -> Vec<ExplainedTable> {
-    let catalog = call.engine().policy().catalog();
-    call.plan()
-        .applied()
-        .iter()
-        .filter_map(|applied| {
-            let model = catalog.model(applied.model);
-            let (rule, effect, says) = match &applied.rule {
-                AppliedRule::Scope(field, value) => {
-                    let field = &model.field(*field).name;
-                    let operator = if matches!(value, Value::Array(_)) { "IN" } else { "=" };
-                    (field.clone(), "scope", format!("{field} {operator} {}", literal(value)))
-                }
-                AppliedRule::Row(index) => {
-                    let rule = call.view().model(applied.model)?.row_rules.get(*index)?;
-                    let effect = match rule.effect {
-                        Effect::Restrict => "restrict",
-                        Effect::Permit(_) if rule.inferred => "inferred permit",
-                        Effect::Permit(_) => "permit",
-                        Effect::Bypass => "bypass",
-                    };
-                    (rule.name.clone(), effect, rule.condition.source().to_owned())
-                }
-            };
-            Some(ExplainedTable { model: model.name.clone(), rule, effect, says })
-        })
-        .collect()
 }

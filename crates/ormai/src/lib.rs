@@ -32,10 +32,14 @@ pub use builder::{BuildError, Builder};
 pub use call::Call;
 pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
-pub use explain::{ExplainedStatement, ExplainedTable, Explanation, PARENT_KEY};
+pub use explain::{ExplainedStatement, Explanation, PARENT_KEY, Refusal, RefusedBy};
 pub use response::{CallResult, Data, Metadata, Response};
 pub use toolset::{OrmAi, Toolset};
 
+pub use ormai_core::explain::{
+    Cause, Did, Inspected, InspectedFilter, InspectedRule, Kind, Operator, Rule, Table, Verdict,
+};
+pub use ormai_core::plan::Truth;
 pub use ormai_core::{
     answer, catalog, condition, diagnostic, error, policy, principal, privileges, request, suggest, value,
 };

@@ -1,20 +1,24 @@
 //! The tools, for programs: each call is one pass through the pipeline.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ormai_core::answer::{Answer, Groups, Page, Row};
+use ormai_core::answer::{Answer, Fetched, Groups, Page, Row};
+use ormai_core::authorize::Authority;
 use ormai_core::error::{Error, ErrorCode, Result};
+use ormai_core::explain::{Inspected, Operator, inspect};
 use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
+use ormai_core::resolve::resolve;
 use ormai_db::{Database, DbError, Session};
+use ormai_sql::Statement;
 use serde_json::Value as Json;
 
 use crate::context::Db;
 use crate::response::{CallResult, Data, Metadata, Response};
 use crate::schema::{self, Description};
-use crate::{BuildError, Builder, Call, Engine, Explanation, RunContext};
+use crate::{BuildError, Builder, Call, Engine, Explanation, Refusal, RunContext};
 
 /// A database with a policy in force.
 #[derive(Clone, Debug)]
@@ -190,14 +194,55 @@ impl Toolset {
         }
     }
 
-    /// What would be done for a request, and why: the rules, the predicates and the SQL.
-    /// For operators: it shows what a caller never sees.
+    /// What would be done for a request, and why: what each rule did, the predicates and the
+    /// SQL. For operators: it shows what a caller never sees.
     ///
     /// # Errors
     ///
-    /// The refusal, when the request would be refused.
-    pub fn explain(&self, ctx: &RunContext<'_>, request: Request) -> Result<Explanation> {
-        Call::begin(self.engine(), ctx.call(), request).and_then(Explanation::of)
+    /// The refusal, when the request would be refused, with the rule that refused.
+    pub fn explain(&self, ctx: &RunContext<'_>, request: Request) -> std::result::Result<Explanation, Box<Refusal>> {
+        let (trace, call) = Call::traced(self.engine(), ctx.call(), request);
+        Explanation::of(trace, call)
+    }
+
+    /// Which rule or filter admits or hides the row with a key (a scalar, or an object for a
+    /// key of several parts) in the root of a request.
+    ///
+    /// For operators, never for an agent: it tells of any tenant's row that it exists and which
+    /// conditions it satisfies. No tool leads here, and no value of the row comes back.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, when the request would be refused: then every row is hidden alike.
+    /// `VALIDATION_ERROR` for a key that does not fit.
+    pub async fn explain_row(
+        &self,
+        ctx: &RunContext<'_>,
+        request: Request,
+        id: &Json,
+        operator: Operator,
+    ) -> Result<Inspected> {
+        let (engine, context) = (self.engine(), ctx.call());
+        let view = engine.view(context.principal.roles());
+        let catalog = engine.policy().catalog();
+        let resolved = resolve(request, catalog, &view)?;
+        let authority = Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor };
+        let mut inspection = inspect(resolved, id, authority, operator)?;
+        let step = inspection.take_step().ok_or_else(mismatch)?;
+        let statement = engine.compile(step, &context.request_id)?;
+        let timeout = Duration::from_millis(u64::from(inspection.timeout_ms()));
+        let failed = |error: DbError| failed(&error, &context.request_id);
+        tracing::info!(request_id = %context.request_id, model = inspection.model(), "an operator inspects a row");
+        let rows = match &ctx.db {
+            Db::Own => {
+                once(&mut session(&self.database, &engine, &context.request_id).await?, &statement, timeout).await
+            }
+            Db::Pool(database) => {
+                once(&mut session(database, &engine, &context.request_id).await?, &statement, timeout).await
+            }
+            Db::Held(session) => once(&mut *session.lock().await, &statement, timeout).await,
+        };
+        inspection.conclude(&rows.map_err(failed)?)
     }
 
     async fn run(&self, ctx: &RunContext<'_>, request: Request) -> Result<(Answer, Metadata)> {
@@ -217,12 +262,28 @@ impl Toolset {
     }
 
     async fn on_pool(&self, database: &Database, call: Call) -> Result<(Answer, Metadata)> {
-        if database.dialect() != call.engine().compiler().dialect() {
-            return Err(Error::new(ErrorCode::Internal, "the context's database speaks another dialect"));
-        }
-        let mut session = Session::from_pool(database).await.map_err(|error| failed(&error, call.request_id()))?;
+        let mut session = session(database, call.engine(), call.request_id()).await?;
         drive(call, &mut session).await
     }
+}
+
+/// A connection of a pool.
+async fn session(database: &Database, engine: &Engine, request_id: &str) -> Result<Session<'static>> {
+    if database.dialect() != engine.compiler().dialect() {
+        return Err(Error::new(ErrorCode::Internal, "the context's database speaks another dialect"));
+    }
+    Session::from_pool(database).await.map_err(|error| failed(&error, request_id))
+}
+
+/// One statement on a connection, which goes back as it was.
+async fn once(
+    session: &mut Session<'_>,
+    statement: &Statement,
+    timeout: Duration,
+) -> std::result::Result<Fetched, DbError> {
+    let ran = session.run(statement, timeout).await;
+    session.release().await?;
+    ran
 }
 
 /// The pipeline on one connection: statement out, rows in, until the call is done. However

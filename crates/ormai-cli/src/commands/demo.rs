@@ -5,7 +5,7 @@ use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai::request::{Request, Tool};
 use ormai::sqlx::sqlite::SqlitePoolOptions;
-use ormai::{CallResult, Explanation};
+use ormai::{CallResult, Explanation, Inspected, Operator};
 use serde_json::{Value as Json, json};
 
 use super::call;
@@ -23,6 +23,14 @@ struct Scene {
     principal: Principal,
     tool: &'static str,
     arguments: Json,
+    /// The key of a row that an operator asks about.
+    row: Option<Json>,
+}
+
+impl Scene {
+    fn row(self, key: impl Into<Json>) -> Self {
+        Self { row: Some(key.into()), ..self }
+    }
 }
 
 pub(crate) async fn run(as_json: bool) -> Result<(), Failure> {
@@ -35,19 +43,39 @@ pub(crate) async fn run(as_json: bool) -> Result<(), Failure> {
         let ctx = RunContext::new(scene.principal.clone());
         let explanation = Tool::from_name(scene.tool)
             .and_then(|tool| Request::from_value(tool, &scene.arguments))
-            .and_then(|request| ormai.tools().explain(&ctx, request))
-            .ok();
+            .ok()
+            .and_then(|request| ormai.tools().explain(&ctx, request).ok());
+        let inspected = inspect(&ormai, &ctx, &scene).await?;
         let result = ormai.tools().call(&ctx, scene.tool, &scene.arguments).await;
         if as_json {
             told.push(json!({
                 "says": scene.says, "who": scene.who, "tool": scene.tool, "arguments": scene.arguments,
-                "explanation": explanation, "result": result,
+                "explanation": explanation, "result": result, "row": inspected,
             }));
         } else {
             show(number + 1, &scene, explanation.as_ref(), &result)?;
+            show_row(&scene, inspected.as_ref())?;
         }
     }
     if as_json { output::json(&told) } else { Ok(()) }
+}
+
+/// What an operator learns about a row.
+async fn inspect(ormai: &OrmAi, ctx: &RunContext<'_>, scene: &Scene) -> Result<Option<Inspected>, Failure> {
+    let Some(row) = &scene.row else { return Ok(None) };
+    let request = Tool::from_name(scene.tool).and_then(|tool| Request::from_value(tool, &scene.arguments));
+    let inspected = match request {
+        Ok(request) => ormai.tools().explain_row(ctx, request, row, Operator::acknowledged()).await,
+        Err(error) => Err(error),
+    };
+    inspected.map(Some).map_err(|error| Failure::failed(error.to_string()))
+}
+
+fn show_row(scene: &Scene, inspected: Option<&Inspected>) -> Result<(), Failure> {
+    if let (Some(inspected), Some(row)) = (inspected, &scene.row) {
+        output::line(format!("why     {} {row}: {} (for operators)", inspected.model, inspected.verdict))?;
+    }
+    output::line("")
 }
 
 async fn build() -> Result<OrmAi, Failure> {
@@ -86,16 +114,22 @@ fn show(number: usize, scene: &Scene, explanation: Option<&Explanation>, result:
     output::line(format!("as      {}", scene.who))?;
     output::line(format!("asks    {} {}", scene.tool, scene.arguments))?;
     if let Some(explanation) = explanation {
-        for rule in &explanation.rules {
-            output::line(format!("rule    {} on {}: {}", rule.effect, rule.model, rule.says))?;
+        let mut told = Vec::new();
+        for table in &explanation.tables {
+            for rule in table.rules.iter().filter(|rule| rule.made_a_difference()) {
+                let line = format!("rule    {} on {}: {}", rule.kind, table.model, rule.says);
+                if !told.contains(&line) {
+                    output::line(&line)?;
+                    told.push(line);
+                }
+            }
         }
         for statement in &explanation.statements {
             output::line(format!("SQL     {}", statement.sql))?;
             output::line(format!("binds   {}", Json::Array(statement.binds.clone())))?;
         }
     }
-    call::show(result)?;
-    output::line("")
+    call::show(result)
 }
 
 fn acme() -> Principal {
@@ -118,7 +152,7 @@ fn admin() -> Principal {
 }
 
 fn scene(says: &'static str, who: &'static str, principal: Principal, tool: &'static str, arguments: Json) -> Scene {
-    Scene { says, who, principal, tool, arguments }
+    Scene { says, who, principal, tool, arguments, row: None }
 }
 
 fn seen() -> Vec<Scene> {
@@ -134,14 +168,16 @@ fn seen() -> Vec<Scene> {
             child(),
             "query",
             orders(),
-        ),
+        )
+        .row(6),
         scene(
             "An administrator bypasses the scope: the SQL simply has none",
             "admin-001 with the role super_admin",
             admin(),
             "query",
             json!({"model": "Order", "select": ["id", "tenant_id", "total"], "with_total": true, "limit": 3}),
-        ),
+        )
+        .row(4),
         scene("Shared documents: public ones and one's own", acme_says, acme(), "query", documents()),
         scene("The same documents, seen by a stranger", "user-201 of globex", globex(), "query", documents()),
         scene("One's own tenant, and no other", acme_says, acme(), "query", json!({"model": "Tenant"})),
@@ -181,7 +217,8 @@ fn refused() -> Vec<Scene> {
             acme(),
             "get",
             json!({"model": "Order", "id": 4}),
-        ),
+        )
+        .row(4),
         scene(
             "No tenant, no rows",
             "nobody in particular",

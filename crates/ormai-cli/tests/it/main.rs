@@ -6,6 +6,8 @@ mod command;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod findings;
 #[cfg(test)]
 mod misuse;

@@ -1,6 +1,7 @@
 //! The request's own filters, over tables that are scoped already.
 
 use super::Planner;
+use super::trace::Turn;
 use crate::catalog::{ModelId, RelationId};
 use crate::error::Result;
 use crate::fault::Fault;
@@ -13,6 +14,13 @@ impl Planner<'_> {
     /// Filters that must all hold.
     pub(crate) fn filters(&mut self, filters: Vec<Filter>, model: ModelId) -> Result<Predicate> {
         Ok(Predicate::all(self.each(filters, model)?))
+    }
+
+    /// The filters of the root: each of them is told when somebody wants to know.
+    pub(crate) fn root_filters(&mut self, filters: Vec<Filter>, model: ModelId) -> Result<Predicate> {
+        let parts = self.each(filters, model)?;
+        self.trace_filters(&parts);
+        Ok(Predicate::all(parts))
     }
 
     fn each(&mut self, filters: Vec<Filter>, model: ModelId) -> Result<Vec<Predicate>> {
@@ -58,11 +66,13 @@ impl Planner<'_> {
         filters: Vec<Filter>,
         model: ModelId,
     ) -> Result<Predicate> {
+        self.way.push(Turn::Filter(model, relation));
         let relation = self.catalog().model(model).relation(relation);
         let rows = RelatedRows::Scoped(
             self.source(relation.target, Operation::Read)?.unless(Fault::RelationFilterWithoutScope),
         );
         let filter = self.filters(filters, relation.target)?;
+        self.way.pop();
         let (filter, negated) = match matching {
             Match::Any => (filter, false),
             Match::None => (filter, true),

@@ -18,7 +18,7 @@ impl Planner<'_> {
         let smallest = smallest.filter(|_| !Fault::SmallGroupsShown.is_on());
         let fields = self.catalog().model(model);
         let source = self.source(model, Operation::Read)?.unless(Fault::AggregateWithoutScope);
-        let filter = self.filters(filter, model)?;
+        let filter = self.root_filters(filter, model)?;
         let min_group_size = smallest.map(|size| self.binds.push(Value::Int(i64::from(size)))).transpose()?;
         let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;
         let order = order

@@ -8,14 +8,17 @@ mod keyset;
 mod residual;
 mod rows;
 mod scope;
+mod trace;
 
 use crate::catalog::{Catalog, ModelId};
 use crate::cursor::CursorKey;
 use crate::error::{Error, ErrorCode, Result};
+use crate::explain::Trace;
 use crate::plan::{Applied, Binds, ScopedPlan};
 use crate::policy::{ModelRules, View};
 use crate::principal::CallContext;
 use crate::resolve::{Body, Resolved};
+use trace::Turn;
 
 /// What deciding needs to know beside the request.
 #[derive(Clone, Copy)]
@@ -37,18 +40,15 @@ pub struct Authority<'a> {
 /// `TENANT_SCOPE_REQUIRED` and `PRINCIPAL_INCOMPLETE` when the principal lacks what the
 /// policy needs; `INVALID_CURSOR`; `QUERY_TOO_BROAD`.
 pub fn authorize(resolved: Resolved, authority: Authority<'_>) -> Result<ScopedPlan> {
-    let mut planner = Planner { authority, binds: Binds::default(), applied: Vec::new() };
-    let (root, budget) = match resolved.body {
-        Body::Rows(rows) => {
-            let budget = planner.rules(rows.selection.model)?.budget;
-            (planner.rows(rows)?, budget)
-        }
-        Body::Groups(groups) => {
-            let budget = planner.rules(groups.model)?.budget;
-            (planner.groups(groups)?, budget)
-        }
-    };
-    Ok(ScopedPlan { root, timeout_ms: budget.statement_timeout_ms, applied: planner.applied })
+    Planner::new(authority, None).plan(resolved)
+}
+
+/// Decides as [`authorize`] does, and tells what each rule did: all of them, or those up to
+/// the refusal.
+pub fn traced(resolved: Resolved, authority: Authority<'_>) -> (Trace, Result<ScopedPlan>) {
+    let mut planner = Planner::new(authority, Some(Trace::default()));
+    let plan = planner.plan(resolved);
+    (planner.trace.unwrap_or_default(), plan)
 }
 
 /// Builds the steps of one plan.
@@ -57,9 +57,32 @@ struct Planner<'a> {
     /// The values of the step at hand.
     binds: Binds,
     applied: Vec<Applied>,
+    /// The relations that lead from the root to the table at hand.
+    way: Vec<Turn>,
+    /// What each rule did, when somebody wants to know.
+    trace: Option<Trace>,
 }
 
 impl<'a> Planner<'a> {
+    fn new(authority: Authority<'a>, trace: Option<Trace>) -> Self {
+        Self { authority, binds: Binds::default(), applied: Vec::new(), way: Vec::new(), trace }
+    }
+
+    fn plan(&mut self, resolved: Resolved) -> Result<ScopedPlan> {
+        let (root, budget) = match resolved.body {
+            Body::Rows(rows) => {
+                let budget = self.rules(rows.selection.model)?.budget;
+                (self.rows(rows)?, budget)
+            }
+            Body::Groups(groups) => {
+                let budget = self.rules(groups.model)?.budget;
+                (self.groups(groups)?, budget)
+            }
+        };
+        let applied = std::mem::take(&mut self.applied);
+        Ok(ScopedPlan { root, timeout_ms: budget.statement_timeout_ms, applied })
+    }
+
     /// The rules of a model. Resolving has seen to it that it is open; this looks again.
     fn rules(&self, model: ModelId) -> Result<&'a ModelRules> {
         self.authority

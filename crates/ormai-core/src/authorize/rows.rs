@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Planner;
+use super::trace::Turn;
 use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::Result;
 use crate::fault::Fault;
@@ -31,7 +32,7 @@ impl Planner<'_> {
         }
         let fault = if matches!(page, Page::One) { Fault::GetWithoutScope } else { Fault::PageWithoutScope };
         let source = self.source(model, Operation::Read)?.unless(fault);
-        let filter = self.filters(filter, model)?;
+        let filter = self.root_filters(filter, model)?;
         let (page, after) = match page {
             Page::One => (PagePlan::One, None),
             Page::Many { cursor, with_total, request } => {
@@ -96,6 +97,7 @@ impl Planner<'_> {
         plans: &mut Vec<IncludePlan>,
     ) -> Result<()> {
         for include in includes {
+            self.way.push(Turn::Include(parent_model, include.relation));
             let relation = self.catalog().model(parent_model).relation(include.relation);
             let Selection { model, select, filter, order, limit, includes } = include.selection;
             let many = relation.kind == RelationKind::Many;
@@ -132,6 +134,7 @@ impl Planner<'_> {
             });
             let own = plans.len();
             self.includes(includes, model, &outputs, own, plans)?;
+            self.way.pop();
         }
         Ok(())
     }

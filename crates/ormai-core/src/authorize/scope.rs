@@ -10,7 +10,7 @@ use crate::condition::attribute;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
 use crate::plan::{Applied, AppliedRule, Comparison, Predicate, Source, Term, Truth};
-use crate::policy::{Effect, ModelRules, Operation, ScopeRule, ScopeValue};
+use crate::policy::{Effect, ModelRules, Operation, RowRule, ScopeRule, ScopeValue};
 use crate::principal::{Attribute, PrincipalPath};
 use crate::value::Value;
 
@@ -18,7 +18,9 @@ impl Planner<'_> {
     /// A model as this principal may see it for an operation.
     pub(crate) fn source(&mut self, model: ModelId, operation: Operation) -> Result<Source> {
         let rules = self.rules(model)?;
+        self.trace_table(rules);
         if self.bypassed(rules, operation)? {
+            self.trace_rest(rules, operation, true);
             return Ok(Source { model, scope: Predicate::Const(Truth::True) });
         }
         let mut conjuncts = Vec::with_capacity(rules.scoping.len() + rules.row_rules.len());
@@ -34,7 +36,7 @@ impl Planner<'_> {
             let forgotten = Fault::RestrictionForgotten.is_on()
                 || (Fault::SoftlyDeletedShown.is_on() && rules.soft_delete.is_some() && rule.name == "soft_delete");
             if rule.effect == Effect::Restrict && rule.operations.contains(operation) && !forgotten {
-                let residual = self.residual(&rule.condition)?;
+                let residual = self.rule_residual(rule)?;
                 // What this principal satisfies whatever the row took nothing away.
                 if residual != Predicate::Const(Truth::True) {
                     self.note(Applied { model, rule: AppliedRule::Row(index) });
@@ -46,6 +48,7 @@ impl Planner<'_> {
                 }
             }
         }
+        self.trace_rest(rules, operation, false);
         Ok(Source { model, scope: Predicate::all(conjuncts).admitting() })
     }
 
@@ -56,7 +59,7 @@ impl Planner<'_> {
             if rule.effect == Effect::Bypass && applies {
                 // A bypass condition mentions the principal only, so nothing is left over;
                 // if something were, it would not be a constant and would not bypass.
-                let residual = self.residual(&rule.condition)?;
+                let residual = self.rule_residual(rule)?;
                 let unknown = Fault::BypassWhenUnknown.is_on() && residual == Predicate::Const(Truth::Unknown);
                 if residual == Predicate::Const(Truth::True) || unknown {
                     self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
@@ -69,6 +72,7 @@ impl Planner<'_> {
 
     /// `scope_f OR permit_f`
     fn scoped_field(&mut self, rules: &ModelRules, scope: &ScopeRule, operation: Operation) -> Result<Predicate> {
+        self.trace_scope(rules.model, scope);
         let value = match self.scope_value(rules.model, scope) {
             Err(_) if Fault::MissingScopeLeftOut.is_on() => return Ok(Predicate::Const(Truth::True)),
             value => value?,
@@ -76,7 +80,7 @@ impl Planner<'_> {
         let rule = AppliedRule::Scope(scope.field, value.clone());
         self.note(Applied { model: rules.model, rule });
         let term = Term::Column(scope.field);
-        let mut alternatives = vec![match value {
+        let own = match value {
             Value::Array(values) => match self.binds.push_list(values)? {
                 Some(list) => Predicate::In { term, list, negated: false },
                 None => Predicate::Const(Truth::False),
@@ -85,13 +89,15 @@ impl Planner<'_> {
                 let right = Term::Bind(self.binds.push(value)?);
                 Predicate::Compare { op: Comparison::Eq, left: term, right }
             }
-        }];
+        };
+        self.trace_decided(&own);
+        let mut alternatives = vec![own];
         for (index, rule) in rules.row_rules.iter().enumerate() {
             let about = rule.effect == Effect::Permit(scope.field)
                 || (Fault::PermitWidensAllScopes.is_on() && matches!(rule.effect, Effect::Permit(_)));
             let applies = rule.operations.contains(operation) || Fault::PermitOfOtherOperations.is_on();
             if about && applies {
-                let residual = self.residual(&rule.condition)?;
+                let residual = self.rule_residual(rule)?;
                 // A permit that opens nothing to this principal did not take part.
                 if !matches!(residual, Predicate::Const(Truth::False | Truth::Unknown)) {
                     self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
@@ -100,6 +106,14 @@ impl Planner<'_> {
             }
         }
         Ok(Predicate::any(alternatives))
+    }
+
+    /// The residual of a row policy.
+    fn rule_residual(&mut self, rule: &RowRule) -> Result<Predicate> {
+        self.trace_rule(rule);
+        let residual = self.residual(&rule.condition)?;
+        self.trace_decided(&residual);
+        Ok(residual)
     }
 
     /// The value of a scoping expression: present, of the column's type, or an error.

@@ -3,6 +3,7 @@
 use super::typed::{Condition, LikePattern, List, Node, Operand};
 use crate::catalog::FieldId;
 use crate::plan::{Comparison, Function};
+use crate::principal::PrincipalPath;
 use crate::value::ColumnType;
 
 impl Condition {
@@ -14,8 +15,21 @@ impl Condition {
     /// Whether an attribute of the principal takes part.
     pub fn mentions_principal(&self) -> bool {
         let mut found = false;
-        walk(&self.root, &mut |part| found |= matches!(part, Part::Principal));
+        walk(&self.root, &mut |part| found |= matches!(part, Part::Principal(_)));
         found
+    }
+
+    /// The attributes of the principal that take part, each once, in the order of the source.
+    pub fn attributes(&self) -> Vec<PrincipalPath> {
+        let mut paths = Vec::new();
+        walk(&self.root, &mut |part| {
+            if let Part::Principal(path) = part
+                && !paths.contains(path)
+            {
+                paths.push(path.clone());
+            }
+        });
+        paths
     }
 
     /// Whether a field of the condition's own model takes part; fields behind a relation,
@@ -76,14 +90,14 @@ impl Operand {
 }
 
 /// What a walk meets.
-enum Part {
+enum Part<'a> {
     /// A field; named where it is the condition's own model's.
     Field(Option<FieldId>),
     Relation,
-    Principal,
+    Principal(&'a PrincipalPath),
 }
 
-fn walk(node: &Node, visit: &mut dyn FnMut(Part)) {
+fn walk<'a>(node: &'a Node, visit: &mut dyn FnMut(Part<'a>)) {
     match node {
         Node::Const(_) => {}
         Node::And(parts) | Node::Or(parts) => parts.iter().for_each(|part| walk(part, visit)),
@@ -94,15 +108,15 @@ fn walk(node: &Node, visit: &mut dyn FnMut(Part)) {
         }
         Node::In { needle, list, .. } => {
             operand(needle, visit);
-            if matches!(list, List::Principal { .. }) {
-                visit(Part::Principal);
+            if let List::Principal { path, .. } = list {
+                visit(Part::Principal(path));
             }
         }
         Node::IsNull { operand: tested, .. } => operand(tested, visit),
         Node::Like { operand: text, pattern, .. } => {
             operand(text, visit);
-            if matches!(pattern, LikePattern::Principal(_)) {
-                visit(Part::Principal);
+            if let LikePattern::Principal(path) = pattern {
+                visit(Part::Principal(path));
             }
         }
         Node::Exists { filter, .. } => {
@@ -115,10 +129,10 @@ fn walk(node: &Node, visit: &mut dyn FnMut(Part)) {
     }
 }
 
-fn operand(part: &Operand, visit: &mut dyn FnMut(Part)) {
+fn operand<'a>(part: &'a Operand, visit: &mut dyn FnMut(Part<'a>)) {
     match part {
         Operand::Field(path) => visit(Part::Field(path.through.is_empty().then_some(path.field))),
-        Operand::Principal { .. } => visit(Part::Principal),
+        Operand::Principal { path, .. } => visit(Part::Principal(path)),
         Operand::Literal(_) | Operand::Now(_) => {}
         Operand::Call(_, arguments) => arguments.iter().for_each(|argument| operand(argument, visit)),
     }

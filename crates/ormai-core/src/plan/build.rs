@@ -35,6 +35,16 @@ impl Binds {
         Self(other.0.clone())
     }
 
+    /// More values beside those of a step.
+    pub(crate) fn beside(values: Vec<Value>) -> Self {
+        Self(values)
+    }
+
+    /// The value in a slot.
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Value> {
+        self.0.get(slot.index())
+    }
+
     /// The values, by slot.
     pub(crate) fn into_values(self) -> Vec<Value> {
         self.0

@@ -2,6 +2,7 @@
 
 use crate::catalog::{FieldId, ModelId};
 use crate::value::Value;
+use serde::Serialize;
 
 /// A value of the plan, by its position in [`Step::binds`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +47,8 @@ pub enum Shape {
     Select(Select),
     /// Figures over the rows of a model.
     Aggregate(Aggregate),
+    /// Whether conditions hold for one row; for operators only.
+    Truths(Truths),
 }
 
 /// A table as this principal may see it: the only way in which a table enters a statement,
@@ -56,6 +59,7 @@ pub struct Source {
     /// The model.
     pub model: ModelId,
     /// What the policy admits. `TRUE` stands here only under a bypass or for a shared model.
+    /// In [`Truths`] the whole key of one row stands here instead.
     pub scope: Predicate,
 }
 
@@ -172,6 +176,20 @@ pub enum AggregateFunction {
     Max,
 }
 
+/// Whether conditions hold for one row, wherever it belongs: truth values come back, and no
+/// value of the row.
+///
+/// `SELECT question, … FROM source`; made by [`crate::explain::inspect`] only, at the word of
+/// an [`Operator`](crate::explain::Operator). No request becomes one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Truths {
+    /// The table, reduced to one row by its whole key, which stands in the place of a scope.
+    pub row: Source,
+    /// What is asked. Never empty.
+    pub questions: Vec<Predicate>,
+}
+
 /// A condition on a row, in SQL's three-valued logic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Predicate {
@@ -224,7 +242,8 @@ pub enum Predicate {
 }
 
 /// SQL's three truth values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Truth {
     /// False.
     False,

@@ -20,6 +20,7 @@ impl Step {
         let filter = match &self.shape {
             Shape::Select(select) => &select.filter,
             Shape::Aggregate(aggregate) => &aggregate.filter,
+            Shape::Truths(_) => return "TRUE".to_owned(),
         };
         self.shown(catalog, self.source().model, filter)
     }
@@ -29,12 +30,21 @@ impl Step {
         match &self.shape {
             Shape::Select(select) => &select.source,
             Shape::Aggregate(aggregate) => &aggregate.source,
+            Shape::Truths(truths) => &truths.row,
         }
     }
 
-    fn shown(&self, catalog: &Catalog, model: ModelId, predicate: &Predicate) -> String {
+    /// A predicate about a model, with the values of this step, in words.
+    pub(crate) fn shown(&self, catalog: &Catalog, model: ModelId, predicate: &Predicate) -> String {
         let mut writer = Writer { catalog, binds: &self.binds, text: String::new() };
         writer.predicate(model, predicate, false);
+        writer.text
+    }
+
+    /// A term about a model, in words.
+    pub(crate) fn shown_term(&self, catalog: &Catalog, model: ModelId, term: &Term) -> String {
+        let mut writer = Writer { catalog, binds: &self.binds, text: String::new() };
+        writer.term(model, term);
         writer.text
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{
     Aggregate, AggregateFunction, Direction, Exists, Figure, ListSlot, OrderBy, OrderKey, PerParent, Predicate,
-    Related, RelatedRows, Select, Shape, Slot, Source, Step, Term, Truth,
+    Related, RelatedRows, Select, Shape, Slot, Source, Step, Term, Truth, Truths,
 };
 use crate::catalog::{FieldId, ModelId};
 use crate::value::Value;
@@ -67,6 +67,11 @@ pub fn aggregate(source: Source, group_by: Vec<FieldId>, figures: Vec<Figure>, l
         order: Vec::new(),
         limit: Slot(limit),
     }
+}
+
+/// What is asked of one row.
+pub fn truths(row: Source, questions: Vec<Predicate>) -> Truths {
+    Truths { row, questions }
 }
 
 /// A figure.

@@ -20,6 +20,7 @@ use crate::suggest;
 use crate::value::{Pattern, Value};
 use budget::Spent;
 use path::Path;
+pub(crate) use rows::key_values;
 
 /// A request whose every name is open to the principal and whose values fit their columns.
 /// Made by [`resolve`] only; it holds no scope yet and cannot be run.

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::path::Path;
 use super::{Filter, Include, Page, Place, Resolver, Rows, Selection, Use};
-use crate::catalog::{FieldId, ModelId, RelationKind};
+use crate::catalog::{FieldId, Model, ModelId, RelationKind};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
 use crate::plan::{Comparison, Direction};
@@ -194,39 +194,46 @@ impl<'a> Resolver<'a> {
             )
             .hint(Some("find the row with `query`".to_owned())));
         }
-        let names: Vec<&str> = model.primary_key.iter().map(|field| model.field(*field).name.as_str()).collect();
-        if let Some(parts) = id.as_object() {
-            if let Some(unknown) = parts.keys().find(|key| !names.contains(&key.as_str())) {
-                return Err(Error::invalid("id", format!("`{}` is no part of the key", request::shown(unknown)))
-                    .hint(Some(format!("the key of `{}` is {}", model.name, names.join(", ")))));
-            }
-        } else if names.len() > 1 {
-            return Err(Error::invalid("id", "the key has several parts, so an object is needed").hint(Some(format!(
-                "the key of `{}` is {}",
-                model.name,
-                names.join(", ")
-            ))));
-        }
-        model
-            .primary_key
-            .iter()
-            .zip(&names)
-            .map(|(field, name)| {
-                let part = match id.as_object() {
-                    Some(parts) => parts.get(*name),
-                    None => Some(id),
-                };
-                let part = part.filter(|json| !json.is_null()).ok_or_else(|| {
-                    Error::invalid("id", format!("`{name}` is missing")).hint(Some(format!(
-                        "the key of `{}` is {}",
-                        model.name,
-                        names.join(", ")
-                    )))
-                })?;
-                let value = Value::from_json(part, &model.field(*field).ty)
-                    .map_err(|misfit| Error::invalid("id", format!("`{name}` does not fit: {misfit}")))?;
-                Ok(Filter::Compare { field: *field, op: Comparison::Eq, value })
-            })
-            .collect()
+        let values = key_values(model, id, "id")?;
+        let parts = model.primary_key.iter().zip(values);
+        Ok(parts.map(|(field, value)| Filter::Compare { field: *field, op: Comparison::Eq, value }).collect())
     }
+}
+
+/// The value of each part of a key, from a scalar or from an object with all parts. `path` is
+/// where the key stands.
+pub(crate) fn key_values(model: &Model, id: &Json, path: &str) -> Result<Vec<Value>> {
+    let names: Vec<&str> = model.primary_key.iter().map(|field| model.field(*field).name.as_str()).collect();
+    if let Some(parts) = id.as_object() {
+        if let Some(unknown) = parts.keys().find(|key| !names.contains(&key.as_str())) {
+            return Err(Error::invalid(path, format!("`{}` is no part of the key", request::shown(unknown)))
+                .hint(Some(format!("the key of `{}` is {}", model.name, names.join(", ")))));
+        }
+    } else if names.len() > 1 {
+        return Err(Error::invalid(path, "the key has several parts, so an object is needed").hint(Some(format!(
+            "the key of `{}` is {}",
+            model.name,
+            names.join(", ")
+        ))));
+    }
+    model
+        .primary_key
+        .iter()
+        .zip(&names)
+        .map(|(field, name)| {
+            let part = match id.as_object() {
+                Some(parts) => parts.get(*name),
+                None => Some(id),
+            };
+            let part = part.filter(|json| !json.is_null()).ok_or_else(|| {
+                Error::invalid(path, format!("`{name}` is missing")).hint(Some(format!(
+                    "the key of `{}` is {}",
+                    model.name,
+                    names.join(", ")
+                )))
+            })?;
+            Value::from_json(part, &model.field(*field).ty)
+                .map_err(|misfit| Error::invalid(path, format!("`{name}` does not fit: {misfit}")))
+        })
+        .collect()
 }

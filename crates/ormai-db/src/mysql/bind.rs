@@ -43,8 +43,9 @@ fn add(arguments: &mut MySqlArguments, value: &Value) -> Result<(), DbError> {
         Value::Pattern(pattern) => arguments.add(pattern.to_like_with(escape()?)),
         Value::Bytes(bytes) => arguments.add(bytes),
         Value::Uuid(uuid) => arguments.add(uuid.hyphenated().to_string()),
+        // The session is in UTC. As a parameter of its own type MariaDB would miss it in a list.
         Value::Timestamp(at) => {
-            arguments.add(Parameter::of::<time::OffsetDateTime>(date_time(Offset::UTC.to_datetime(*at))))
+            arguments.add(Parameter::of::<time::PrimitiveDateTime>(date_time(Offset::UTC.to_datetime(*at))))
         }
         Value::DateTime(at) => arguments.add(Parameter::of::<time::PrimitiveDateTime>(date_time(*at))),
         Value::Date(day) => arguments.add(Parameter::of::<time::Date>(with_length(date(*day)))),

@@ -133,7 +133,8 @@ async fn a_sqlite_transaction_of_the_callers_shows_its_own_rows_and_survives_fai
 /// The settings of a session that a call may change.
 async fn settings(connection: &mut MySqlConnection) -> String {
     let sql = "SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, @@character_set_results, \
-               @@collation_connection, @@sql_select_limit, @@sql_auto_is_null, @@max_statement_time)";
+               @@collation_connection, @@sql_select_limit, @@sql_auto_is_null, @@max_statement_time, \
+               @@max_sort_length, @@sort_buffer_size)";
     connection.fetch_one(sql).await.unwrap().get_unchecked(0)
 }
 
@@ -141,7 +142,7 @@ async fn settings(connection: &mut MySqlConnection) -> String {
 const ODD: &str = "SET sql_mode = 'ANSI,PAD_CHAR_TO_FULL_LENGTH,HIGH_NOT_PRECEDENCE,NO_BACKSLASH_ESCAPES', \
                    time_zone = '+02:00', character_set_client = latin1, character_set_results = latin1, \
                    collation_connection = latin1_swedish_ci, sql_select_limit = 1, sql_auto_is_null = 1, \
-                   max_statement_time = 11.000123";
+                   max_statement_time = 11.000123, max_sort_length = 64, sort_buffer_size = 131072";
 
 #[tokio::test]
 async fn a_mysql_transaction_of_the_callers_shows_its_own_rows_and_survives_failures() {
@@ -210,13 +211,13 @@ async fn a_statement_means_the_same_in_every_session_of_mysql_and_gives_its_sett
     let mut session = Session::from_pool(&database).await.unwrap();
     assert_eq!(run(&mut session, &statement(read, &["c".into()], &types)).await.unwrap(), expected);
     session.finish().await.unwrap();
-    assert_eq!(settings(&mut *pool.acquire().await.unwrap()).await, before);
+    assert_eq!(settings(&mut pool.acquire().await.unwrap()).await, before);
     // Left in the middle of a statement, it does not come back.
     let mut session = Session::from_pool(&database).await.unwrap();
     let slow = statement("SELECT sleep(1)", &[], &[ColumnType::Int]);
     tokio::time::timeout(SHORT, session.run(&slow, Duration::from_secs(5))).await.unwrap_err();
     drop(session);
-    assert_eq!(settings(&mut *pool.acquire().await.unwrap()).await, before);
+    assert_eq!(settings(&mut pool.acquire().await.unwrap()).await, before);
 }
 
 #[tokio::test]

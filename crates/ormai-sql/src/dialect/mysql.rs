@@ -58,7 +58,7 @@ impl Engine for MySql {
     }
 
     fn finds_first(&self, collation: &Collation) -> bool {
-        !is_exact(collation)
+        matches!(collation, Collation::Binary | Collation::Folded(_)) && !is_exact(collation)
     }
 
     /// A character that the column cannot hold would be an error. Converted it becomes a `?`,

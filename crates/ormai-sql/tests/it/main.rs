@@ -9,6 +9,7 @@ mod identifiers;
 mod include;
 mod predicate;
 mod select;
+mod truths;
 
 use std::sync::Arc;
 

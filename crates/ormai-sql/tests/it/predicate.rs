@@ -129,6 +129,11 @@ fn two_columns_without_a_common_order_are_compared_by_bytes() {
 }
 
 #[test]
+fn columns_of_two_kinds_are_not_compared() {
+    users_where!(|users| compare(Comparison::Eq, users.column("region"), users.column("id")));
+}
+
+#[test]
 fn a_list_of_numbers() {
     users_where!(|users| Predicate::And(vec![
         within(users.column("id"), 0, false),

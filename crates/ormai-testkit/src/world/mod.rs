@@ -16,6 +16,7 @@ mod principal;
 mod request;
 mod shrink;
 mod tables;
+mod unknown;
 mod yaml;
 
 pub use case::{Ask, Case, Trial};

@@ -144,6 +144,23 @@ every_engine! {
         assert_eq!(rows(&ask(&again, &acme(), "query", with_cursor(page(), &cursor)).await).len(), 1);
     }
 
+    async fn texts_that_begin_alike_for_long_are_told_apart(test: &TestDatabase) {
+        test.execute("CREATE TABLE ranked (id bigint PRIMARY KEY, tenant_id text NOT NULL, rank bigint, word text)").await;
+        let alike = "a".repeat(2_000);
+        for (id, end) in ["c", "a", "", "d", "b"].into_iter().enumerate() {
+            test.execute(&format!("INSERT INTO ranked VALUES ({id}, 'acme', NULL, '{alike}{end}')")).await;
+        }
+        let ormai = with_policy(test, RANKED, ranked()).await;
+        let mut request = json!({"model": "Ranked", "select": ["id"], "order": [{"field": "word"}], "limit": 1});
+        let mut walked = Vec::new();
+        for _ in 0..5 {
+            let page = ask(&ormai, &Principal::new("acme"), "query", request.clone()).await;
+            walked.extend(column(&page, "id"));
+            request["cursor"] = page["data"]["next_cursor"].clone();
+        }
+        assert_eq!(walked, [2, 1, 4, 0, 3].map(|id| json!(id)));
+    }
+
     async fn pages_walked_to_the_end_hold_each_row_once_and_in_order(test: &TestDatabase) {
         let words = [None, Some("a"), Some("A"), Some("\u{e4}"), Some("b%"), Some("_"), Some("")];
         let all: Vec<Ranked> = (0..45_i64).map(|id| {

@@ -1,11 +1,17 @@
 //! Attack 24: what an error tells. Every refusal of every other test passes
 //! [`crate::support::tells_nothing`] too.
 
+use std::time::Duration;
+
+use ormai::Call;
+use ormai::db::Session;
 use ormai::prelude::*;
-use ormai_testkit::every_engine;
+use ormai::principal::CallContext;
+use ormai::request::{Request, Tool};
+use ormai_testkit::{TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
 
-use crate::support::{acme, demo};
+use crate::support::{acme, database, demo};
 
 /// All of an answer but how long it took.
 async fn bytes(ormai: &OrmAi, tool: &str, arguments: &Json) -> String {
@@ -73,6 +79,22 @@ fn about(order: i64, user: &str, item: i64) -> Vec<(&'static str, Json)> {
     ]
 }
 
+/// The texts that a call runs, driven by hand.
+async fn run(ormai: &OrmAi, test: &TestDatabase, (tool, arguments): &(&str, Json)) -> Vec<String> {
+    let request = Request::from_value(Tool::from_name(tool).unwrap(), arguments).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let context = CallContext { principal: acme(), request_id: String::new(), trace_id: None, now };
+    let mut call = Call::begin(ormai.tools().engine(), context, request).unwrap();
+    let mut session = Session::from_pool(&database(test)).await.unwrap();
+    let mut texts = Vec::new();
+    while let Some(statement) = call.statement().unwrap() {
+        texts.push(statement.sql().to_string());
+        call.feed(session.run(&statement, Duration::from_secs(30)).await.unwrap());
+    }
+    session.finish().await.unwrap();
+    texts
+}
+
 every_engine! {
     async fn attack_24_not_there_and_not_yours_are_the_same_bytes(test: &TestDatabase) {
         let ormai = demo(test).await;
@@ -83,6 +105,20 @@ every_engine! {
         let refusal: Json = serde_json::from_str(&bytes(&ormai, "get", &json!({"model": "Order", "id": 4})).await).unwrap();
         let error = json!({"code": "RECORD_NOT_FOUND", "message": "there is no such record for you", "hint": "find its key with `query`", "retryable": false});
         assert_eq!(refusal["error"], error);
+    }
+
+    async fn attack_24_not_there_and_not_yours_take_the_same_statements(test: &TestDatabase) {
+        let ormai = demo(test).await;
+        // So what is there can be told neither by what is run nor by how often.
+        for (yours, there) in about(4, "user-201", 5).into_iter().zip(about(4_444, "user-999", 5_555)) {
+            let (not_yours, not_there) = (run(&ormai, test, &yours).await, run(&ormai, test, &there).await);
+            assert!(!not_yours.is_empty());
+            assert_eq!(not_yours, not_there, "{}", yours.1);
+        }
+        // One's own rows take more: their includes are asked for.
+        let mine = ("get", json!({"model": "Order", "id": 1, "include": ["items"]}));
+        let theirs = ("get", json!({"model": "Order", "id": 4, "include": ["items"]}));
+        assert!(run(&ormai, test, &mine).await.len() > run(&ormai, test, &theirs).await.len());
     }
 
     async fn attack_24_hints_know_only_what_is_open(test: &TestDatabase) {

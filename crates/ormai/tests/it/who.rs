@@ -221,6 +221,29 @@ models:
         }
     }
 
+    async fn attack_04_a_list_of_roles_given_as_a_text_is_no_list(test: &TestDatabase) {
+        test.load(&Dataset::demo()).await;
+        let policy = "
+version: 1
+models:
+  Order:
+    allowed: true
+    fields: {id: allow}
+    scoping: {tenant_id: principal.tenant_id}
+    row_policies: [{name: admins, condition: \"'admin' IN principal.metadata.roles\", bypass: true}]
+";
+        let ormai = with_policy(test, policy, guide_catalog()).await;
+        // A search in a text would find `admin` in all of these.
+        for roles in [json!("admin"), json!("super_admin"), json!("user,admin"), json!("[\"admin\"]"), json!({"admin": true}), json!([["admin"]]), json!(true)] {
+            let answer = ask(&ormai, &acme().metadata("roles", roles.clone()), "query", json!({"model": "Order"})).await;
+            assert_eq!(code(&answer), "PRINCIPAL_INCOMPLETE", "{roles}");
+        }
+        for (roles, found) in [(json!([]), 3), (json!(["super_admin"]), 3), (json!(["user", "Admin"]), 3), (json!(["user", "admin"]), 8)] {
+            let page = ask(&ormai, &acme().metadata("roles", roles.clone()), "query", json!({"model": "Order"})).await;
+            assert_eq!(rows(&page).len(), found, "{roles}");
+        }
+    }
+
     async fn attack_05_metadata_cannot_imitate_the_principal(test: &TestDatabase) {
         let ormai = demo(test).await;
         let imitation = acme()

@@ -76,7 +76,7 @@ fn count(world: &World, policy: &Policy, ask: &Ask, expected: &Outcome, got: &[J
 fn explained(ormai: &OrmAi, ask: &Ask) -> String {
     let tool = ormai::request::Tool::from_name(ask.request.tool()).unwrap();
     let request = ormai::request::Request::from_value(tool, &ask.request.to_json());
-    let explanation = request.and_then(|request| {
+    let explanation = request.map_err(|error| Box::new(error.into())).and_then(|request| {
         ormai.tools().explain(&RunContext::new(ask.who.principal()).now(Case::now().parse().unwrap()), request)
     });
     match explanation {

@@ -2,4 +2,8 @@
 //! prove` runs them in any size.
 
 mod differential;
+mod explained;
+mod found;
+mod non_interference;
+mod partitions;
 mod under_test;

@@ -1,0 +1,107 @@
+//! Explaining a row, held to the interpreter: of all stored rows, those that are said to be
+//! admitted are as many as the interpreter admits.
+
+use std::cell::RefCell;
+
+use ormai::prelude::*;
+use ormai::request::{Request, Tool};
+use ormai::{Inspected, Operator, Verdict};
+use ormai_testkit::reference::admitted;
+use ormai_testkit::world::{Ask, Case, Cases, Model};
+use ormai_testkit::{Scale, TestDatabase, every_engine};
+use proptest::test_runner::TestCaseError;
+use serde_json::{Map, Value as Json};
+
+use super::under_test::{Loaded, call, wait};
+
+/// Each ask is put once for every stored row of its model.
+const CASES: Cases = Cases { trials: 2, asks: 5 };
+
+/// About how many those are: each of them is asked about.
+const ROWS: usize = 16;
+
+/// Of `cargo xtask test`.
+const ASKS: usize = 2_400;
+
+/// How many rows were told of.
+#[derive(Debug, Default)]
+struct Told {
+    admitted: usize,
+    hidden: usize,
+    refused: usize,
+}
+
+every_engine! {
+    async fn law_1_the_rows_said_to_be_admitted_are_those_that_the_interpreter_admits(test: &TestDatabase) {
+        let told = RefCell::new(Told::default());
+        let scale = Scale::from_environment(ASKS);
+        let outcome = scale.runner(CASES.trials * CASES.asks * ROWS).run(&CASES, |case| wait(holds(test, &case, &told)));
+        let told = told.into_inner();
+        println!("explained on {}, seed {}: {told:?}", test.engine(), scale.seed);
+        if let Err(failure) = outcome {
+            panic!("{failure}");
+        }
+        assert!(told.admitted > 50 && told.hidden > 50 && told.refused > 5, "too little was told: {told:?}");
+    }
+}
+
+/// Whether the law holds for a case.
+async fn holds(test: &TestDatabase, case: &Case, told: &RefCell<Told>) -> Result<(), TestCaseError> {
+    let loaded = Loaded::new(test, &case.world).await;
+    let outcome = all_agree(&loaded, case, told).await;
+    loaded.leave().await;
+    outcome
+}
+
+async fn all_agree(loaded: &Loaded<'_>, case: &Case, told: &RefCell<Told>) -> Result<(), TestCaseError> {
+    for trial in &case.trials {
+        let ormai = loaded.under(&trial.policy).await?;
+        for ask in &trial.asks {
+            let Some(model) = case.world.model(ask.request.model()).filter(|model| !model.key.is_empty()) else {
+                continue;
+            };
+            let answer = call(&ormai, ask, None).await;
+            let code = answer["error"]["code"].as_str();
+            let expected = match code {
+                None => admitted(&case.world, &trial.policy, &ask.who, Case::now(), &ask.request).0,
+                Some("RECORD_NOT_FOUND") => 0,
+                Some(_) => {
+                    told.borrow_mut().refused += 1;
+                    continue;
+                }
+            };
+            let mut found = 0;
+            for row in &model.rows {
+                let inspected = inspect(&ormai, ask, model, row).await;
+                let fail =
+                    |why: String| TestCaseError::fail(format!("{why}\n{row:?}\n{ask}\n{}", trial.policy.to_yaml()));
+                let inspected = inspected.map_err(|error| fail(error.to_string()))?;
+                match inspected.verdict {
+                    Verdict::Admitted { .. } => found += 1,
+                    Verdict::Hidden { .. } => told.borrow_mut().hidden += 1,
+                    other => return Err(fail(other.to_string())),
+                }
+            }
+            told.borrow_mut().admitted += found;
+            if found != expected {
+                return Err(TestCaseError::fail(format!(
+                    "{found} rows are admitted, and not {expected}\n{ask}\n{}",
+                    trial.policy.to_yaml()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn inspect(
+    ormai: &OrmAi,
+    ask: &Ask,
+    model: &Model,
+    row: &[ormai_testkit::world::Cell],
+) -> Result<Inspected, Error> {
+    let ctx = RunContext::new(ask.who.principal()).now(Case::now().parse().unwrap());
+    let request = Request::from_value(Tool::from_name(ask.request.tool())?, &ask.request.to_json())?;
+    let key: Map<String, Json> = model.key.iter().map(|part| (part.clone(), model.cell(row, part).to_json())).collect();
+    ormai.tools().explain_row(&ctx, request, &Json::Object(key), Operator::acknowledged()).await
+}

@@ -1,0 +1,202 @@
+//! The second law: other tenants' rows come, change and go, and every byte of a tenant's answers
+//! stays the same: rows, counts, cursors, error texts.
+//!
+//! Once without the interpreter: behind a wall of `tenant_id = principal.tenant_id` everything that
+//! belongs to others is arbitrary. And once for every policy: arbitrary is then whatever the
+//! principal does not see, before and after (see `docs/decisions/0013-the-laws.md`).
+
+use std::cell::RefCell;
+
+use ormai_testkit::reference::{Eye, View};
+use ormai_testkit::world::{
+    Ask, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations, Policy, Request,
+    RowEffect, Trial, Who, World,
+};
+use ormai_testkit::{Scale, TestDatabase, every_engine};
+use proptest::test_runner::TestCaseError;
+use serde_json::Value as Json;
+
+use super::under_test::{Loaded, pages, wait};
+
+const CASES: Cases = Cases { trials: 3, asks: 8 };
+
+/// Of `cargo xtask test`.
+const ASKS: usize = 360;
+
+/// What happens to the rows of each model.
+const CHANGES: Mutations = Mutations { count: 6 };
+
+/// What a run has met.
+#[derive(Debug, Default)]
+struct Met {
+    /// Answers that were compared, and how many of them are refusals.
+    compared: usize,
+    refused: usize,
+    /// Answers with rows in them.
+    with_rows: usize,
+    pages: usize,
+    /// Changes of others' rows, and how many of them the principal would have seen through a
+    /// condition that reads other rows: those are no trial.
+    changed: usize,
+    exempt: usize,
+}
+
+impl Met {
+    fn check(&self) {
+        assert!(self.refused * 2 < self.compared, "too much is refused: {self:?}");
+        assert!(self.with_rows * 4 > self.compared, "too little is answered: {self:?}");
+        assert!(self.exempt * 4 < self.changed, "too much is exempt: {self:?}");
+        assert!(self.pages > self.compared, "nothing has a second page: {self:?}");
+    }
+}
+
+every_engine! {
+    async fn law_2_behind_a_wall_nothing_of_the_others_shows(test: &TestDatabase) {
+        let scale = Scale::from_environment(ASKS);
+        let met = RefCell::new(Met::default());
+        let outcome = scale.runner(CASES.trials * CASES.asks).run(&CASES, |case| wait(holds(test, &case, true, &met)));
+        let met = met.into_inner();
+        println!("law 2 behind a wall on {}, seed {}: {met:?}", test.engine(), scale.seed);
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+        met.check();
+    }
+
+    async fn law_2_what_a_principal_does_not_see_does_not_show(test: &TestDatabase) {
+        let scale = Scale::from_environment(ASKS);
+        let met = RefCell::new(Met::default());
+        let outcome = scale.runner(CASES.trials * CASES.asks).run(&CASES, |case| wait(holds(test, &case, false, &met)));
+        let met = met.into_inner();
+        println!("law 2 under any policy on {}, seed {}: {met:?}", test.engine(), scale.seed);
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+        met.check();
+    }
+}
+
+async fn holds(test: &TestDatabase, case: &Case, behind_a_wall: bool, met: &RefCell<Met>) -> Result<(), TestCaseError> {
+    let mut loaded = Loaded::new(test, &case.world).await;
+    let mut outcome = Ok(());
+    for (index, trial) in case.trials.iter().enumerate() {
+        // All asks of a trial are one principal's, so that one change is tried with all of them.
+        let Some(who) = trial.asks.first().map(|ask| ask.who.clone()) else { continue };
+        let trial = match behind_a_wall {
+            true => Trial { policy: walled(&case.world, &trial.policy), ..trial.clone() },
+            false => trial.clone(),
+        };
+        let mut dice = Dice::new(index as u64);
+        let changed = match behind_a_wall {
+            true => CHANGES.apply(&mut dice, &case.world, |_, model, row| is_anothers(model, row, &who)),
+            false => {
+                let view = View::of(&case.world, &trial.policy, &who.roles);
+                let changed = CHANGES.apply(&mut dice, &case.world, |world, model, row| {
+                    let eye = Eye::new(world, &view, &who, Case::now());
+                    !world.model(&model.name).is_some_and(|model| eye.visible(model).contains(&row))
+                });
+                if seen(&case.world, &view, &who) != seen(&changed, &view, &who) {
+                    met.borrow_mut().changed += 1;
+                    met.borrow_mut().exempt += 1;
+                    continue;
+                }
+                changed
+            }
+        };
+        met.borrow_mut().changed += 1;
+        outcome = unchanged(&mut loaded, &case.world, &changed, &trial, &who, met).await;
+        if outcome.is_err() {
+            break;
+        }
+    }
+    loaded.leave().await;
+    outcome
+}
+
+/// Asks everything, lets the change happen, and asks it all again.
+async fn unchanged(
+    loaded: &mut Loaded<'_>,
+    world: &World,
+    changed: &World,
+    trial: &Trial,
+    who: &Who,
+    met: &RefCell<Met>,
+) -> Result<(), TestCaseError> {
+    let ormai = loaded.under(&trial.policy).await?;
+    let mut asks: Vec<Ask> =
+        trial.asks.iter().map(|ask| Ask { who: who.clone(), request: ask.request.clone() }).collect();
+    // By the keys of what came and of what went.
+    for (one, other) in [(world, changed), (changed, world)] {
+        asks.extend(one.models.iter().filter_map(|model| by_key_of_one_more(model, other, who)));
+    }
+    let mut before = Vec::new();
+    for ask in &asks {
+        before.push(pages(&ormai, ask).await);
+    }
+    loaded.refill(changed).await;
+    let mut after = Vec::new();
+    for ask in &asks {
+        after.push(pages(&ormai, ask).await);
+    }
+    loaded.refill(world).await;
+    for ((ask, before), after) in asks.iter().zip(before).zip(after) {
+        let text = |pages: &[Json]| pages.iter().map(Json::to_string).collect::<Vec<_>>();
+        if text(&before) != text(&after) {
+            let (before, after) = (text(&before).join("\n"), text(&after).join("\n"));
+            let rows = changed.statements(ormai_testkit::Engine::Sqlite, "");
+            return Err(TestCaseError::fail(format!("{ask}\nbefore: {before}\nafter: {after}\n{rows}")));
+        }
+        let mut met = met.borrow_mut();
+        met.compared += 1;
+        met.pages += before.len();
+        met.refused += usize::from(before.iter().any(|page| page["success"] != true));
+        let rows = before.iter().any(|page| page["data"]["rows"].as_array().is_some_and(|rows| !rows.is_empty()));
+        met.with_rows += usize::from(rows || before.iter().any(|page| page["metadata"]["row_count"] == 1));
+    }
+    Ok(())
+}
+
+/// A row that one world has and the other has not, by its key.
+fn by_key_of_one_more(model: &Model, other: &World, who: &Who) -> Option<Ask> {
+    let theirs = other.model(&model.name)?;
+    let row = model.rows.iter().find(|row| !theirs.rows.contains(row))?;
+    let id = model.key.iter().map(|part| (part.clone(), model.cell(row, part).to_json())).collect();
+    let get = Get { model: model.name.clone(), id: Json::Object(id), select: None, include: Vec::new() };
+    Some(Ask { who: who.clone(), request: Request::Get(get) })
+}
+
+/// What a principal sees of each model.
+fn seen<'w>(world: &'w World, view: &'w View, who: &'w Who) -> Vec<Vec<Vec<Cell>>> {
+    let eye = Eye::new(world, view, who, Case::now());
+    let of = |model: &'w Model| {
+        let mut rows: Vec<Vec<Cell>> = eye.visible(model).iter().map(|row| row.to_vec()).collect();
+        rows.sort();
+        rows
+    };
+    world.models.iter().map(of).collect()
+}
+
+/// Whether a row belongs to another tenant. Models without tenants are shared by all.
+fn is_anothers(model: &Model, row: &[Cell], who: &Who) -> bool {
+    let mine = who.tenant.as_str().map_or_else(|| who.tenant.to_string(), str::to_owned);
+    model.column("tenant_id").is_some() && model.cell(row, "tenant_id").to_string() != mine
+}
+
+/// A policy that scopes by tenant wherever there is one, and lets nobody over the wall: no
+/// permits, no bypasses, and no conditions that read other rows.
+fn walled(world: &World, policy: &Policy) -> Policy {
+    let mut policy = policy.clone();
+    for (name, said) in &mut policy.models {
+        let has_tenant = world.model(name).is_some_and(|model| model.column("tenant_id").is_some());
+        let scope = ("tenant_id".to_owned(), Expression::Principal(Attribute::Tenant));
+        said.scoping = if has_tenant { vec![scope] } else { Vec::new() };
+        wall(said);
+        for (_, overlay) in &mut said.roles {
+            overlay.says.scoping.clear();
+            wall(&mut overlay.says);
+        }
+    }
+    policy
+}
+
+fn wall(said: &mut ModelPolicy) {
+    said.rows.retain(|row| !matches!(row.effect, RowEffect::Permit(_) | RowEffect::Bypass));
+    said.rows.retain(|row| !row.condition.reads_other_rows());
+    said.rows.iter_mut().for_each(|row| row.effect = RowEffect::Restrict);
+}
