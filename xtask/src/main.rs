@@ -7,6 +7,7 @@
 mod bench;
 mod mutants;
 mod project;
+mod prove;
 mod services;
 mod test;
 
@@ -37,6 +38,8 @@ enum Command {
     },
     /// Switch one deliberate fault after another on, and show that the laws notice each
     Mutants(mutants::Arguments),
+    /// Run the laws in any size, and show what they met
+    Prove(prove::Arguments),
     /// Measure what a request costs, against hand-written SQL
     Bench {
         /// Passed on to the benchmark
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Test { fast } => test::run(fast),
         Command::Services { command } => services::run(command),
         Command::Mutants(arguments) => mutants::run(&arguments),
+        Command::Prove(arguments) => prove::run(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     done.unwrap_or_else(|failure| {

@@ -27,7 +27,8 @@ SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_c
     sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',
     max_sort_length = 65536, sort_buffer_size = GREATEST(@@sort_buffer_size, 4194304),
     sql_select_limit = 18446744073709551615, sql_auto_is_null = 0,
-    /*M!100101 max_statement_time = ? * 0.000001 */ /*!50708 max_execution_time = ? DIV 1000 */";
+    /*M!100101 optimizer_switch = 'subquery_cache=off', max_statement_time = ? * 0.000001 */
+    /*!50708 max_execution_time = ? DIV 1000 */";
 
 /// The same settings as they are, to be put back.
 const READ: &str = "

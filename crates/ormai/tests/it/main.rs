@@ -9,7 +9,6 @@
 
 mod answers;
 mod cursors;
-mod differential;
 mod errors;
 mod explain;
 mod explain_laws;

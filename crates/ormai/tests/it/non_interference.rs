@@ -1,5 +1,5 @@
-//! The second law: whatever happens to other tenants' rows, every byte of a tenant's
-//! answers stays the same.
+//! The second law on the guide's own policy, with requests and changes that were chosen to hurt;
+//! over worlds drawn at random it stands in `laws`.
 
 use ormai::prelude::*;
 use ormai_testkit::{Dataset, Engine, TestDatabase, every_engine};

@@ -17,7 +17,7 @@ use super::under_test::{Loaded, pages, wait};
 const CASES: Cases = Cases { trials: 4, asks: 15 };
 
 /// Of `cargo xtask test`.
-const ASKS: usize = 1_800;
+const ASKS: usize = 1_200;
 
 every_engine! {
     async fn law_1_the_statement_answers_as_the_interpreter_does(test: &TestDatabase) {
