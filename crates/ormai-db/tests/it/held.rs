@@ -130,11 +130,12 @@ async fn a_sqlite_transaction_of_the_callers_shows_its_own_rows_and_survives_fai
     assert_eq!(test.count("t").await, 2);
 }
 
-/// The settings of a session that a call may change.
+/// Every setting of a session, but for what counts or tells of statements.
 async fn settings(connection: &mut MySqlConnection) -> String {
-    let sql = "SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, @@character_set_results, \
-               @@collation_connection, @@sql_select_limit, @@sql_auto_is_null, @@max_statement_time, \
-               @@max_sort_length, @@sort_buffer_size)";
+    let sql = "SELECT GROUP_CONCAT(variable_name, '=', variable_value ORDER BY variable_name SEPARATOR ' ') \
+               FROM information_schema.session_variables WHERE variable_name NOT IN ('TIMESTAMP', 'WARNING_COUNT', \
+               'ERROR_COUNT', 'LAST_INSERT_ID', 'IDENTITY', 'INSERT_ID', 'RAND_SEED1', 'RAND_SEED2', \
+               'PSEUDO_THREAD_ID', 'IN_TRANSACTION', 'LAST_GTID')";
     connection.fetch_one(sql).await.unwrap().get_unchecked(0)
 }
 
