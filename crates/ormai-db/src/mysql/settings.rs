@@ -20,7 +20,9 @@ use crate::execute;
 /// bound: two of them compare without regard to case whatever is set, so no statement
 /// compares two.) Texts that begin with the same `max_sort_length` bytes are not told apart
 /// by an order or a window; a sort takes no more memory for a greater one, but has to be
-/// allowed to. Of `sql_select_limit` and `sql_auto_is_null` a session may have values that
+/// allowed to. MariaDB's `subquery_cache` remembers what a subquery came to for a text, and takes
+/// that for every text that its collation calls equal: what was found for `ä` would be told of
+/// `A`. Of `sql_select_limit` and `sql_auto_is_null` a session may have values that
 /// take rows away or add some.
 const SET: &str = "
 SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = utf8mb4_bin,
@@ -33,13 +35,13 @@ SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_c
 /// The same settings as they are, to be put back.
 const READ: &str = "
 SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, @@time_zone,
-       CAST(@@max_sort_length AS CHAR), CAST(@@sort_buffer_size AS CHAR),
+       CAST(@@max_sort_length AS CHAR), CAST(@@sort_buffer_size AS CHAR), @@optimizer_switch,
        CAST(@@sql_select_limit AS CHAR), CAST(@@sql_auto_is_null AS SIGNED),
        /*M!100101 CAST(@@max_statement_time * 1000000 AS SIGNED) */ /*!50708 @@max_execution_time * 1000 */";
 
 const RESTORE: &str = "
 SET character_set_client = ?, character_set_results = ?, collation_connection = ?, sql_mode = ?, time_zone = ?,
-    max_sort_length = CAST(? AS UNSIGNED), sort_buffer_size = CAST(? AS UNSIGNED),
+    max_sort_length = CAST(? AS UNSIGNED), sort_buffer_size = CAST(? AS UNSIGNED), optimizer_switch = ?,
     sql_select_limit = CAST(? AS UNSIGNED), sql_auto_is_null = ?,
     /*M!100101 max_statement_time = ? * 0.000001 */ /*!50708 max_execution_time = ? DIV 1000 */";
 
@@ -102,8 +104,8 @@ impl Before {
     }
 
     fn of(row: &MySqlRow) -> Option<Self> {
-        let texts = (0..8).map(|at| decode::text(row, at)).collect::<Option<Vec<_>>>()?;
-        Some(Self { texts, auto_is_null: decode::integer(row, 8)?, limit_us: decode::integer(row, 9)? })
+        let texts = (0..9).map(|at| decode::text(row, at)).collect::<Option<Vec<_>>>()?;
+        Some(Self { texts, auto_is_null: decode::integer(row, 9)?, limit_us: decode::integer(row, 10)? })
     }
 
     async fn restore(&self, connection: &mut MySqlConnection) -> Result<(), DbError> {
