@@ -70,6 +70,7 @@ struct Tried<'c> {
 
 type Checked = Result<(), TestCaseError>;
 
+#[expect(clippy::print_stdout, reason = "what a run met is for whoever proves the laws")]
 fn run(test: &TestDatabase, what: &str, check: impl AsyncFn(Tried<'_>, &RefCell<Met>) -> Checked) {
     let scale = Scale::from_environment(ASKS);
     let met = RefCell::new(Met::default());
