@@ -29,13 +29,23 @@ pub(crate) enum Command {
     /// Read a database and write a starter configuration and policy
     Init(Init),
     /// Check the policy against the database: every finding at once
-    Check,
+    Check(Check),
     /// Tell what a principal may see and do
     Describe(Describe),
     /// Call a tool as a principal
     Call(Call),
     /// Tell what a call would do and why: rules, predicates, SQL and binds
     Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Fail on findings with these codes too; `warnings` and `notes` stand for all of them
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) deny: Vec<String>,
+    /// Do not fail on findings with these codes, whatever is denied; they are still shown
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) allow: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -60,7 +60,8 @@ impl Config {
                 if !as_json {
                     output::findings(&name, &text, &reader.findings)?;
                 }
-                Err(Failure::misuse(format!("the configuration `{name}` does not load")).because(&reader.findings))
+                Err(Failure::misuse(format!("the configuration `{name}` does not load"))
+                    .because(&text, &reader.findings))
             }
         }
     }
@@ -99,7 +100,7 @@ impl Config {
                 if !as_json {
                     output::findings(&self.policy.name, &self.policy.text, &findings)?;
                 }
-                Err(Failure::failed("the policy does not load").because(&findings))
+                Err(Failure::failed("the policy does not load").because(&self.policy.text, &findings))
             }
             Err(error) => Err(error.into()),
         }

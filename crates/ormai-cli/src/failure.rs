@@ -36,9 +36,9 @@ impl Failure {
         Self { code: 2, message: Some(message.into()), findings: Json::Null }
     }
 
-    /// Adds the findings behind it, for those who read JSON.
-    pub(crate) fn because(mut self, findings: &[Diagnostic]) -> Self {
-        self.findings = output::findings_json(findings);
+    /// Adds the findings behind it, about this text, for those who read JSON.
+    pub(crate) fn because(mut self, source: &str, findings: &[Diagnostic]) -> Self {
+        self.findings = output::findings_json(source, findings);
         self
     }
 

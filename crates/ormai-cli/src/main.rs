@@ -35,7 +35,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     match command {
         Command::Demo => commands::demo::run(json).await,
         Command::Init(init) => commands::init::run(init, json).await,
-        Command::Check => commands::check::run(&config, json).await,
+        Command::Check(check) => commands::check::run(&config, &check, json).await,
         Command::Describe(describe) => commands::describe::run(&config, describe, json).await,
         Command::Call(call) => commands::call::run(&config, call, json).await,
         Command::Explain(explain) => commands::explain::run(&config, explain, json).await,

@@ -63,8 +63,8 @@ pub(crate) fn findings(name: &str, source: &str, findings: &[Diagnostic]) -> Res
     Ok(())
 }
 
-/// Findings as JSON, with byte offsets.
-pub(crate) fn findings_json(findings: &[Diagnostic]) -> Json {
+/// Findings about a text as JSON: bytes count from 0, lines and characters from 1.
+pub(crate) fn findings_json(source: &str, findings: &[Diagnostic]) -> Json {
     findings
         .iter()
         .map(|finding| {
@@ -73,12 +73,22 @@ pub(crate) fn findings_json(findings: &[Diagnostic]) -> Json {
                 "code": finding.code,
                 "message": finding.message,
                 "help": finding.help,
-                "labels": finding.labels.iter().map(|label| serde_json::json!({
-                    "start": label.span.start, "end": label.span.end, "text": label.text,
-                })).collect::<Vec<_>>(),
+                "labels": finding.labels.iter().map(|label| {
+                    let (line, column) = line_and_column(source, label.span.start);
+                    serde_json::json!({
+                        "start": label.span.start, "end": label.span.end, "line": line, "column": column,
+                        "text": label.text,
+                    })
+                }).collect::<Vec<_>>(),
             })
         })
         .collect()
+}
+
+fn line_and_column(source: &str, at: usize) -> (usize, usize) {
+    let before = source.get(..at).unwrap_or(source);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 fn severity(finding: &Diagnostic) -> &'static str {

@@ -79,6 +79,13 @@ impl Diagnostic {
         self
     }
 
+    /// Takes the way to mend it from the registry, where this finding names none of its own.
+    #[must_use]
+    pub fn or_mend(mut self) -> Self {
+        self.help = self.help.or_else(|| kind(self.code).map(|kind| kind.mend.to_owned()));
+        self
+    }
+
     /// Moves every place by `offset` bytes: a condition's spans count from its own
     /// first byte, and the document it stands in counts from its own.
     #[must_use]

@@ -18,6 +18,7 @@
     clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a broken law panics, and the world of the laws is a constant"
 )]
 

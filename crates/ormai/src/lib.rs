@@ -40,7 +40,9 @@ pub use ormai_core::explain::{
     Cause, Did, Inspected, InspectedFilter, InspectedRule, Kind, Operator, Rule, Table, Verdict,
 };
 pub use ormai_core::plan::Truth;
-pub use ormai_core::{answer, catalog, condition, diagnostic, error, policy, principal, request, suggest, value};
+pub use ormai_core::{
+    answer, catalog, condition, diagnostic, error, policy, principal, privileges, request, suggest, value,
+};
 pub use ormai_db as db;
 pub use ormai_sql::Dialect;
 pub use sqlx;

@@ -8,6 +8,8 @@ mod demo;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod misuse;
 #[cfg(test)]
 mod strangers_database;

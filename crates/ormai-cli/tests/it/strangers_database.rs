@@ -17,6 +17,19 @@ fn run(directory: &Path, arguments: &[&str], code: i32) -> String {
     settled(&format!("{}{}", ran.out, ran.err), directory)
 }
 
+/// What is said without what depends on the role of whoever runs the tests.
+fn without_role(said: &str) -> String {
+    let is_code = |line: &str| !line.is_empty() && line.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase());
+    let mut of_role = false;
+    let kept = said.lines().filter(|line| {
+        if is_code(line) || line.starts_with("the policy") {
+            of_role = line.starts_with("role-");
+        }
+        !of_role
+    });
+    kept.collect::<Vec<_>>().join("\n")
+}
+
 every_engine! {
     async fn a_starter_policy_opens_what_is_plainly_a_tenants_and_closes_the_rest(database: &TestDatabase) {
         let (schema, name) = match database.engine() {
@@ -36,7 +49,7 @@ every_engine! {
             assert!(run(here, &["init", &twin, "--dir", "twin"], 0).starts_with("tenants are told apart by"));
         }
 
-        assert_snapshot!(format!("check_{name}"), run(here, &["check"], 0));
+        assert_snapshot!(format!("check_{name}"), without_role(&run(here, &["check"], 0)));
         assert_snapshot!(format!("describe_{name}"), run(here, &["describe", "--tenant", ONE], 0));
 
         let tickets = r#"{"model": "Ticket", "order": [{"field": "title"}], "include": ["organization"], "with_total": true}"#;

@@ -20,7 +20,9 @@ use crate::execute;
 /// bound: two of them compare without regard to case whatever is set, so no statement
 /// compares two.) Texts that begin with the same `max_sort_length` bytes are not told apart
 /// by an order or a window; a sort takes no more memory for a greater one, but has to be
-/// allowed to. Of `sql_select_limit` and `sql_auto_is_null` a session may have values that
+/// allowed to. MariaDB's `subquery_cache` remembers what a subquery came to for a text, and takes
+/// that for every text that its collation calls equal: what was found for `ä` would be told of
+/// `A`. Of `sql_select_limit` and `sql_auto_is_null` a session may have values that
 /// take rows away or add some.
 const SET: &str = "
 SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = utf8mb4_bin,

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use ormai_core::plan::testing::{self, list, slot};
 use ormai_core::plan::{Comparison, Predicate, RelatedRows, Shape};
 
-use crate::{TRUE, both, of, shop};
+use crate::{TRUE, each, of, shop};
 
 #[test]
 fn only_conditions_come_back() {
@@ -25,7 +25,7 @@ fn only_conditions_come_back() {
         testing::exists(link, theirs, TRUE, false),
     ];
     let row = testing::source(orders.id, orders.is("id", 1));
-    assert_snapshot!(both(&shop, &Shape::Truths(testing::truths(row, questions))));
+    assert_snapshot!(each(&shop, &Shape::Truths(testing::truths(row, questions))));
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_row_is_found_by_every_part_of_its_key() {
     let items = of(&shop, "OrderItem");
     let key = Predicate::And(vec![items.is("tenant_id", 0), items.is("order_id", 1), items.is("line", 2)]);
     let questions = vec![key.clone(), items.is("sku", 3)];
-    assert_snapshot!(both(&shop, &Shape::Truths(testing::truths(testing::source(items.id, key), questions))));
+    assert_snapshot!(each(&shop, &Shape::Truths(testing::truths(testing::source(items.id, key), questions))));
 }
 
 #[test]
@@ -42,5 +42,5 @@ fn a_question_is_needed() {
     let shop = shop();
     let orders = of(&shop, "Order");
     let row = testing::source(orders.id, orders.is("id", 0));
-    assert_snapshot!(both(&shop, &Shape::Truths(testing::truths(row, Vec::new()))));
+    assert_snapshot!(each(&shop, &Shape::Truths(testing::truths(row, Vec::new()))));
 }

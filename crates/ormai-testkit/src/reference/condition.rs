@@ -16,15 +16,14 @@ pub(super) fn not(truth: Truth) -> Truth {
 }
 
 pub(super) fn all(parts: impl IntoIterator<Item = Truth>) -> Truth {
-    let mut truth = Some(true);
-    for part in parts {
-        truth = match (truth, part) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        };
+    let parts: Vec<Truth> = parts.into_iter().collect();
+    if parts.contains(&Some(false)) {
+        Some(false)
+    } else if parts.contains(&None) {
+        None
+    } else {
+        Some(true)
     }
-    truth
 }
 
 pub(super) fn any(parts: impl IntoIterator<Item = Truth>) -> Truth {

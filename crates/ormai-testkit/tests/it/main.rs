@@ -56,6 +56,7 @@ fn a_dropped_database_is_gone_from_postgres() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the transaction is the test's own")]
 fn a_dropped_database_is_gone_from_mariadb_also_while_a_transaction_is_open() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let gone = runtime.block_on(async {

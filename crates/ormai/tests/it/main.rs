@@ -11,7 +11,6 @@ mod answers;
 mod cursors;
 mod errors;
 mod explain;
-mod explain_laws;
 mod faults;
 mod folded;
 mod hostile_values;

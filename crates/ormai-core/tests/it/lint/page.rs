@@ -60,6 +60,7 @@ fn every_code_is_found_in_its_example() {
         let found = findings.iter().find(|finding| finding.code == kind.code);
         let Some(found) = found else { panic!("the example of `{}` has {findings:#?}", kind.code) };
         assert!(kind.severities.contains(&found.severity), "{found:?}");
+        assert!(found.clone().or_mend().help.is_some(), "{found:?}");
         // What stands in a text has a place there.
         let placeless = ["too-large", "recursive-overlay", "soft-delete-in-overlay"];
         let has_place = !kind.code.starts_with("role-") && !placeless.contains(&kind.code);

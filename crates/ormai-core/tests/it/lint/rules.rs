@@ -1,7 +1,11 @@
 //! Where each rule speaks, and where it keeps silent.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
-use ormai_core::policy::Format;
+use ormai_core::catalog::{CatalogBuilder, Collation, Field, ModelBuilder};
+use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
+use ormai_core::value::ColumnType;
 
 use super::{findings_of, restricting};
 use crate::policy::render;
@@ -137,6 +141,30 @@ fn masks_are_held_against_their_columns() {
     assert_eq!(mask("token", "{first20}"), Some("mask-shows-most"));
     // Nothing is known of its length.
     assert_eq!(mask("email", "{first64}"), None);
+}
+
+#[test]
+fn a_collation_that_is_not_exact_is_doubted_where_it_decides_whose_a_row_is() {
+    let doubted = |collation: Collation, scoping: &str, rows: &str| {
+        let name = "handle".to_owned();
+        let handle = Field { collation, ..super::column(&name, ColumnType::Text, None) };
+        let table = ModelBuilder::table("User", "users").column(handle).field("tenant_id", ColumnType::Text);
+        let catalog = Arc::new(CatalogBuilder::new().model(table).build().unwrap());
+        let text = format!("models: {{User: {{scoping: {{{scoping}: principal.tenant_id}}, row_policies: [{rows}]}}}}");
+        let document = PolicyDocument::parse(&text, Format::Yaml).unwrap();
+        let policy = CompiledPolicy::compile(&document, catalog, CompileOptions::default()).unwrap();
+        policy.lint(&document, None).iter().any(|finding| finding.code == "loose-collation")
+    };
+    let folded = |name: &str| Collation::Folded(name.into());
+    for collation in [folded("utf8mb4_general_ci"), folded("utf8mb4_bin"), folded("utf8mb4_uca1400_as_cs")] {
+        assert!(doubted(collation, "handle", ""));
+    }
+    for collation in [folded("utf8mb4_nopad_bin"), folded("utf8mb4_0900_bin"), Collation::Binary, Collation::Ordered] {
+        assert!(!doubted(collation, "handle", ""));
+    }
+    let own = "{name: own, condition: handle = principal.user_id OR handle = 'all'}";
+    assert!(doubted(Collation::Loose, "tenant_id", own));
+    assert!(!doubted(Collation::Loose, "tenant_id", "{name: some, condition: handle = 'all'}"));
 }
 
 #[test]

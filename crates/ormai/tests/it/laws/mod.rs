@@ -7,3 +7,4 @@ mod found;
 mod non_interference;
 mod partitions;
 mod under_test;
+mod verdicts;

@@ -3,6 +3,7 @@
 //! A condition is true, false or unknown of each row. So the rows without it are those with it,
 //! those with its negation and those of which it is unknown, each row once; and the same
 //! predicate touches the same rows wherever it stands.
+#![expect(clippy::print_stdout, reason = "what was tried is for whoever runs the laws in size")]
 
 use std::cell::RefCell;
 
@@ -69,6 +70,7 @@ struct Tried<'c> {
 
 type Checked = Result<(), TestCaseError>;
 
+#[expect(clippy::print_stdout, reason = "what a run met is for whoever proves the laws")]
 fn run(test: &TestDatabase, what: &str, check: impl AsyncFn(Tried<'_>, &RefCell<Met>) -> Checked) {
     let scale = Scale::from_environment(ASKS);
     let met = RefCell::new(Met::default());

@@ -62,10 +62,7 @@ impl<'a> Linter<'a> {
     /// Columns whose own equality is not the one that decides whose a row is.
     fn collations(&mut self, linted: Linted<'a>) {
         let subject = linted.subject;
-        let is_loose = |id: FieldId| {
-            let field = subject.model.field(id);
-            field.collation == Collation::Loose || field.ty == ColumnType::Char
-        };
+        let is_loose = |id: FieldId| is_loose(subject.model.field(id));
         let tell = |id: FieldId| {
             let message = format!(
                 "`{}` decides by its bytes whose a row is, and the database takes other values for the same",
@@ -97,6 +94,17 @@ fn shown(part: &MaskPart) -> usize {
         MaskPart::Text(_) => 0,
         MaskPart::First(count) | MaskPart::Last(count) => *count,
     }
+}
+
+/// Whether the database's own equality takes different values for the same.
+fn is_loose(field: &Field) -> bool {
+    let folds = match &field.collation {
+        Collation::Binary | Collation::Ordered => false,
+        Collation::Loose => true,
+        // The others ignore at least blanks at the end.
+        Collation::Folded(name) => !["_nopad_bin", "_0900_bin"].iter().any(|exact| name.ends_with(exact)),
+    };
+    folds || field.ty == ColumnType::Char
 }
 
 /// The most characters that a value has as text.

@@ -37,7 +37,7 @@ impl CompiledPolicy {
         if let Some(privileges) = privileges {
             linter.connection(privileges);
         }
-        let mut findings = linter.findings;
+        let mut findings: Vec<_> = linter.findings.into_iter().map(Diagnostic::or_mend).collect();
         findings.sort_by_key(|finding| finding.labels.first().map_or(0, |label| label.span.start));
         findings
     }

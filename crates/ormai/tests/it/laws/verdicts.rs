@@ -19,6 +19,7 @@ use proptest::sample::select;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value as Json, json};
 
+use super::under_test::wait;
 use crate::support::with_policy;
 
 const CASES: u32 = 40;
@@ -59,7 +60,7 @@ impl World {
         let of = |values: &[Value], at: usize| values[at % values.len()].clone();
         let thing = |id: usize| {
             let number = i64::try_from(id).unwrap();
-            let tenant = if id % 2 == 0 { text("acme") } else { of(&tenants, id / 2) };
+            let tenant = if id.is_multiple_of(2) { text("acme") } else { of(&tenants, id / 2) };
             vec![Value::Int(number), tenant, of(&words, id), of(&numbers, id / 3), of(&flags, id), of(&owners, id / 2)]
         };
         let owner = |id: i64, region: Value, rank: Value| vec![Value::Int(id), region, rank];
@@ -268,11 +269,10 @@ every_engine! {
         let config = proptest::test_runner::Config { cases: CASES, failure_persistence: None, max_shrink_iters: 200, ..Default::default() };
         let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         let tally = std::cell::RefCell::new(Tally::new());
-        let here = tokio::runtime::Handle::current();
-        let outcome = tokio::task::block_in_place(|| runner.run(&cases(), |case| {
-            here.block_on(check(test, &world, &case, &mut tally.borrow_mut()));
+        let outcome = runner.run(&cases(), |case| {
+            wait(check(test, &world, &case, &mut tally.borrow_mut()));
             Ok(())
-        }));
+        });
         outcome.unwrap_or_else(|failure| panic!("{failure}"));
         let tally = tally.into_inner();
         for said in ["admitted by scope", "admitted by permit", "admitted by bypass", "hidden by scope", "hidden by restrict", "hidden by filter",
