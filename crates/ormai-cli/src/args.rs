@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Call(Call),
     /// Tell what a call would do and why: rules, predicates, SQL and binds
     Explain(Explain),
+    /// Print PostgreSQL's own row-level security made from the policy, or check what is installed
+    Rls(Rls),
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +105,19 @@ pub(crate) struct Explain {
     /// a key of several parts. Asks the database, and shows no value of the row
     #[arg(long, value_name = "KEY")]
     pub(crate) row: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rls {
+    /// The role that agents' statements run as; `NAME_bypass` and `NAME_reader` are made beside it
+    #[arg(long, value_name = "NAME", default_value = ormai::rls::AGENT)]
+    pub(crate) role: String,
+    /// Write the script to a file
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub(crate) output: Option<PathBuf>,
+    /// Tell where the database differs from what the policy says; exit with 1 when it does
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// Who is asking.

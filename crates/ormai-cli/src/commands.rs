@@ -6,3 +6,4 @@ pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod explain;
 pub(crate) mod init;
+pub(crate) mod rls;

@@ -39,5 +39,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Describe(describe) => commands::describe::run(&config, describe, json).await,
         Command::Call(call) => commands::call::run(&config, call, json).await,
         Command::Explain(explain) => commands::explain::run(&config, explain, json).await,
+        Command::Rls(rls) => commands::rls::run(&config, rls, json).await,
     }
 }

@@ -33,3 +33,10 @@ where
 {
     sqlx::query_with(text, arguments)
 }
+
+/// A script of native row-level security. Several statements in one text take no arguments.
+#[cfg(feature = "postgres")]
+#[expect(clippy::disallowed_methods, reason = "the text was printed by ormai-sql")]
+pub(crate) fn script(script: &ormai_sql::rls::Script) -> sqlx::RawSql {
+    sqlx::raw_sql(AssertSqlSafe(Arc::clone(script.body())))
+}

@@ -32,6 +32,7 @@ mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod privileges;
+pub mod rls;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -20,6 +20,7 @@ mod order;
 mod places;
 mod predicate;
 mod printer;
+pub mod rls;
 mod select;
 mod source;
 mod statement;

@@ -36,7 +36,7 @@ pub struct TestDatabase {
     url: String,
     // What is removed in the end, after the pool.
     _directory: Option<TempDir>,
-    _server: Option<ServerDatabase>,
+    server: Option<ServerDatabase>,
 }
 
 /// The connections to a [`TestDatabase`].
@@ -73,7 +73,7 @@ impl TestDatabase {
         let pool =
             SqlitePoolOptions::new().max_connections(8).connect_with(options).await.expect("a database in a file");
         let url = format!("sqlite:{}", file.display());
-        Self { pool: Pool::Sqlite(pool), url, _directory: Some(directory), _server: None }
+        Self { pool: Pool::Sqlite(pool), url, _directory: Some(directory), server: None }
     }
 
     /// SQLite in memory, on the only connection of its pool: [`TestDatabase::url`] does not lead to it.
@@ -81,7 +81,7 @@ impl TestDatabase {
         let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
         let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let pool = pool.connect_with(options).await.expect("a database in memory");
-        Self { pool: Pool::Sqlite(pool), url: "sqlite::memory:".to_owned(), _directory: None, _server: None }
+        Self { pool: Pool::Sqlite(pool), url: "sqlite::memory:".to_owned(), _directory: None, server: None }
     }
 
     /// A new database on the server that `ORMAI_TEST_POSTGRES_URL` names. Text compares by bytes in it.
@@ -93,7 +93,7 @@ impl TestDatabase {
         let database = ServerDatabase::create(ServerKind::Postgres).await;
         let url = database.url();
         let pool = PgPoolOptions::new().max_connections(8).connect(&url).await.expect("a connection to PostgreSQL");
-        Self { pool: Pool::Postgres(pool), url, _directory: None, _server: Some(database) }
+        Self { pool: Pool::Postgres(pool), url, _directory: None, server: Some(database) }
     }
 
     /// A new database on the server that `ORMAI_TEST_MYSQL_URL` names. Text compares without
@@ -106,7 +106,7 @@ impl TestDatabase {
         let database = ServerDatabase::create(ServerKind::MySql).await;
         let url = database.url();
         let pool = MySqlPoolOptions::new().max_connections(8).connect(&url).await.expect("a connection to MariaDB");
-        Self { pool: Pool::MySql(pool), url, _directory: None, _server: Some(database) }
+        Self { pool: Pool::MySql(pool), url, _directory: None, server: Some(database) }
     }
 
     /// Which engine it is.
@@ -177,6 +177,38 @@ impl TestDatabase {
             Pool::MySql(pool) => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(pool).await,
         }
         .expect("a count of the table")
+    }
+
+    /// A name for roles of the test's own: roles belong to the whole server, and those that begin
+    /// with this are dropped with the database.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not PostgreSQL.
+    pub fn role(&self) -> String {
+        let server = self.server.as_ref().expect("roles are PostgreSQL's");
+        format!("{}_agent", server.name)
+    }
+
+    /// Runs a query as a role with a principal set, in a transaction that is rolled back: the first
+    /// column as text, or the code of PostgreSQL's error.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not PostgreSQL, or the role does not exist.
+    pub async fn as_role(&self, role: &str, principal: &str, sql: &str) -> Result<Vec<Option<String>>, String> {
+        let pool = self.postgres_pool().expect("roles are PostgreSQL's");
+        let mut transaction = pool.begin().await.expect("a transaction");
+        let role = format!("SET LOCAL ROLE \"{role}\"");
+        sqlx::query(AssertSqlSafe(role)).execute(&mut *transaction).await.expect("the role is there");
+        let set = sqlx::query("SELECT set_config('ormai.principal', $1, true)").bind(principal);
+        set.execute(&mut *transaction).await.expect("a setting takes any text");
+        let rows = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut *transaction).await;
+        transaction.rollback().await.expect("the transaction's end");
+        rows.map_err(|error| {
+            let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+            code.unwrap_or_else(|| error.to_string())
+        })
     }
 
     /// Closes its connections and waits until they are.
@@ -264,9 +296,17 @@ impl ServerKind {
     async fn drop(self, server: &str, name: &str) -> Result<(), sqlx::Error> {
         match self {
             Self::Postgres => {
-                let drop = format!("DROP DATABASE {name} WITH (FORCE)");
                 let mut connection = PgConnection::connect(server).await?;
-                sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await?;
+                // What roles had in the database is gone with it.
+                let drop = format!(
+                    "DROP DATABASE {name} WITH (FORCE);
+                     DO $$ DECLARE made record; BEGIN
+                       FOR made IN SELECT rolname FROM pg_roles WHERE starts_with(rolname::text, '{name}_')
+                       LOOP EXECUTE format('DROP ROLE %I', made.rolname); END LOOP; END $$"
+                );
+                for statement in drop.splitn(2, ';') {
+                    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+                }
                 connection.close().await
             }
             Self::MySql => {

@@ -25,6 +25,7 @@ mod context;
 mod engine;
 mod explain;
 mod response;
+pub mod rls;
 pub mod schema;
 mod toolset;
 

@@ -12,4 +12,6 @@ mod findings;
 #[cfg(test)]
 mod misuse;
 #[cfg(test)]
+mod row_level_security;
+#[cfg(test)]
 mod strangers_database;

@@ -2,10 +2,12 @@
 
 mod compile;
 pub mod document;
+mod layers;
 mod rules;
 pub mod syntax;
 
 pub use compile::{CompileOptions, CompiledPolicy};
 pub use document::PolicyDocument;
+pub use layers::{Layer, Layers};
 pub use rules::*;
 pub use syntax::Format;

@@ -104,14 +104,14 @@ pub(crate) async fn tables(source: &Source, schemas: &[String]) -> Result<Vec<Ta
     assemble(&types, &columns, &keys, &indexes).map_err(|error| sorted(&error))
 }
 
-async fn rows(
+pub(super) async fn rows(
     connection: &mut PgConnection,
     sql: &'static str,
-    schemas: Option<&Vec<String>>,
+    names: Option<&[String]>,
 ) -> Result<Vec<PgRow>, DbError> {
     let mut arguments = PgArguments::default();
-    if let Some(schemas) = schemas {
-        arguments.add(schemas).map_err(|error| DbError::failed(error.to_string()))?;
+    if let Some(names) = names {
+        arguments.add(names).map_err(|error| DbError::failed(error.to_string()))?;
     }
     execute::fixed::<Postgres>(sql, arguments).fetch_all(connection).await.map_err(|error| sorted(&error))
 }

@@ -6,6 +6,7 @@ mod decode;
 pub(crate) mod introspect;
 mod numeric;
 pub(crate) mod privileges;
+pub(crate) mod rls;
 mod timeout;
 
 use std::str::FromStr;

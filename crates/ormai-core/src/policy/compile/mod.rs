@@ -22,8 +22,9 @@ use self::part::Part;
 use self::subject::{Checker, Subject};
 use self::view::{Models, OpenModel, RoleOverlay, Views};
 use super::document::{BudgetPolicy, Literal, ModelPolicy, PolicyDocument, Spanned};
+use super::layers::Layers;
 use super::rules::{Budget, View};
-use crate::catalog::{Catalog, ModelKind};
+use crate::catalog::{Catalog, ModelId, ModelKind};
 use crate::diagnostic::Diagnostic;
 use crate::fault::Fault;
 use crate::suggest;
@@ -98,6 +99,11 @@ impl CompiledPolicy {
     /// Warnings and notes.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
+    }
+
+    /// The rules of a model before roles are known; `None` where the policy does not name it.
+    pub fn layers(&self, id: ModelId) -> Option<Layers<'_>> {
+        self.models.layers(id)
     }
 
     /// What a principal with these roles may do. Roles are compared byte by byte; those

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::part::Part;
 use crate::catalog::{Catalog, FieldId, ModelId};
 use crate::fault::Fault;
+use crate::policy::layers::{Layer, Layers};
 use crate::policy::rules::{FieldAction, ModelRules, View};
 
 /// All models, by [`ModelId::index`], and the roles that change them.
@@ -76,6 +77,17 @@ impl Models {
         model.is_some_and(|model| model.open || model.overlays.iter().any(granted))
     }
 
+    /// The rules of a model before roles are known; `None` where the policy does not name it.
+    pub(super) fn layers(&self, id: ModelId) -> Option<Layers<'_>> {
+        let model = self.models.get(id.index())?.as_ref()?;
+        let mut overlays = Vec::with_capacity(model.overlays.len());
+        for overlay in &model.overlays {
+            let (role, _) = self.roles.iter().find(|(_, number)| **number == overlay.role)?;
+            overlays.push(overlay.layer(role));
+        }
+        Some(Layers { open: model.open, rules: &model.rules, overlays })
+    }
+
     fn view(&self, roles: &BTreeSet<usize>, policy_version: String) -> View {
         let mut models: Vec<_> = self.models.iter().map(|model| model.as_ref()?.for_roles(roles)).collect();
         // A relation is as open as its target, and opens no field that is closed there.
@@ -112,6 +124,24 @@ impl OpenModel {
         }
         hide_from_aggregation(&mut rules);
         open.then_some(rules)
+    }
+}
+
+impl RoleOverlay {
+    fn layer<'a>(&'a self, role: &'a str) -> Layer<'a> {
+        let part = &self.part;
+        Layer {
+            role,
+            grants: self.grants,
+            allowed: part.allowed.as_ref().map(|allowed| allowed.value),
+            fields: part.fields.iter().map(|said| (said.value.0, said.value.1.as_ref())).collect(),
+            scoping: &part.scoping,
+            row_rules: part.rows.iter().map(|row| &row.value).collect(),
+            create: part.write.create.as_ref().map(|action| action.value),
+            update: part.write.update.as_ref().map(|action| action.value),
+            delete: part.write.delete.as_ref().map(|action| action.value),
+            bulk_update: part.write.bulk_update.as_ref().map(|action| action.value),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 //! A condition is true, false or unknown of each row. So the rows without it are those with it,
 //! those with its negation and those of which it is unknown, each row once; and the same
 //! predicate touches the same rows wherever it stands.
-#![expect(clippy::print_stdout, reason = "what was tried is for whoever runs the laws in size")]
 
 use std::cell::RefCell;
 
