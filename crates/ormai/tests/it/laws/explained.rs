@@ -41,7 +41,8 @@ every_engine! {
         if let Err(failure) = outcome {
             panic!("{failure}");
         }
-        assert!(told.admitted > 50 && told.hidden > 50 && told.refused > 5, "too little was told: {told:?}");
+        let enough = told.admitted > 50 && told.hidden > 50 && told.refused > 5;
+        assert!(enough || scale.asks < ASKS, "too little was told: {told:?}");
     }
 }
 

@@ -91,7 +91,9 @@ fn run(test: &TestDatabase, what: &str, check: impl AsyncFn(Tried<'_>, &RefCell<
     let met = met.into_inner();
     println!("partitions by {what} on {}, seed {}: {met:?}", test.engine(), scale.seed);
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
-    met.check();
+    if scale.asks >= ASKS {
+        met.check();
+    }
 }
 
 impl Tried<'_> {
