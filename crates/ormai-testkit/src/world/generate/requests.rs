@@ -76,8 +76,16 @@ impl<'e, 'a> Place<'e, 'a> {
         open
     }
 
+    /// The fields that the model opens, but not through the relation that led here.
+    pub(super) fn behind(self) -> Vec<String> {
+        let open = Self { through: None, ..self }.open();
+        let through = self.open();
+        let behind = |column: &&&Column| through.iter().all(|known| known.name != column.name);
+        open.iter().filter(behind).map(|column| column.name.clone()).collect()
+    }
+
     /// The relations that are open here, with where they lead.
-    fn onward(self) -> Vec<(String, Self)> {
+    pub(super) fn onward(self) -> Vec<(String, Self)> {
         let Some(rules) = self.view.models.get(&self.model.name) else { return Vec::new() };
         let lead = |(name, policy): (&String, &'a RelationPolicy)| {
             let model = self.world.model(&self.model.relation(name)?.target)?;
