@@ -79,17 +79,8 @@ WHERE i.indpred IS NULL AND i.indisvalid AND m.amname = 'btree' AND n.nspname = 
 ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\", x.relname COLLATE \"C\"";
 
 pub(crate) async fn tables(source: &Source, schemas: &[String]) -> Result<Vec<Table>, DbError> {
-    let (mut own, mut shared);
-    let connection: &mut PgConnection = match source {
-        Source::Own(pool) => {
-            own = pool.lease().await?;
-            &mut own.slot()?.connection
-        }
-        Source::Shared(pool, _) => {
-            shared = pool.acquire().await.map_err(|error| sorted(&error))?;
-            &mut shared
-        }
-    };
+    let mut lent = source.lend().await?;
+    let connection = lent.connection()?;
     let schemas = if schemas.is_empty() {
         let rows = rows(connection, "SELECT current_schema()::text", None).await?;
         rows.iter().filter_map(|row| row.try_get::<Option<String>, _>(0).transpose()).collect::<Result<_, _>>()

@@ -119,6 +119,29 @@ impl Source {
             }
         }))
     }
+
+    /// A connection for questions about the database itself.
+    async fn lend(&self) -> Result<Lent, DbError> {
+        match self {
+            Self::Own(pool) => Ok(Lent::Own(pool.lease().await?)),
+            Self::Shared(pool, _) => Ok(Lent::Shared(pool.acquire().await.map_err(|error| sorted(&error))?)),
+        }
+    }
+}
+
+/// A connection as it is, which goes back to where it came from.
+enum Lent {
+    Own(Lease<Opener>),
+    Shared(PoolConnection<Postgres>),
+}
+
+impl Lent {
+    fn connection(&mut self) -> Result<&mut PgConnection, DbError> {
+        match self {
+            Self::Own(lease) => Ok(&mut lease.slot()?.connection),
+            Self::Shared(connection) => Ok(connection),
+        }
+    }
 }
 
 /// A connection and the time limit it has.

@@ -27,17 +27,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog',
 ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
 pub(crate) async fn read(source: &Source) -> Result<Privileges, DbError> {
-    let (mut own, mut shared);
-    let connection: &mut PgConnection = match source {
-        Source::Own(pool) => {
-            own = pool.lease().await?;
-            &mut own.slot()?.connection
-        }
-        Source::Shared(pool, _) => {
-            shared = pool.acquire().await.map_err(|error| sorted(&error))?;
-            &mut shared
-        }
-    };
+    let mut lent = source.lend().await?;
+    let connection = lent.connection()?;
     let role = rows(connection, ROLE).await?;
     let tables = rows(connection, TABLES).await?;
     assemble(&role, &tables).map_err(|error| sorted(&error))

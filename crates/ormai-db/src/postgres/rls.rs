@@ -80,17 +80,8 @@ FROM pg_proc p CROSS JOIN LATERAL (VALUES
 WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'ormai_rls') AND p.prokind = 'f'";
 
 pub(crate) async fn compare(source: &Source, script: &Script) -> Result<Comparison, DbError> {
-    let (mut own, mut shared);
-    let connection: &mut PgConnection = match source {
-        Source::Own(pool) => {
-            own = pool.lease().await?;
-            &mut own.slot()?.connection
-        }
-        Source::Shared(pool, _) => {
-            shared = pool.acquire().await.map_err(|error| sorted(&error))?;
-            &mut shared
-        }
-    };
+    let mut lent = source.lend().await?;
+    let connection = lent.connection()?;
     // Dropped on any way out of here, and with it goes all that the script did.
     let mut transaction = connection.begin().await.map_err(|error| sorted(&error))?;
     let limit = execute::fixed::<sqlx::Postgres>("SET LOCAL lock_timeout = '5s'", Default::default());
