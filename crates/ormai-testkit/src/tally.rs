@@ -21,7 +21,7 @@ pub enum Share {
 }
 
 /// Counts of answers and of the features that took part in them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Tally {
     empty: usize,
     partial: usize,
@@ -220,6 +220,12 @@ impl fmt::Display for Tally {
             writeln!(f, "  {count:>7} {feature}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

@@ -4,16 +4,15 @@
 use std::cell::RefCell;
 
 use ormai::prelude::*;
+use ormai_testkit::every_engine;
 use ormai_testkit::world::{Ask, Case, Cases, Query, Request};
-use ormai_testkit::{Scale, TestDatabase, every_engine};
 use proptest::test_runner::TestCaseError;
 
-use super::under_test::{Loaded, call, wait};
+use super::under_test::{Checked, Loaded, Size, call, prove};
 
 const CASES: Cases = Cases { trials: 3, asks: 5 };
 
-/// Of `cargo xtask test`.
-const ASKS: usize = 450;
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 450 };
 
 /// What a run has met.
 #[derive(Debug, Default)]
@@ -28,26 +27,15 @@ struct Met {
 
 every_engine! {
     async fn a_cursor_serves_nobody_and_nothing_else(test: &TestDatabase) {
-        let met = RefCell::new(Met::default());
-        let scale = Scale::from_environment(ASKS);
-        let outcome = scale.runner(CASES.trials * CASES.asks).run(&CASES, |case| wait(holds(test, &case, &met)));
-        let met = met.into_inner();
-        println!("cursors on {}, seed {}: {met:?}", test.engine(), scale.seed);
-        outcome.unwrap_or_else(|failure| panic!("{failure}"));
-        let Met { cursors, principals, requests, policies } = met;
-        let enough = [cursors, principals, requests, policies].iter().all(|count| *count > 5);
-        assert!(enough || scale.asks < ASKS, "too few cursors: {met:?}");
+        prove(test, "cursors", SIZE, async |loaded, case, met| all_refused(loaded, case, met).await, |met: &Met| {
+            let Met { cursors, principals, requests, policies } = met;
+            let enough = [cursors, principals, requests, policies].iter().all(|count| **count > 5);
+            assert!(enough, "too few cursors: {met:?}");
+        });
     }
 }
 
-async fn holds(test: &TestDatabase, case: &Case, met: &RefCell<Met>) -> Result<(), TestCaseError> {
-    let loaded = Loaded::new(test, &case.world).await;
-    let outcome = all_refused(&loaded, case, met).await;
-    loaded.leave().await;
-    outcome
-}
-
-async fn all_refused(loaded: &Loaded<'_>, case: &Case, met: &RefCell<Met>) -> Result<(), TestCaseError> {
+async fn all_refused(loaded: &Loaded<'_>, case: &Case, met: &RefCell<Met>) -> Checked {
     for (index, trial) in case.trials.iter().enumerate() {
         let ormai = loaded.under(&trial.policy).await?;
         let next = case.trials.get((index + 1) % case.trials.len());

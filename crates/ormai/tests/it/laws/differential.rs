@@ -7,43 +7,27 @@ use std::cell::RefCell;
 use ormai::prelude::*;
 use ormai_testkit::reference::{Hashes, Outcome, Row, admitted, agrees, answer};
 use ormai_testkit::world::{Ask, Case, Cases, Policy, Request, World};
-use ormai_testkit::{Scale, Share, Tally, TestDatabase, every_engine};
+use ormai_testkit::{Share, Tally, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value as Json;
 
-use super::under_test::{Loaded, pages, wait};
+use super::under_test::{Checked, Loaded, Size, pages, prove};
 
 /// Asks of one world: enough to be worth its tables.
 const CASES: Cases = Cases { trials: 4, asks: 15 };
 
-/// Of `cargo xtask test`.
-const ASKS: usize = 1_200;
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 1_200 };
 
 every_engine! {
     async fn law_1_the_statement_answers_as_the_interpreter_does(test: &TestDatabase) {
-        let tally = RefCell::new(Tally::default());
-        let scale = Scale::from_environment(ASKS);
-        let outcome = scale.runner(CASES.trials * CASES.asks).run(&CASES, |case| wait(holds(test, &case, &tally)));
-        let tally = tally.into_inner();
-        println!("law 1 on {}, seed {}: {tally}", test.engine(), scale.seed);
-        if let Err(failure) = outcome {
-            panic!("{failure}");
-        }
-        let shortcomings = tally.shortcomings();
-        // A run that was asked to be smaller cannot meet everything.
-        assert!(shortcomings.is_empty() || scale.asks < ASKS, "{}", shortcomings.join("\n"));
+        prove(test, "law 1", SIZE, async |loaded, case, tally| all_agree(loaded, case, tally).await, |tally: &Tally| {
+            let shortcomings = tally.shortcomings();
+            assert!(shortcomings.is_empty(), "{}", shortcomings.join("\n"));
+        });
     }
 }
 
-/// Whether the law holds for a case.
-async fn holds(test: &TestDatabase, case: &Case, tally: &RefCell<Tally>) -> Result<(), TestCaseError> {
-    let loaded = Loaded::new(test, &case.world).await;
-    let outcome = all_agree(&loaded, case, tally).await;
-    loaded.leave().await;
-    outcome
-}
-
-async fn all_agree(loaded: &Loaded<'_>, case: &Case, tally: &RefCell<Tally>) -> Result<(), TestCaseError> {
+async fn all_agree(loaded: &Loaded<'_>, case: &Case, tally: &RefCell<Tally>) -> Checked {
     let mut hashes = Hashes::default();
     for trial in &case.trials {
         let ormai = loaded.under(&trial.policy).await?;

@@ -6,22 +6,20 @@ use std::cell::RefCell;
 use ormai::prelude::*;
 use ormai::request::{Request, Tool};
 use ormai::{Inspected, Operator, Verdict};
+use ormai_testkit::every_engine;
 use ormai_testkit::reference::admitted;
 use ormai_testkit::world::{Ask, Case, Cases, Cell, Model};
-use ormai_testkit::{Scale, TestDatabase, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value as Json};
 
-use super::under_test::{Loaded, call, wait};
+use super::under_test::{Checked, Loaded, Size, call, prove};
 
-/// Each ask is put once for every stored row of its model.
 const CASES: Cases = Cases { trials: 2, asks: 5 };
 
-/// About how many those are: each of them is asked about.
+/// Each ask is put once for every stored row of its model: about so many.
 const ROWS: usize = 16;
 
-/// Of `cargo xtask test`.
-const ASKS: usize = 2_400;
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks * ROWS, asks: 2_400 };
 
 /// How many rows were told of.
 #[derive(Debug, Default)]
@@ -33,28 +31,14 @@ struct Told {
 
 every_engine! {
     async fn law_1_the_rows_said_to_be_admitted_are_those_that_the_interpreter_admits(test: &TestDatabase) {
-        let told = RefCell::new(Told::default());
-        let scale = Scale::from_environment(ASKS);
-        let outcome = scale.runner(CASES.trials * CASES.asks * ROWS).run(&CASES, |case| wait(holds(test, &case, &told)));
-        let told = told.into_inner();
-        println!("explained on {}, seed {}: {told:?}", test.engine(), scale.seed);
-        if let Err(failure) = outcome {
-            panic!("{failure}");
-        }
-        let enough = told.admitted > 50 && told.hidden > 50 && told.refused > 5;
-        assert!(enough || scale.asks < ASKS, "too little was told: {told:?}");
+        prove(test, "explained", SIZE, async |loaded, case, told| all_agree(loaded, case, told).await, |told: &Told| {
+            let enough = told.admitted > 50 && told.hidden > 50 && told.refused > 5;
+            assert!(enough, "too little was told: {told:?}");
+        });
     }
 }
 
-/// Whether the law holds for a case.
-async fn holds(test: &TestDatabase, case: &Case, told: &RefCell<Told>) -> Result<(), TestCaseError> {
-    let loaded = Loaded::new(test, &case.world).await;
-    let outcome = all_agree(&loaded, case, told).await;
-    loaded.leave().await;
-    outcome
-}
-
-async fn all_agree(loaded: &Loaded<'_>, case: &Case, told: &RefCell<Told>) -> Result<(), TestCaseError> {
+async fn all_agree(loaded: &Loaded<'_>, case: &Case, told: &RefCell<Told>) -> Checked {
     for trial in &case.trials {
         let ormai = loaded.under(&trial.policy).await?;
         for ask in &trial.asks {

@@ -7,21 +7,20 @@
 
 use std::cell::RefCell;
 
+use ormai_testkit::every_engine;
 use ormai_testkit::reference::{Eye, View};
 use ormai_testkit::world::{
     Ask, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations, Policy, Request,
     RowEffect, Trial, Who, World,
 };
-use ormai_testkit::{Scale, TestDatabase, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value as Json;
 
-use super::under_test::{Loaded, pages, wait};
+use super::under_test::{Checked, Loaded, Size, pages, prove};
 
 const CASES: Cases = Cases { trials: 3, asks: 8 };
 
-/// Of `cargo xtask test`.
-const ASKS: usize = 240;
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 240 };
 
 /// What happens to the rows of each model.
 const CHANGES: Mutations = Mutations { count: 6 };
@@ -59,33 +58,15 @@ impl Met {
 
 every_engine! {
     async fn law_2_behind_a_wall_nothing_of_the_others_shows(test: &TestDatabase) {
-        let scale = Scale::from_environment(ASKS);
-        let met = RefCell::new(Met::default());
-        let outcome = scale.runner(CASES.trials * CASES.asks).run(&CASES, |case| wait(holds(test, &case, true, &met)));
-        let met = met.into_inner();
-        println!("law 2 behind a wall on {}, seed {}: {met:?}", test.engine(), scale.seed);
-        outcome.unwrap_or_else(|failure| panic!("{failure}"));
-        if scale.asks >= ASKS {
-            met.check();
-        }
+        prove(test, "law 2 behind a wall", SIZE, async |loaded, case, met| holds(loaded, case, true, met).await, Met::check);
     }
 
     async fn law_2_what_a_principal_does_not_see_does_not_show(test: &TestDatabase) {
-        let scale = Scale::from_environment(ASKS);
-        let met = RefCell::new(Met::default());
-        let outcome = scale.runner(CASES.trials * CASES.asks).run(&CASES, |case| wait(holds(test, &case, false, &met)));
-        let met = met.into_inner();
-        println!("law 2 under any policy on {}, seed {}: {met:?}", test.engine(), scale.seed);
-        outcome.unwrap_or_else(|failure| panic!("{failure}"));
-        if scale.asks >= ASKS {
-            met.check();
-        }
+        prove(test, "law 2 under any policy", SIZE, async |loaded, case, met| holds(loaded, case, false, met).await, Met::check);
     }
 }
 
-async fn holds(test: &TestDatabase, case: &Case, behind_a_wall: bool, met: &RefCell<Met>) -> Result<(), TestCaseError> {
-    let mut loaded = Loaded::new(test, &case.world).await;
-    let mut outcome = Ok(());
+async fn holds(loaded: &mut Loaded<'_>, case: &Case, behind_a_wall: bool, met: &RefCell<Met>) -> Checked {
     for (index, trial) in case.trials.iter().enumerate() {
         // All asks of a trial are one principal's, so that one change is tried with all of them.
         let Some(who) = trial.asks.first().map(|ask| ask.who.clone()) else { continue };
@@ -115,13 +96,9 @@ async fn holds(test: &TestDatabase, case: &Case, behind_a_wall: bool, met: &RefC
             continue;
         }
         met.borrow_mut().changed += 1;
-        outcome = unchanged(&mut loaded, &case.world, &changed, &trial, &who, met).await;
-        if outcome.is_err() {
-            break;
-        }
+        unchanged(loaded, &case.world, &changed, &trial, &who, met).await?;
     }
-    loaded.leave().await;
-    outcome
+    Ok(())
 }
 
 /// Asks everything, lets the change happen, and asks it all again.
@@ -132,7 +109,7 @@ async fn unchanged(
     trial: &Trial,
     who: &Who,
     met: &RefCell<Met>,
-) -> Result<(), TestCaseError> {
+) -> Checked {
     let ormai = loaded.under(&trial.policy).await?;
     let mut asks: Vec<Ask> =
         trial.asks.iter().map(|ask| Ask { who: who.clone(), request: ask.request.clone() }).collect();

@@ -12,19 +12,18 @@ use ormai_testkit::world::{
     Aggregate, Aggregations, Ask, Case, Cases, Condition, Dice, Figure, Filter, Include, Matching, Model, ModelPolicy,
     Policy, Query, RelationPolicy, Request, RowEffect, RowPolicy, Trial, Who, World, condition_about, filter_about,
 };
-use ormai_testkit::{Scale, TestDatabase, every_engine};
+use ormai_testkit::{TestDatabase, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};
 
-use super::under_test::{Loaded, call, pages, wait};
+use super::under_test::{Checked, Loaded, Size, call, pages, prove};
 
 const CASES: Cases = Cases { trials: 3, asks: 1 };
 
 /// How many calls one trial comes to, about.
 const CALLS: usize = 10;
 
-/// Of `cargo xtask test`, in calls.
-const ASKS: usize = 500;
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CALLS, asks: 500 };
 
 /// How many partitions were tried, and in how many each of the three parts had rows.
 #[derive(Debug, Default)]
@@ -68,33 +67,16 @@ struct Tried<'c> {
     dice: Dice,
 }
 
-type Checked = Result<(), TestCaseError>;
-
-#[expect(clippy::print_stdout, reason = "what a run met is for whoever proves the laws")]
 fn run(test: &TestDatabase, what: &str, check: impl AsyncFn(Tried<'_>, &RefCell<Met>) -> Checked) {
-    let scale = Scale::from_environment(ASKS);
-    let met = RefCell::new(Met::default());
-    let holds = async |case: Case| {
-        let loaded = Loaded::new(test, &case.world).await;
-        let mut outcome = Ok(());
+    let holds = async |loaded: &mut Loaded<'_>, case: &Case, met: &RefCell<Met>| {
         for (index, trial) in case.trials.iter().enumerate() {
             let Some(ask) = trial.asks.first() else { continue };
             let (world, who, dice) = (&case.world, &ask.who, Dice::new(index as u64));
-            outcome = check(Tried { loaded: &loaded, world, trial, who, dice }, &met).await;
-            if outcome.is_err() {
-                break;
-            }
+            check(Tried { loaded, world, trial, who, dice }, met).await?;
         }
-        loaded.leave().await;
-        outcome
+        Ok(())
     };
-    let outcome = scale.runner(CASES.trials * CALLS).run(&CASES, |case| wait(holds(case)));
-    let met = met.into_inner();
-    println!("partitions by {what} on {}, seed {}: {met:?}", test.engine(), scale.seed);
-    outcome.unwrap_or_else(|failure| panic!("{failure}"));
-    if scale.asks >= ASKS {
-        met.check();
-    }
+    prove(test, &format!("partitions by {what}"), SIZE, holds, Met::check);
 }
 
 impl Tried<'_> {

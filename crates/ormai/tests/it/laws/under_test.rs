@@ -1,14 +1,56 @@
 //! The engine under test, with a world in its database.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
 
 use ormai::prelude::*;
-use ormai_testkit::TestDatabase;
-use ormai_testkit::world::{Ask, Case, Policy, World};
+use ormai_testkit::world::{Ask, Case, Cases, Policy, World};
+use ormai_testkit::{Scale, TestDatabase};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};
 
 use crate::support::build;
+
+/// Whether a law holds.
+pub(super) type Checked = Result<(), TestCaseError>;
+
+/// How much of a law is tried.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    /// What is drawn for a world.
+    pub(super) cases: Cases,
+    /// How many asks the law puts to each of them, about.
+    pub(super) asks_per_case: usize,
+    /// How many asks `cargo xtask test` has time for.
+    pub(super) asks: usize,
+}
+
+/// Tries a law on generated cases, each in tables of its own. What the run met is shown, and, unless
+/// the run was asked to be smaller, held to what it has to meet.
+#[expect(clippy::print_stdout, reason = "what a run met is for whoever proves the laws")]
+pub(super) fn prove<M: Debug + Default>(
+    test: &TestDatabase,
+    law: &str,
+    size: Size,
+    holds: impl AsyncFn(&mut Loaded<'_>, &Case, &RefCell<M>) -> Checked,
+    is_enough: impl FnOnce(&M),
+) {
+    let met = RefCell::new(M::default());
+    let scale = Scale::from_environment(size.asks);
+    let tried = async |case: Case| {
+        let mut loaded = Loaded::new(test, &case.world).await;
+        let outcome = holds(&mut loaded, &case, &met).await;
+        loaded.leave().await;
+        outcome
+    };
+    let outcome = scale.runner(size.asks_per_case).run(&size.cases, |case| wait(tried(case)));
+    let met = met.into_inner();
+    println!("{law} on {}, seed {}: {met:?}", test.engine(), scale.seed);
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    if scale.asks >= size.asks {
+        is_enough(&met);
+    }
+}
 
 /// A world in a database, in tables of its own names: a statement that a connection remembers
 /// never meets another table under its name.
@@ -23,7 +65,7 @@ thread_local! {
 }
 
 impl<'t> Loaded<'t> {
-    pub(super) async fn new(test: &'t TestDatabase, world: &World) -> Self {
+    async fn new(test: &'t TestDatabase, world: &World) -> Self {
         let number = LOADED.replace(LOADED.get() + 1);
         let prefix = format!("w{number}_");
         test.execute(&world.statements(test.engine(), &prefix)).await;
@@ -43,7 +85,7 @@ impl<'t> Loaded<'t> {
         self.world = world.clone();
     }
 
-    pub(super) async fn leave(self) {
+    async fn leave(self) {
         self.test.execute(&self.world.drop_statements(&self.prefix)).await;
     }
 }
