@@ -7,7 +7,7 @@ use ormai_testkit::Engine;
 use ormai_testkit::world::{Case, Cases};
 use proptest::strategy::ValueTree;
 
-const CASES: Cases = Cases { trials: 4, asks: 2 };
+const CASES: Cases = Cases { trials: 4, asks: 2, of_one: false };
 
 #[test]
 fn every_policy_that_is_drawn_loads() {

@@ -31,6 +31,8 @@ pub struct Cases {
     pub trials: usize,
     /// Asks under each policy.
     pub asks: usize,
+    /// Whether all asks under a policy are those of one principal, or each has its own.
+    pub of_one: bool,
 }
 
 impl Cases {
@@ -41,9 +43,11 @@ impl Cases {
         let trials = (0..self.trials)
             .map(|_| {
                 let policy = policies::policy(&mut dice, &world);
+                let mut one = None;
                 let asks = (0..self.asks)
                     .map(|_| {
-                        let who = principal_of(&mut dice, &world);
+                        let who = one.take().unwrap_or_else(|| principal_of(&mut dice, &world));
+                        one = self.of_one.then(|| who.clone());
                         let view = View::of(&world, &policy, &who.roles);
                         let request = request_to(&mut dice, &Eye::new(&world, &view, &who, Case::now()));
                         Ask { who, request }

@@ -10,7 +10,7 @@ use proptest::test_runner::TestCaseError;
 
 use super::under_test::{Checked, Loaded, Size, call, prove};
 
-const CASES: Cases = Cases { trials: 3, asks: 5 };
+const CASES: Cases = Cases { trials: 3, asks: 5, of_one: false };
 
 const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 450 };
 

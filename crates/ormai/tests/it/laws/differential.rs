@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::under_test::{Checked, Loaded, Size, pages, prove};
 
 /// Asks of one world: enough to be worth its tables.
-const CASES: Cases = Cases { trials: 4, asks: 15 };
+const CASES: Cases = Cases { trials: 4, asks: 15, of_one: false };
 
 const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 1_200 };
 

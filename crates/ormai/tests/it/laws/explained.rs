@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 
 use super::under_test::{Checked, Loaded, Size, call, prove};
 
-const CASES: Cases = Cases { trials: 2, asks: 5 };
+const CASES: Cases = Cases { trials: 2, asks: 5, of_one: false };
 
 /// Each ask is put once for every stored row of its model: about so many.
 const ROWS: usize = 16;

@@ -18,7 +18,8 @@ use serde_json::Value as Json;
 
 use super::under_test::{Checked, Loaded, Size, pages, prove};
 
-const CASES: Cases = Cases { trials: 3, asks: 8 };
+/// All asks of a trial are one principal's, so that one change is tried with all of them.
+const CASES: Cases = Cases { trials: 3, asks: 8, of_one: true };
 
 const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 240 };
 
@@ -68,7 +69,6 @@ every_engine! {
 
 async fn holds(loaded: &mut Loaded<'_>, case: &Case, behind_a_wall: bool, met: &RefCell<Met>) -> Checked {
     for (index, trial) in case.trials.iter().enumerate() {
-        // All asks of a trial are one principal's, so that one change is tried with all of them.
         let Some(who) = trial.asks.first().map(|ask| ask.who.clone()) else { continue };
         let trial = match behind_a_wall {
             true => Trial { policy: walled(&case.world, &trial.policy), ..trial.clone() },
@@ -111,6 +111,7 @@ async fn unchanged(
     met: &RefCell<Met>,
 ) -> Checked {
     let ormai = loaded.under(&trial.policy).await?;
+    // A case that is made simpler could come to asks of several principals.
     let mut asks: Vec<Ask> =
         trial.asks.iter().map(|ask| Ask { who: who.clone(), request: ask.request.clone() }).collect();
     // By the keys of what came and of what went.

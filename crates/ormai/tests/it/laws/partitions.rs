@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 
 use super::under_test::{Checked, Loaded, Size, call, pages, prove};
 
-const CASES: Cases = Cases { trials: 3, asks: 1 };
+const CASES: Cases = Cases { trials: 3, asks: 1, of_one: false };
 
 /// How many calls one trial comes to, about.
 const CALLS: usize = 10;

@@ -26,7 +26,7 @@ use serde_json::{Value as Json, json};
 use super::script;
 use crate::support::build;
 
-const CASES: Cases = Cases { trials: 3, asks: 6 };
+const CASES: Cases = Cases { trials: 3, asks: 6, of_one: false };
 
 /// Of `cargo xtask test`: principals, of each of whom every model is asked.
 const ASKS: usize = 180;
