@@ -19,10 +19,10 @@ use crate::engines::Engine;
 use crate::fixtures::Dataset;
 
 /// Names the server that the tests on PostgreSQL use.
-pub const POSTGRES_URL_VARIABLE: &str = "ORMAI_TEST_POSTGRES_URL";
+const POSTGRES_URL_VARIABLE: &str = "ORMAI_TEST_POSTGRES_URL";
 
 /// Names the server that the tests on MariaDB (or MySQL) use.
-pub const MYSQL_URL_VARIABLE: &str = "ORMAI_TEST_MYSQL_URL";
+const MYSQL_URL_VARIABLE: &str = "ORMAI_TEST_MYSQL_URL";
 
 /// What makes MariaDB read the SQL of the standard, for the statements that set a test up.
 /// The pool of a [`TestDatabase`] has the server's own settings.

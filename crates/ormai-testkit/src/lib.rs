@@ -26,9 +26,9 @@ mod scale;
 mod tally;
 pub mod world;
 
-pub use databases::{MYSQL_URL_VARIABLE, POSTGRES_URL_VARIABLE, Pool, TestDatabase};
+pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy};
-pub use scale::{CASES_VARIABLE, SEED_VARIABLE, Scale};
+pub use scale::Scale;
 pub use tally::{Share, Tally};

@@ -5,10 +5,10 @@ use ormai_core::fault::Fault;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// Names how many asks a law tries on each engine.
-pub const CASES_VARIABLE: &str = "ORMAI_CASES";
+const CASES_VARIABLE: &str = "ORMAI_CASES";
 
 /// Names the seed.
-pub const SEED_VARIABLE: &str = "ORMAI_SEED";
+const SEED_VARIABLE: &str = "ORMAI_SEED";
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

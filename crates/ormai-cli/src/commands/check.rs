@@ -105,7 +105,7 @@ fn unknown(option: &str, code: &str) -> Failure {
     let known = KINDS.iter().map(|kind| kind.code).chain([WARNINGS, NOTES]);
     let help = match suggest::nearest(code, known) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "the codes are those that `ormai check --json` tells".to_owned(),
+        None => "the codes are listed in docs/reference/check.md".to_owned(),
     };
     Failure::misuse(format!("`{option}` knows no finding `{code}`; {help}"))
 }

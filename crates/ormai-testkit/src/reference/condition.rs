@@ -4,10 +4,10 @@ use super::attribute::{self, Given};
 use crate::world::{Attribute, Cell, Comparison, Condition, Function, Kind, List, Model, Pattern, Term, Who, World};
 
 /// True, false or (`None`) unknown.
-pub type Truth = Option<bool>;
+pub(super) type Truth = Option<bool>;
 
 /// Whether something is true, not merely not false.
-pub fn admits(truth: Truth) -> bool {
+pub(super) fn admits(truth: Truth) -> bool {
     truth == Some(true)
 }
 

@@ -23,9 +23,8 @@ mod visibility;
 
 use std::collections::BTreeSet;
 
-pub use condition::{Truth, admits};
-pub use rules::{FieldRule, Limits, Rules, View};
-pub use shown::{Hashes, Row, Shown, agrees};
+pub use rules::{Rules, View};
+pub use shown::{Hashes, Row, agrees};
 pub use visibility::Eye;
 
 use crate::world::{Cell, Policy, Request, Who, World};

@@ -24,10 +24,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Bool, Self::Int, Self::Decimal, Self::Text, Self::Uuid, Self::Date, Self::Timestamp];
-
     /// Whether its values can be added up.
     pub fn is_number(self) -> bool {
         matches!(self, Self::Int | Self::Decimal)

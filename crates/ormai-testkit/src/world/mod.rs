@@ -23,7 +23,7 @@ pub use case::{Ask, Case, Trial};
 pub use catalog::{Column, Model, Relation, World};
 pub use cell::{Cell, Kind};
 pub use condition::{Attribute, Comparison, Condition, Function, List, Pattern, Term};
-pub use generate::{Cases, Dice, Mutations, condition_about, filter_about, principal_of, request_to, world};
+pub use generate::{Cases, Dice, Mutations, condition_about, filter_about};
 pub use policy::{
     Action, Aggregations, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Overlay, Policy, RelationPolicy,
     RowEffect, RowPolicy,

@@ -20,9 +20,12 @@ use super::shrink::Shrinking;
 use crate::reference::{Eye, View};
 
 pub use conditions::condition_about;
-pub use principals::principal_of;
-pub use requests::{filter_about, request_to};
-pub use tables::{Mutations, world};
+pub use requests::filter_about;
+pub use tables::Mutations;
+
+use principals::principal_of;
+use requests::request_to;
+use tables::world;
 
 /// The strategy of cases: how much is tried in each world.
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ pub(super) fn tenant_kind(world: &World) -> Kind {
 }
 
 /// Somebody who might ask something in a world.
-pub fn principal_of(dice: &mut Dice, world: &World) -> Who {
+pub(super) fn principal_of(dice: &mut Dice, world: &World) -> Who {
     let kind = tenant_kind(world);
     let tenants = |dice: &mut Dice, count: usize| -> Json {
         let count = dice.roll(count);

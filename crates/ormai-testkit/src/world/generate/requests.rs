@@ -96,7 +96,7 @@ impl<'e, 'a> Place<'e, 'a> {
 }
 
 /// A request that somebody might make who looks at a world like this.
-pub fn request_to(dice: &mut Dice, eye: &Eye<'_>) -> Request {
+pub(super) fn request_to(dice: &mut Dice, eye: &Eye<'_>) -> Request {
     let view = eye.view();
     let open: Vec<&Model> = eye.world().models.iter().filter(|model| view.models.contains_key(&model.name)).collect();
     let Some(model) = dice.pick(&open) else {

@@ -24,7 +24,7 @@ const MENU: [(&str, Kind, bool); 12] = [
 ];
 
 /// A world of two to four models.
-pub fn world(dice: &mut Dice) -> World {
+pub(super) fn world(dice: &mut Dice) -> World {
     let tenants = match dice.roll(10) {
         0..6 => Kind::Text,
         6..9 => Kind::Int,
