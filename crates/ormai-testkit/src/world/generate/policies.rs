@@ -179,7 +179,7 @@ fn operations(dice: &mut Dice) -> Option<Vec<Operation>> {
     match dice.roll(12) {
         0 => Some(vec![Operation::Read]),
         1 => Some(vec![Operation::Read, Operation::Update]),
-        2 => Some(vec![Operation::Create, Operation::Delete]),
+        2 | 3 => Some(vec![Operation::Create, Operation::Delete]),
         _ => None,
     }
 }
