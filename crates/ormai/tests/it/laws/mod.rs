@@ -4,6 +4,7 @@
 mod differential;
 mod explained;
 mod found;
+mod native;
 mod non_interference;
 mod partitions;
 mod under_test;
