@@ -182,10 +182,15 @@ fn seen<'w>(world: &'w World, view: &'w View, who: &'w Who) -> Vec<Vec<Vec<Cell>
     world.models.iter().map(of).collect()
 }
 
-/// Whether a row belongs to another tenant. Models without tenants are shared by all.
+/// Whether a row belongs to another tenant. Models without tenants are shared by all; a principal
+/// may have several.
 fn is_anothers(model: &Model, row: &[Cell], who: &Who) -> bool {
-    let mine = who.tenant.as_str().map_or_else(|| who.tenant.to_string(), str::to_owned);
-    model.column("tenant_id").is_some() && model.cell(row, "tenant_id").to_string() != mine
+    let text = |tenant: &Json| tenant.as_str().map_or_else(|| tenant.to_string(), str::to_owned);
+    let mine: Vec<String> = match &who.tenant {
+        Json::Array(tenants) => tenants.iter().map(text).collect(),
+        tenant => vec![text(tenant)],
+    };
+    model.column("tenant_id").is_some() && !mine.contains(&model.cell(row, "tenant_id").to_string())
 }
 
 /// A policy that scopes by tenant wherever there is one, and lets nobody over the wall: no
