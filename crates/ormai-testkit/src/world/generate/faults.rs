@@ -9,16 +9,28 @@ use crate::world::request::{Aggregate, Figure, Filter, Include, Matching, Op, Or
 
 /// Spoils one thing of a request.
 pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request) {
+    // A field that is open, but not this way.
+    let onward = place.onward().into_iter().map(|(relation, target)| (relation, target.behind()));
+    let behind: Vec<(String, Vec<String>)> = onward.filter(|(_, fields)| !fields.is_empty()).collect();
+    if let (Request::Query(query), Some((relation, fields))) = (&mut *request, dice.pick(&behind))
+        && dice.chance(50)
+    {
+        let field = dice.pick(&fields).unwrap_or_default();
+        match dice.chance(60) {
+            true => query.include = vec![Include { relation, select: Some(vec![field]), ..Include::default() }],
+            false => {
+                let filters = vec![Filter::Field { field, op: Op::IsNull, value: json!(true) }];
+                query.filters.push(Filter::Relation { relation, matching: Matching::Any, filters });
+            }
+        }
+        return;
+    }
     // Any column of the table, open or not, and names that nothing has.
     let mut names: Vec<String> = place.model.columns.iter().map(|column| column.name.clone()).collect();
     names.extend(["nothing".to_owned(), "tenant_id\" OR 1=1 --".to_owned()]);
     let name = dice.pick(&names).unwrap_or_default();
     let relations: Vec<String> = place.model.relations.iter().map(|relation| relation.name.clone()).collect();
     let relation = dice.pick(&relations).filter(|_| dice.chance(70)).unwrap_or_else(|| "nowhere".to_owned());
-    // What stands behind the relation, open there or not, or through it alone.
-    let target = place.model.relations.iter().find(|known| known.name == relation);
-    let target = target.and_then(|known| place.world.model(&known.target));
-    let behind = target.and_then(|target| dice.pick(&target.columns)).map_or(name.clone(), |column| column.name);
     match request {
         Request::Get(get) => match dice.roll(6) {
             0 => get.id = json!({"nothing": 1}),
@@ -28,7 +40,7 @@ pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request
             4 => get.include = vec![Include { relation, ..Include::default() }],
             _ => get.model = "Nothing".to_owned(),
         },
-        Request::Query(query) => match dice.roll(18) {
+        Request::Query(query) => match dice.roll(14) {
             0 => query.model = dice.word(&["Nothing", "order", "Note", "Item"]).to_owned(),
             1 => query.limit = Some(0),
             2 => query.limit = Some(5_000),
@@ -40,11 +52,6 @@ pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request
             8 => query.include.extend(query.include.first().cloned()),
             9 => {
                 query.filters.push(Filter::Relation { relation, matching: Matching::Any, filters: Vec::new() });
-            }
-            14 | 15 => query.include = vec![Include { relation, select: Some(vec![behind]), ..Include::default() }],
-            16 | 17 => {
-                let filters = vec![Filter::Field { field: behind, op: Op::IsNull, value: json!(true) }];
-                query.filters.push(Filter::Relation { relation, matching: Matching::Any, filters });
             }
             10 => query.filters.push(nested(dice)),
             11 => query.filters.push(Filter::Or(Vec::new())),
