@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long = "fault", value_name = "NAME")]
     faults: Vec<String>,
     /// How many cases each law is given on each engine
-    #[arg(long, value_name = "N", default_value_t = 600)]
+    #[arg(long, value_name = "N", default_value_t = 1_200)]
     cases: u32,
 }
 

@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let engine = arguments.engine.as_deref();
     println!("{} cases of each law on {}, seed {seed}", arguments.cases, engine.unwrap_or("every engine"));
     let mut cargo = project::cargo(["test", "-p", "ormai", "--test", "it", "--", "laws::", "--nocapture"]);
-    cargo.args(engine.map(engines::only).unwrap_or_default());
+    // Most of the time a law waits for its server, so all of them run at once.
+    cargo.args(["--test-threads", "32"]).args(engine.map(engines::only).unwrap_or_default());
     cargo.env("ORMAI_CASES", arguments.cases.to_string()).env("ORMAI_SEED", seed.to_string()).stdin(Stdio::null());
     let status = Services::start()?.run(&mut cargo)?;
     if !status.success() {

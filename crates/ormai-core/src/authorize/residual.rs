@@ -8,6 +8,7 @@ use crate::condition::{Condition, FieldPath, LikePattern, List, Node, Operand, a
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
 use crate::plan::{Comparison, Exists, Function, Predicate, Related, RelatedRows, Term, Truth};
+use crate::policy::Budget;
 use crate::value::{ColumnType, Pattern, Value};
 
 /// An operand as far as it is decided.
@@ -85,7 +86,9 @@ impl Planner<'_> {
             List::Literals(values) => (Some(values.clone()), None),
             List::Principal { path, ty } => {
                 let values = attribute::list(principal, path, ty).map_err(incomplete)?;
-                let max = self.rules(model).map_or(usize::MAX, |rules| rules.budget.max_list_length as usize);
+                // A condition may look at a model that is not open, which then has no budget of its own.
+                let budget = self.rules(model).map_or_else(|_| Budget::default(), |rules| rules.budget);
+                let max = budget.max_list_length as usize;
                 if values.as_ref().is_some_and(|values| values.len() > max) {
                     return Err(Error::new(
                         ErrorCode::PrincipalIncomplete,

@@ -405,6 +405,22 @@ fn a_condition_of_the_policy_reads_related_rows_as_they_are_stored() {
 }
 
 #[test]
+fn a_list_of_the_principal_is_never_longer_than_a_budget() {
+    let long: Vec<String> = (0..1_001).map(|number| format!("item-{number}")).collect();
+    let refused = |max: u32, list: &str| {
+        format!("PRINCIPAL_INCOMPLETE: `principal.metadata.{list}` must be a list of at most {max} values")
+    };
+    let rule = |condition: &str, more: &str| {
+        format!("{TENANT}, row_policies: [{{name: r, condition: \"{condition}\", effect: restrict}}]{more}")
+    };
+    let own = rule("status IN principal.metadata.known", ", budget: {max_list_length: 3}");
+    check(&own, acme().metadata("known", json!(["a", "b", "c", "d"])), &refused(3, "known"));
+    // Items are not open here, so no policy says how long a list about them may be.
+    let behind = rule("EXISTS (items WHERE sku IN principal.metadata.skus)", "");
+    check(&behind, acme().metadata("skus", json!(long)), &refused(1_000, "skus"));
+}
+
+#[test]
 fn a_role_changes_the_view_as_its_overlay_says() {
     let world = World::new(
         "

@@ -94,7 +94,8 @@ impl Source {
         let timeout_ms = milliseconds(Duration::from_millis(options.statement_timeout_ms));
         let postgres = PgConnectOptions::from_str(url)
             .map_err(unreadable)?
-            .options([("statement_timeout", timeout_ms.to_string())])
+            // Scoped statements are short, and compiling a deep condition takes longer than running it.
+            .options([("statement_timeout", timeout_ms.to_string()), ("jit", "off".to_owned())])
             .statement_cache_capacity(256)
             .disable_statement_logging();
         let postgres =

@@ -228,7 +228,9 @@ fn comparison(dice: &mut Dice, place: Place<'_, '_>) -> Option<Filter> {
         return Some(Filter::Field { field: column.name.clone(), op, value });
     }
     let column = dice.pick(&place.shown())?;
-    let ops: Vec<Op> = Op::ALL.iter().copied().filter(|op| !op.is_pattern() || column.kind == Kind::Text).collect();
+    // Of text patterns are asked as often as everything else: they have the most to go wrong.
+    let patterns = column.kind == Kind::Text && dice.chance(50);
+    let ops: Vec<Op> = Op::ALL.iter().copied().filter(|op| op.is_pattern() == patterns).collect();
     let op = dice.pick(&ops)?;
     let value = compared_with(dice, place, column, op);
     Some(Filter::Field { field: column.name.clone(), op, value })
@@ -261,7 +263,7 @@ fn compared_with(dice: &mut Dice, place: Place<'_, '_>, column: &Column, op: Op)
                 Op::EndsWith => chars.iter().skip(chars.len().saturating_sub(part)).collect(),
                 _ => chars.iter().take(part).collect(),
             };
-            json!(if dice.chance(80) { part } else { dice.word(&["%", "_", "\\", "", "[a]", "*", "?"]).to_owned() })
+            json!(if dice.chance(60) { part } else { dice.word(&["%", "_", "\\", "", "[a]", "*", "?"]).to_owned() })
         }
         _ => written(dice),
     }

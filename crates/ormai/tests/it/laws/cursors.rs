@@ -5,8 +5,9 @@ use std::cell::RefCell;
 
 use ormai::prelude::*;
 use ormai_testkit::every_engine;
-use ormai_testkit::world::{Ask, Case, Cases, Query, Request};
+use ormai_testkit::world::{Ask, Case, Cases, Query, Request, Who};
 use proptest::test_runner::TestCaseError;
+use serde_json::json;
 
 use super::under_test::{Checked, Loaded, Size, call, prove};
 
@@ -49,9 +50,9 @@ async fn all_refused(loaded: &Loaded<'_>, case: &Case, met: &RefCell<Met>) -> Ch
             let page = call(&ormai, ask, None).await;
             let Some(cursor) = page["data"]["next_cursor"].as_str() else { continue };
             met.borrow_mut().cursors += 1;
-            let strangers = trial.asks.iter().map(|ask| &ask.who).filter(|who| **who != ask.who);
-            for who in strangers {
-                let theirs = Ask { who: who.clone(), request: ask.request.clone() };
+            let others_of_the_trial = trial.asks.iter().map(|ask| &ask.who).filter(|who| **who != ask.who).cloned();
+            for who in others_of_the_trial.chain(nearly(&ask.who)) {
+                let theirs = Ask { who, request: ask.request.clone() };
                 met.borrow_mut().principals += refused(&ormai, &theirs, cursor).await?;
             }
             for query in others(query) {
@@ -74,6 +75,15 @@ async fn refused(ormai: &OrmAi, ask: &Ask, cursor: &str) -> Result<usize, TestCa
     let answered = without["success"] == true;
     let refused = if answered { with["error"]["code"] == "INVALID_CURSOR" } else { with["success"] != true };
     if refused { Ok(usize::from(answered)) } else { Err(TestCaseError::fail(format!("not refused: {with}\n{ask}"))) }
+}
+
+/// Somebody else by one thing, which most policies make nothing of.
+fn nearly(who: &Who) -> [Who; 3] {
+    let (mut user, mut role, mut metadata) = (who.clone(), who.clone(), who.clone());
+    user.user = json!("somebody else");
+    role.roles.push("a role of no meaning".to_owned());
+    metadata.metadata.insert("of_no_meaning".to_owned(), json!(1));
+    [user, role, metadata]
 }
 
 /// The query with one thing changed that its pages depend on.

@@ -5,6 +5,7 @@ mod cursors;
 mod differential;
 mod explained;
 mod found;
+mod native;
 mod non_interference;
 mod partitions;
 mod under_test;
