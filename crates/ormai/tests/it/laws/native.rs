@@ -19,18 +19,18 @@ use std::cell::RefCell;
 use ormai::prelude::*;
 use ormai::rls;
 use ormai_testkit::world::{Action, Budget, Case, Cases, FieldPolicy, ModelPolicy, Policy, RowEffect, World};
-use ormai_testkit::{Engine, Scale, TestDatabase, run_on};
+use ormai_testkit::{Engine, TestDatabase, run_on};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};
 
-use super::under_test::wait;
+use super::under_test::{Checked, Loaded, Size, prove};
 use crate::row_level_security::script;
 use crate::support::build;
 
 const CASES: Cases = Cases { trials: 3, asks: 6, of_one: false };
 
-/// Of `cargo xtask test`: principals, of each of whom every model is asked.
-const ASKS: usize = 180;
+/// Principals are asks here: each is asked about every model.
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 180 };
 
 /// How many comparisons had no rows, some, and all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,44 +50,34 @@ mod law_1_native_row_level_security_admits_the_rows_that_ormai_answers {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what a run met is for whoever proves the laws")]
 async fn body(test: &TestDatabase) {
-    let counts = RefCell::new(Counts::default());
-    let scale = Scale::from_environment(ASKS);
-    let outcome = scale.runner(CASES.trials * CASES.asks).run(&CASES, |case| wait(holds(test, &case, &counts)));
-    let counts = counts.into_inner();
-    println!("native row-level security, seed {}: {counts:?}", scale.seed);
-    if let Err(failure) = outcome {
-        panic!("{failure}");
-    }
-    // Cases that admit nothing, or everything, tell nothing.
-    let Counts { none, some, all, not_loaded } = counts;
-    assert!(some * 5 > none + some + all, "{counts:?}");
-    assert!(all * 50 > some, "{counts:?}");
-    assert!(not_loaded * 50 <= none + some + all, "{counts:?}");
+    prove(
+        test,
+        "native row-level security",
+        SIZE,
+        async |loaded, case, counts| holds(loaded, case, counts).await,
+        |counts: &Counts| {
+            // Cases that admit nothing, or everything, tell nothing.
+            let Counts { none, some, all, not_loaded } = counts;
+            assert!(some * 5 > none + some + all, "{counts:?}");
+            assert!(all * 50 > *some, "{counts:?}");
+            assert!(not_loaded * 50 <= none + some + all, "{counts:?}");
+        },
+    );
 }
 
-thread_local! {
-    /// Tables of names of their own: a statement that a connection remembers meets no other table.
-    static WORLDS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-async fn holds(test: &TestDatabase, case: &Case, counts: &RefCell<Counts>) -> Result<(), TestCaseError> {
-    let number = WORLDS.replace(WORLDS.get() + 1);
-    let prefix = format!("n{number}_");
-    test.execute(&case.world.statements(test.engine(), &prefix)).await;
+async fn holds(loaded: &mut Loaded<'_>, case: &Case, counts: &RefCell<Counts>) -> Checked {
     let mut outcome = Ok(());
     for trial in &case.trials {
         let policy = telling_keys(&trial.policy, &case.world);
         let principals: Vec<Principal> = trial.asks.iter().map(|ask| ask.who.principal()).collect();
-        outcome = compared(test, &case.world, &prefix, &policy, &principals, counts).await;
+        outcome = compared(loaded.test, &case.world, &loaded.prefix, &policy, &principals, counts).await;
         if outcome.is_err() {
             break;
         }
     }
     // Policies, and so tables, are held by the functions.
-    let drop = "DROP SCHEMA IF EXISTS ormai_rls CASCADE;\n".to_owned() + &case.world.drop_statements(&prefix);
-    test.execute(&drop).await;
+    loaded.test.execute("DROP SCHEMA IF EXISTS ormai_rls CASCADE").await;
     outcome
 }
 
@@ -98,7 +88,7 @@ async fn compared(
     policy: &Policy,
     principals: &[Principal],
     counts: &RefCell<Counts>,
-) -> Result<(), TestCaseError> {
+) -> Checked {
     let yaml = policy.to_yaml();
     let catalog = || world.catalog(test.engine(), prefix).unwrap();
     // A policy that does not load is no trial: a key that was opened may be one too many for an

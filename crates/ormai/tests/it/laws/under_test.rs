@@ -55,9 +55,10 @@ pub(super) fn prove<M: Debug + Default>(
 /// A world in a database, in tables of its own names: a statement that a connection remembers
 /// never meets another table under its name.
 pub(super) struct Loaded<'t> {
-    test: &'t TestDatabase,
+    pub(super) test: &'t TestDatabase,
     world: World,
-    prefix: String,
+    /// Begins the names of its tables.
+    pub(super) prefix: String,
 }
 
 thread_local! {
