@@ -23,15 +23,16 @@ use crate::execute;
 /// allowed to. MariaDB's `subquery_cache` remembers what a subquery came to for a text, and takes
 /// that for every text that its collation calls equal: what was found for `ä` would be told of
 /// `A`. Of `sql_select_limit` and `sql_auto_is_null` a session may have values that
-/// take rows away or add some, and with `system_versioning_asof` it reads rows as they were,
-/// which may have been another tenant's since.
+/// take rows away or add some; with `system_versioning_asof` it reads rows as they were,
+/// which may have been another tenant's since. Without `derived_merge` no index serves a scope,
+/// and EXISTS fails in a statement that runs again.
 const SET: &str = "
 SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = utf8mb4_bin,
     sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',
     max_sort_length = 65536, sort_buffer_size = GREATEST(@@sort_buffer_size, 4194304),
     sql_select_limit = 18446744073709551615, sql_auto_is_null = 0,
     /*M!100304 system_versioning_asof = DEFAULT, */
-    /*M!100101 optimizer_switch = 'subquery_cache=off', max_statement_time = ? * 0.000001 */
+    /*M!100101 optimizer_switch = 'subquery_cache=off,derived_merge=on', max_statement_time = ? * 0.000001 */
     /*!50708 max_execution_time = ? DIV 1000 */";
 
 /// The same settings as they are, to be put back.
