@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::reference::{Code, Outcome, Rules, View};
+use crate::reference::{Code, Eye, Outcome, Rules, View};
 use crate::world::{
-    Action, Aggregate, Ask, Condition, Expression, Filter, Include, List, Pattern, Policy, Request, RowEffect, Term,
-    World,
+    Action, Aggregate, Ask, Attribute, Case, Condition, Expression, Filter, Include, List, Op, Pattern, Policy,
+    Request, RowEffect, Term, World,
 };
 
 /// How an answer compares with what is stored.
@@ -76,8 +76,10 @@ const FEATURES: &[&str] = &[
     "condition nullif",
     "condition path",
     "condition principal",
+    "condition principal of a key within a key",
     "condition upper",
     "filter and",
+    "filter by equality of a hidden field",
     "filter not",
     "filter or",
     "get",
@@ -96,6 +98,7 @@ const FEATURES: &[&str] = &[
     "operator gt",
     "operator gte",
     "operator in",
+    "operator in of a long list",
     "operator is_null",
     "operator lt",
     "operator lte",
@@ -111,12 +114,17 @@ const FEATURES: &[&str] = &[
     "relation any",
     "relation none",
     "row policy bypass",
+    "row policy bypass that lifts",
     "row policy inferred permit",
+    "row policy inferred permit that widens",
     "row policy permit",
+    "row policy permit that widens",
     "row policy restrict",
+    "row policy restrict that hides",
     "scope literal",
     "scope of two fields",
     "scope principal",
+    "scope that hides",
     "shared model",
     "soft_delete",
     "with_total",
@@ -158,11 +166,14 @@ impl Tally {
         let touched: BTreeSet<String> = std::mem::take(&mut features.models);
         for name in touched {
             if let Some(rules) = view.models.get(&name) {
+                let hidden = features.compared.iter().any(|(model, field)| *model == name && !rules.shows(field));
+                features.meet(hidden, "filter by equality of a hidden field");
                 features.rules(rules);
             }
             let soft = policy.model(&name).is_some_and(|model| model.soft_delete.is_some());
             features.meet(soft, "soft_delete");
         }
+        features.effects(world, &view, ask);
         if let Outcome::Page { rows, limit } = outcome {
             features.meet(rows.len() > *limit, "pages");
         }
@@ -217,6 +228,8 @@ impl fmt::Display for Tally {
 struct Features {
     found: BTreeSet<String>,
     models: BTreeSet<String>,
+    /// Fields that are compared, by model.
+    compared: BTreeSet<(String, String)>,
 }
 
 impl Features {
@@ -276,7 +289,12 @@ impl Features {
     fn filters(&mut self, world: &World, model: &str, filters: &[Filter]) {
         for filter in filters {
             match filter {
-                Filter::Field { op, .. } => self.meet(true, &format!("operator {}", op.as_str())),
+                Filter::Field { field, op, value } => {
+                    self.meet(true, &format!("operator {}", op.as_str()));
+                    let is_long = value.as_array().is_some_and(|list| list.len() > 8);
+                    self.meet(*op == Op::In && is_long, "operator in of a long list");
+                    self.compared.insert((model.to_owned(), field.clone()));
+                }
                 Filter::And(parts) => {
                     self.meet(true, "filter and");
                     self.filters(world, model, parts);
@@ -308,6 +326,33 @@ impl Features {
                 self.meet(overlay.grants, "overlay that grants");
                 self.meet(!overlay.grants, "overlay that narrows");
             }
+        }
+    }
+
+    /// Rules without which other rows of the model would be seen: that one stands there does not
+    /// say that it did something.
+    fn effects(&mut self, world: &World, view: &View, ask: &Ask) {
+        let Some(model) = world.model(ask.request.model()) else { return };
+        let count = |view: &View| Eye::new(world, view, &ask.who, Case::now()).visible(model).len();
+        let seen = count(view);
+        let mut try_without = |feature: &str, take: &dyn Fn(&mut Rules)| {
+            let mut without = view.clone();
+            without.models.get_mut(&model.name).into_iter().for_each(take);
+            self.meet(count(&without) != seen, feature);
+        };
+        try_without("scope that hides", &|rules| rules.scoping.clear());
+        let permits = |inferred| {
+            move |rules: &mut Rules| {
+                rules.rows.retain(|rule| !matches!(rule.effect, RowEffect::Permit(_)) || rule.inferred != inferred);
+            }
+        };
+        try_without("row policy permit that widens", &permits(false));
+        try_without("row policy inferred permit that widens", &permits(true));
+        for (feature, effect) in [
+            ("row policy restrict that hides", RowEffect::Restrict),
+            ("row policy bypass that lifts", RowEffect::Bypass),
+        ] {
+            try_without(feature, &|rules| rules.rows.retain(|rule| rule.effect != effect));
         }
     }
 
@@ -402,7 +447,11 @@ impl Features {
         match term {
             Term::Field { through, .. } => self.meet(!through.is_empty(), "condition path"),
             Term::Literal(_) => {}
-            Term::Principal(_) => self.meet(true, "condition principal"),
+            Term::Principal(attribute) => {
+                self.meet(true, "condition principal");
+                let is_nested = matches!(attribute, Attribute::Metadata(path) if path.contains('.'));
+                self.meet(is_nested, "condition principal of a key within a key");
+            }
             Term::Now => self.meet(true, "condition now()"),
             Term::Call(function, arguments) => {
                 self.meet(true, &format!("condition {function}"));

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// The engines that tests run on: the last word of a test's name, and the engine's own name.
-const ENGINES: [(&str, &str); 3] = [("sqlite", "SQLite"), ("postgres", "PostgreSQL"), ("mysql", "MariaDB")];
+use crate::engines::{ENGINES, Engine};
 
 /// How many checks passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +76,7 @@ impl TestRun {
         };
         let on_sqlite = bodies("sqlite");
         let mut missing = Vec::new();
-        for (engine, name) in ENGINES {
+        for Engine { suffix: engine, name } in ENGINES {
             let ran = bodies(engine);
             if ran.is_empty() {
                 missing.push(format!("no test ran on {name}"));

@@ -25,9 +25,9 @@ pub(super) fn fit(json: &Json, kind: Kind) -> Option<Cell> {
         (Kind::Timestamp, Json::String(text)) => {
             let (date, time) = text.split_once('T')?;
             let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-            let time = time.strip_suffix('Z')?;
+            let time = time.strip_suffix('Z').or_else(|| time.strip_suffix("+00:00"))?;
             let fits = is_date(date) && time.len() == 8 && time.split(':').all(digits);
-            fits.then(|| Cell::Timestamp(text.clone()))
+            fits.then(|| Cell::Timestamp(format!("{date}T{time}Z")))
         }
         _ => None,
     }
@@ -85,7 +85,7 @@ fn raw<'w>(who: &'w Who, attribute: &Attribute) -> Option<&'w Json> {
         Attribute::User => &who.user,
         // Roles are a list, and read as one only.
         Attribute::Roles => return None,
-        Attribute::Metadata(key) => who.metadata.get(key)?,
+        Attribute::Metadata(path) => who.attribute(path)?,
     };
     (!json.is_null()).then_some(json)
 }

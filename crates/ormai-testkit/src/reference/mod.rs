@@ -28,7 +28,7 @@ pub use rules::{FieldRule, Limits, Rules, View};
 pub use shown::{Hashes, Row, Shown, agrees};
 pub use visibility::Eye;
 
-use crate::world::{Policy, Request, Who, World};
+use crate::world::{Cell, Policy, Request, Who, World};
 
 /// An error code, as it stands in answers.
 pub type Code = &'static str;
@@ -77,16 +77,16 @@ pub fn answer(world: &World, policy: &Policy, who: &Who, now: &str, request: &Re
     }
 }
 
-/// How many rows of its model a request's filters admit, and how many are stored. Of a request
-/// that is not refused.
-pub fn admitted(world: &World, policy: &Policy, who: &Who, now: &str, request: &Request) -> (usize, usize) {
+/// The keys of the rows of its model that a request's filters admit. Of a request that is not
+/// refused: a `get` admits its one row.
+pub fn admitted(world: &World, policy: &Policy, who: &Who, now: &str, request: &Request) -> Vec<Vec<Cell>> {
     let view = View::of(world, policy, &who.roles);
     let eye = Eye::new(world, &view, who, now);
-    let Some(model) = world.model(request.model()) else { return (0, 0) };
-    let admitted = match request {
-        Request::Query(query) => eye.filtered(model, &query.filters).len(),
-        Request::Get(_) => 1,
-        Request::Aggregate(aggregate) => eye.filtered(model, &aggregate.filters).len(),
+    let Some(model) = world.model(request.model()) else { return Vec::new() };
+    let rows = match request {
+        Request::Query(query) => eye.filtered(model, &query.filters),
+        Request::Aggregate(aggregate) => eye.filtered(model, &aggregate.filters),
+        Request::Get(get) => page::row(&eye, model, &get.id).into_iter().collect(),
     };
-    (admitted, model.rows.len())
+    rows.into_iter().map(|row| model.key_of(row).into_iter().cloned().collect()).collect()
 }

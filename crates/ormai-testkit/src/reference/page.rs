@@ -26,11 +26,16 @@ pub(super) fn query(eye: &Eye<'_>, query: &Query) -> Outcome {
 
 pub(super) fn get(eye: &Eye<'_>, get: &Get) -> Outcome {
     let found = eye.open(&get.model).and_then(|(model, rules)| {
-        let key = key(model, &get.id)?;
-        let row = eye.visible(model).iter().copied().find(|row| model.key_of(row).into_iter().eq(&key))?;
+        let row = row(eye, model, &get.id)?;
         Some(Selection { eye, model, rules, through: None, root: rules }.row(row, get.select.as_ref(), &get.include))
     });
     found.map_or_else(|| Outcome::Refused([NOT_FOUND].into()), Outcome::Row)
+}
+
+/// The visible row that an `id` names.
+pub(super) fn row<'w>(eye: &Eye<'w>, model: &'w Model, id: &Json) -> Option<&'w [Cell]> {
+    let key = key(model, id)?;
+    eye.visible(model).iter().copied().find(|row| model.key_of(row).into_iter().eq(&key))
 }
 
 /// The key that an `id` names: a value, or an object with every part. `None` when it is not valid.

@@ -31,7 +31,7 @@ pub struct Model {
 /// A column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// Its name, for the agent and in the table.
+    /// Its name for the agent; the table's is [`Column::stored`].
     pub name: String,
     /// What it holds.
     pub kind: Kind,
@@ -122,7 +122,7 @@ impl Model {
         for column in &self.columns {
             builder = builder.column(Field {
                 name: column.name.clone(),
-                column: column.name.clone(),
+                column: column.stored().to_owned(),
                 ty: column.kind.column_type(),
                 collation: collation(engine, column.kind),
                 nullable: column.nullable,
@@ -140,6 +140,20 @@ impl Model {
             };
         }
         builder
+    }
+}
+
+impl Column {
+    /// Its name in the table: most are the same, and some are crossed, so that a statement which takes
+    /// one for the other finds a column all the same, and the wrong one.
+    pub fn stored(&self) -> &str {
+        match self.name.as_str() {
+            "amount" => "level",
+            "level" => "amount",
+            "status" => "word",
+            "word" => "status",
+            name => name,
+        }
     }
 }
 

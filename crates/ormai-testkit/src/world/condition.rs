@@ -147,7 +147,7 @@ pub enum Attribute {
     User,
     /// `principal.roles`
     Roles,
-    /// `principal.metadata.<key>`
+    /// `principal.metadata.<key>`; a key within a key stands behind a dot.
     Metadata(String),
 }
 

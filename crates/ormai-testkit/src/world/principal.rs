@@ -19,6 +19,13 @@ pub struct Who {
 }
 
 impl Who {
+    /// What stands under keys with dots between them, as `principal.metadata.<key>.<key>` names it.
+    pub fn attribute(&self, path: &str) -> Option<&Json> {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let found = self.metadata.get(first)?;
+        rest.map_or(Some(found), |rest| rest.split('.').try_fold(found, |json, key| json.as_object()?.get(key)))
+    }
+
     /// As the engine under test gets it.
     pub fn principal(&self) -> Principal {
         let mut principal = Principal::new(self.tenant.clone()).user(self.user.clone());

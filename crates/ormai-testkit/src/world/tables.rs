@@ -75,7 +75,7 @@ impl Column {
             (Kind::Timestamp, Engine::MySql) => "timestamp NULL",
         };
         let ty = if self.nullable { ty } else { ty.trim_end_matches(" NULL") };
-        format!("{} {ty}{}", self.name, if self.nullable { "" } else { " NOT NULL" })
+        format!("{} {ty}{}", self.stored(), if self.nullable { "" } else { " NOT NULL" })
     }
 }
 

@@ -113,7 +113,7 @@ impl Attribute {
     fn is_empty_list(&self, who: &Who) -> bool {
         match self {
             Self::Roles => who.roles.is_empty(),
-            Self::Metadata(key) => who.metadata.get(key).and_then(Json::as_array).is_some_and(Vec::is_empty),
+            Self::Metadata(path) => who.attribute(path).and_then(Json::as_array).is_some_and(Vec::is_empty),
             Self::Tenant | Self::User => false,
         }
     }

@@ -27,20 +27,21 @@ pub fn condition_about(dice: &mut Dice, world: &World, model: &Model, depth: usi
 pub(super) fn condition_about_the_principal(dice: &mut Dice) -> Condition {
     let metadata = |key: &str| Attribute::Metadata(key.to_owned());
     let text = |text: &str| Term::Literal(Cell::Text(text.to_owned()));
-    match dice.roll(8) {
+    match dice.roll(14) {
         0..3 => Condition::In {
             term: text(dice.word(&ROLES)),
             list: List::Principal(Attribute::Roles),
             negated: dice.chance(20),
         },
         3 => Condition::Compare {
-            op: dice.pick(&Comparison::ALL[..6]).unwrap_or(Comparison::Ge),
-            left: Term::Principal(metadata("level")),
+            op: dice.pick(&Comparison::ALL).unwrap_or(Comparison::Ge),
+            left: Term::Principal(metadata(dice.word(&["level", "place.level"]))),
             right: Term::Literal(value(dice, Kind::Int, false)),
         },
         4 => Condition::Bare(Term::Principal(metadata("trusted"))),
         5 => {
-            let attributes = [Attribute::Tenant, Attribute::User, metadata("level"), metadata("tree")];
+            let attributes =
+                [Attribute::Tenant, Attribute::User, metadata("level"), metadata("tree"), metadata("place.level")];
             let attribute = dice.pick(&attributes).unwrap_or(Attribute::User);
             Condition::IsNull { term: Term::Principal(attribute), negated: dice.chance(40) }
         }
@@ -48,6 +49,33 @@ pub(super) fn condition_about_the_principal(dice: &mut Dice) -> Condition {
             op: Comparison::Eq,
             left: Term::Principal(Attribute::User),
             right: text(dice.word(&["ann", "Ann", "bob"])),
+        },
+        7 => {
+            let count = dice.roll(3);
+            let users = (0..count).map(|_| Cell::Text(dice.word(&["ann", "Ann", "bob"]).to_owned())).collect();
+            let term = Term::Principal(Attribute::User);
+            Condition::In { term, list: List::Literals(users), negated: dice.chance(35) }
+        }
+        8 => Condition::Like {
+            term: Term::Principal(metadata("word")),
+            pattern: Pattern::Literal(dice.word(&["%", "a%", "_", "%\\%", "\\_%", ""]).to_owned()),
+            negated: dice.chance(35),
+        },
+        9 => Condition::Between {
+            term: Term::Principal(metadata("level")),
+            low: Term::Literal(Cell::Int(2)),
+            high: Term::Literal(value(dice, Kind::Int, false)),
+            negated: dice.chance(35),
+        },
+        10 => Condition::Compare {
+            op: dice.pick(&Comparison::ALL).unwrap_or(Comparison::Ge),
+            left: Term::Call(Function::Coalesce, vec![Term::Principal(metadata("level")), Term::Literal(Cell::Int(5))]),
+            right: Term::Literal(value(dice, Kind::Int, false)),
+        },
+        11 => Condition::Compare {
+            op: dice.pick(&Comparison::ALL).unwrap_or(Comparison::Eq),
+            left: Term::Principal(Attribute::User),
+            right: Term::Call(Function::Lower, vec![Term::Principal(Attribute::User)]),
         },
         _ => {
             let inner = condition_about_the_principal(dice);
@@ -132,7 +160,7 @@ fn opposite(dice: &mut Dice, world: &World, model: &Model, field: &Reached<'_>) 
             }),
             ("org", _) => Some(metadata("org")),
             ("owner", _) => Some(Term::Principal(Attribute::User)),
-            (_, Kind::Int) => Some(metadata("level")),
+            (_, Kind::Int) => Some(metadata(dice.word(&["level", "place.level"]))),
             (_, Kind::Bool) => Some(metadata("trusted")),
             (_, Kind::Text) => Some(metadata("word")),
             (_, Kind::Date | Kind::Timestamp) => Some(Term::Now),
@@ -163,7 +191,7 @@ fn among(dice: &mut Dice, world: &World, model: &Model) -> Option<Condition> {
     let attribute = match (field.column.name.as_str(), field.column.kind) {
         ("tenant_id", kind) if kind == tenant_kind(world) => Some(dice.word(&["tenants", "tree"])),
         ("org", _) | (_, Kind::Int) => Some("orgs"),
-        (_, Kind::Text) => Some("words"),
+        (_, Kind::Text) => Some(dice.word(&["words", "place.words"])),
         _ => None,
     };
     let list = match attribute.filter(|_| dice.chance(40)) {

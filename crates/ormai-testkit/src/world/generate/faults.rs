@@ -9,6 +9,22 @@ use crate::world::request::{Aggregate, Figure, Filter, Include, Matching, Op, Or
 
 /// Spoils one thing of a request.
 pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request) {
+    // A field that is open, but not this way.
+    let onward = place.onward().into_iter().map(|(relation, target)| (relation, target.behind()));
+    let behind: Vec<(String, Vec<String>)> = onward.filter(|(_, fields)| !fields.is_empty()).collect();
+    if let (Request::Query(query), Some((relation, fields))) = (&mut *request, dice.pick(&behind))
+        && dice.chance(50)
+    {
+        let field = dice.pick(&fields).unwrap_or_default();
+        match dice.chance(60) {
+            true => query.include = vec![Include { relation, select: Some(vec![field]), ..Include::default() }],
+            false => {
+                let filters = vec![Filter::Field { field, op: Op::IsNull, value: json!(true) }];
+                query.filters.push(Filter::Relation { relation, matching: Matching::Any, filters });
+            }
+        }
+        return;
+    }
     // Any column of the table, open or not, and names that nothing has.
     let mut names: Vec<String> = place.model.columns.iter().map(|column| column.name.clone()).collect();
     names.extend(["nothing".to_owned(), "tenant_id\" OR 1=1 --".to_owned()]);

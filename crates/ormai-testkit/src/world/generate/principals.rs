@@ -40,7 +40,7 @@ pub fn principal_of(dice: &mut Dice, world: &World) -> Who {
         words.retain(|word| word.as_str() != Some(""));
         words.into()
     };
-    let attributes: [(&str, Json); 10] = [
+    let attributes: [(&str, Json); 11] = [
         ("tenants", tenants(dice, 3)),
         ("tree", tenants(dice, 4)),
         ("partner", tenant(dice, kind).to_json()),
@@ -50,6 +50,7 @@ pub fn principal_of(dice: &mut Dice, world: &World) -> Who {
         ("words", words(dice)),
         ("word", value(dice, Kind::Text, false).to_json()),
         ("trusted", json!(dice.chance(60))),
+        ("place", json!({"level": dice.roll(8), "words": words(dice)})),
         ("pattern", json!(dice.word(&["a%", "%", "_", "\\%", "%\\", "", "o_en", "%a%"]))),
     ];
     for (key, json) in attributes {

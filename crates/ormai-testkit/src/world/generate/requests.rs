@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::Dice;
 use super::faults::spoil;
-use super::values::{value, value_in};
+use super::values::{spelled, value, value_in};
 use crate::reference::{Eye, View};
 use crate::world::catalog::{Column, Model, World};
 use crate::world::cell::{Cell, Kind};
@@ -76,8 +76,16 @@ impl<'e, 'a> Place<'e, 'a> {
         open
     }
 
+    /// The fields that the model opens, but not through the relation that led here.
+    pub(super) fn behind(self) -> Vec<String> {
+        let open = Self { through: None, ..self }.open();
+        let through = self.open();
+        let behind = |column: &&&Column| through.iter().all(|known| known.name != column.name);
+        open.iter().filter(behind).map(|column| column.name.clone()).collect()
+    }
+
     /// The relations that are open here, with where they lead.
-    fn onward(self) -> Vec<(String, Self)> {
+    pub(super) fn onward(self) -> Vec<(String, Self)> {
         let Some(rules) = self.view.models.get(&self.model.name) else { return Vec::new() };
         let lead = |(name, policy): (&String, &'a RelationPolicy)| {
             let model = self.world.model(&self.model.relation(name)?.target)?;
@@ -126,7 +134,7 @@ fn get(dice: &mut Dice, place: Place<'_, '_>) -> Get {
     let rows: Vec<&[Cell]> =
         if dice.chance(75) { seen.to_vec() } else { model.rows.iter().map(Vec::as_slice).collect() };
     let part = |dice: &mut Dice, name: &String, row: Option<&&[Cell]>| match (row, model.column(name)) {
-        (Some(row), _) => model.cell(row, name).to_json(),
+        (Some(row), _) => spelled(dice, model.cell(row, name)),
         (None, Some(column)) => value(dice, column.kind, column.wide).to_json(),
         (None, None) => Json::Null,
     };
@@ -220,7 +228,9 @@ fn comparison(dice: &mut Dice, place: Place<'_, '_>) -> Option<Filter> {
         return Some(Filter::Field { field: column.name.clone(), op, value });
     }
     let column = dice.pick(&place.shown())?;
-    let ops: Vec<Op> = Op::ALL.iter().copied().filter(|op| !op.is_pattern() || column.kind == Kind::Text).collect();
+    // Of text patterns are asked as often as everything else: they have the most to go wrong.
+    let patterns = column.kind == Kind::Text && dice.chance(50);
+    let ops: Vec<Op> = Op::ALL.iter().copied().filter(|op| op.is_pattern() == patterns).collect();
     let op = dice.pick(&ops)?;
     let value = compared_with(dice, place, column, op);
     Some(Filter::Field { field: column.name.clone(), op, value })
@@ -229,16 +239,21 @@ fn comparison(dice: &mut Dice, place: Place<'_, '_>) -> Option<Filter> {
 /// A value that an operator takes.
 fn compared_with(dice: &mut Dice, place: Place<'_, '_>, column: &Column, op: Op) -> Json {
     let stored = |dice: &mut Dice| place.value(dice, column);
+    let written = |dice: &mut Dice| {
+        let cell = stored(dice);
+        spelled(dice, &cell)
+    };
     match op {
         Op::IsNull => json!(dice.chance(50)),
         Op::In | Op::NotIn => {
-            let count = dice.roll(5);
-            (0..count).map(|_| stored(dice).to_json()).collect()
+            // Beyond the places that the shortest statement has for them, now and then.
+            let count = if dice.chance(10) { 5 + dice.roll(30) } else { dice.roll(5) };
+            (0..count).map(|_| written(dice)).collect()
         }
         Op::Between => {
             let (one, other) = (stored(dice), stored(dice));
             let (low, high) = if one <= other || dice.chance(15) { (one, other) } else { (other, one) };
-            json!([low.to_json(), high.to_json()])
+            json!([spelled(dice, &low), spelled(dice, &high)])
         }
         Op::Contains | Op::StartsWith | Op::EndsWith => {
             let Cell::Text(text) = stored(dice) else { return json!("a") };
@@ -248,9 +263,9 @@ fn compared_with(dice: &mut Dice, place: Place<'_, '_>, column: &Column, op: Op)
                 Op::EndsWith => chars.iter().skip(chars.len().saturating_sub(part)).collect(),
                 _ => chars.iter().take(part).collect(),
             };
-            json!(if dice.chance(80) { part } else { dice.word(&["%", "_", "\\", "", "[a]", "*", "?"]).to_owned() })
+            json!(if dice.chance(60) { part } else { dice.word(&["%", "_", "\\", "", "[a]", "*", "?"]).to_owned() })
         }
-        _ => stored(dice).to_json(),
+        _ => written(dice),
     }
 }
 

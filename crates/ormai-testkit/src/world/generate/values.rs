@@ -1,6 +1,8 @@
 //! Values that have shown bugs before: case and accents, blanks, wildcards, backslashes, quotes,
 //! the ends of ranges; few of each, so that they meet.
 
+use serde_json::Value as Json;
+
 use super::Dice;
 use crate::world::catalog::{Column, Model};
 use crate::world::cell::{Cell, Kind};
@@ -93,6 +95,18 @@ pub(super) fn value_in(dice: &mut Dice, model: &Model, column: &Column) -> Cell 
     match dice.pick(&stored).filter(|_| dice.chance(75)) {
         Some(cell) => cell.clone(),
         None => value(dice, column.kind, column.wide),
+    }
+}
+
+/// A value as a request has it, now and then in another of its spellings.
+pub(super) fn spelled(dice: &mut Dice, cell: &Cell) -> Json {
+    match cell {
+        Cell::Uuid(text) if dice.chance(20) => text.to_uppercase().into(),
+        Cell::Timestamp(text) if dice.chance(20) => text.replace('Z', "+00:00").into(),
+        // Quarters are exact as floats.
+        Cell::Decimal(hundredths) if dice.chance(20) => i32::try_from(*hundredths)
+            .map_or_else(|_| cell.to_json(), |hundredths| (f64::from(hundredths) / 100.0).into()),
+        other => other.to_json(),
     }
 }
 

@@ -38,9 +38,10 @@ struct Met {
 
 impl Met {
     fn check(&self) {
-        let enough = |count: usize| count * 50 > self.tried;
+        let enough = |count: usize| count * 20 > self.tried;
         let all = enough(self.of_true) && enough(self.of_false) && enough(self.of_unknown);
-        assert!(all && self.tried > self.refused, "a part is always empty: {self:?}");
+        assert!(all, "a part is almost always empty: {self:?}");
+        assert!(self.refused * 4 < self.tried, "too much is refused: {self:?}");
     }
 }
 
@@ -106,15 +107,15 @@ impl Tried<'_> {
         let mut ids = Vec::new();
         for part in parts {
             let ormai = self.loaded.under(&shared(&model, part)).await?;
-            match self.ids(&ormai, &model, Vec::new()).await {
-                Some(found) => ids.push(found),
-                // An attribute does not fit: then all of the condition's parts are refused.
-                None => {
-                    met.borrow_mut().refused += 1;
-                    return Ok(());
-                }
-            }
+            ids.push(self.ids(&ormai, &model, Vec::new()).await);
         }
+        if let [Some(_), None, None, _] = ids.as_slice() {
+            // An attribute does not fit: then the condition is refused, and so is its negation.
+            met.borrow_mut().refused += 1;
+            return Ok(());
+        }
+        let ids: Option<Vec<_>> = ids.into_iter().collect();
+        let ids = ids.ok_or_else(|| TestCaseError::fail(format!("some parts are refused: {condition}")))?;
         parted(&ids, &condition.to_string(), met)
     }
 
@@ -169,8 +170,12 @@ impl Tried<'_> {
         let same = counted == expected && total == expected;
         prop(same, || format!("{} rows, count {counted:?}, total {total:?}: {filter:?}", ids.len()))?;
 
-        let Some(all) = self.related(&ormai, model, &relation.name, Vec::new()).await else { return Ok(()) };
-        let Some(some) = self.related(&ormai, model, &relation.name, vec![filter.clone()]).await else { return Ok(()) };
+        let all = self.related(&ormai, model, &relation.name, Vec::new()).await;
+        let some = self.related(&ormai, model, &relation.name, vec![filter.clone()]).await;
+        let (Some(all), Some(some)) = (all, some) else {
+            met.borrow_mut().refused += 1;
+            return Ok(());
+        };
         let of = |fits: &dyn Fn(usize, usize) -> bool| -> Vec<String> {
             let rows = all.iter().zip(&some).filter(|((_, all), (_, some))| fits(*all, *some));
             rows.map(|((id, _), _)| id.clone()).collect()

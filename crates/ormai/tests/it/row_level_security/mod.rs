@@ -4,7 +4,6 @@
 mod check;
 mod hostile;
 mod installed;
-mod law;
 mod script;
 mod world;
 
