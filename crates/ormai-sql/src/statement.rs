@@ -153,6 +153,11 @@ impl Statement {
         &self.text.columns
     }
 
+    /// Whether a derived table in it is kept by itself, as those of views are.
+    pub fn is_fenced(&self) -> bool {
+        self.text.binds.iter().any(|place| matches!(place, BindPlace::Zero | BindPlace::Most))
+    }
+
     /// The values in the order of the placeholders.
     pub fn binds(&self) -> impl Iterator<Item = Bind<'_>> {
         self.text.binds.iter().map(|place| match place {

@@ -220,7 +220,10 @@ impl<'c> Session<'c> {
             }
         };
         // A failed statement is undone alone; nothing has to be done for the transaction around it.
-        let query = execute::compiled::<MySql>(statement.sql(), arguments, true);
+        // MariaDB turns EXISTS into IN when a statement runs for the first time. Beside a derived
+        // table that is not merged it does not find its columns the second time.
+        let is_kept = !statement.is_fenced();
+        let query = execute::compiled::<MySql>(statement.sql(), arguments, is_kept);
         query.fetch_all(connection).await.map_err(|error| sorted(&error))
     }
 

@@ -23,18 +23,22 @@ use crate::execute;
 /// allowed to. MariaDB's `subquery_cache` remembers what a subquery came to for a text, and takes
 /// that for every text that its collation calls equal: what was found for `ä` would be told of
 /// `A`. Of `sql_select_limit` and `sql_auto_is_null` a session may have values that
-/// take rows away or add some.
+/// take rows away or add some; with `system_versioning_asof` it reads rows as they were,
+/// which may have been another tenant's since. Without `derived_merge` no index serves a scope,
+/// and EXISTS fails in a statement that runs again.
 const SET: &str = "
 SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = utf8mb4_bin,
     sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',
     max_sort_length = 65536, sort_buffer_size = GREATEST(@@sort_buffer_size, 4194304),
     sql_select_limit = 18446744073709551615, sql_auto_is_null = 0,
-    /*M!100101 optimizer_switch = 'subquery_cache=off', max_statement_time = ? * 0.000001 */
+    /*M!100304 system_versioning_asof = DEFAULT, */
+    /*M!100101 optimizer_switch = 'subquery_cache=off,derived_merge=on', max_statement_time = ? * 0.000001 */
     /*!50708 max_execution_time = ? DIV 1000 */";
 
 /// The same settings as they are, to be put back.
 const READ: &str = "
-SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, @@time_zone,
+SELECT /*M!100304 @@system_versioning_asof */ /*!50708 'DEFAULT' */,
+       @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, @@time_zone,
        @@optimizer_switch, CAST(@@max_sort_length AS CHAR), CAST(@@sort_buffer_size AS CHAR),
        CAST(@@sql_select_limit AS CHAR), CAST(@@sql_auto_is_null AS SIGNED),
        /*M!100101 CAST(@@max_statement_time * 1000000 AS SIGNED) */ /*!50708 @@max_execution_time * 1000 */";
@@ -44,6 +48,10 @@ SET character_set_client = ?, character_set_results = ?, collation_connection = 
     optimizer_switch = ?, max_sort_length = CAST(? AS UNSIGNED), sort_buffer_size = CAST(? AS UNSIGNED),
     sql_select_limit = CAST(? AS UNSIGNED), sql_auto_is_null = ?,
     /*M!100101 max_statement_time = ? * 0.000001 */ /*!50708 max_execution_time = ? DIV 1000 */";
+
+/// A point in time is read in the session's time zone, so this comes last; `DEFAULT` is a word
+/// and no value.
+const RESTORE_PAST: &str = "SET system_versioning_asof = ?";
 
 /// What was changed on a connection and has to be put back.
 ///
@@ -57,6 +65,8 @@ pub(super) struct Scope {
 
 /// The settings of somebody's session.
 struct Before {
+    /// When it reads rows as they were.
+    past: Option<String>,
     texts: Vec<Option<String>>,
     auto_is_null: i64,
     limit_us: i64,
@@ -104,8 +114,9 @@ impl Before {
     }
 
     fn of(row: &MySqlRow) -> Option<Self> {
-        let texts = (0..9).map(|at| decode::text(row, at)).collect::<Option<Vec<_>>>()?;
-        Some(Self { texts, auto_is_null: decode::integer(row, 9)?, limit_us: decode::integer(row, 10)? })
+        let past = decode::text(row, 0)?.filter(|past| past != "DEFAULT");
+        let texts = (1..10).map(|at| decode::text(row, at)).collect::<Option<Vec<_>>>()?;
+        Some(Self { past, texts, auto_is_null: decode::integer(row, 10)?, limit_us: decode::integer(row, 11)? })
     }
 
     async fn restore(&self, connection: &mut MySqlConnection) -> Result<(), DbError> {
@@ -116,7 +127,13 @@ impl Before {
             .and_then(|()| arguments.add(self.limit_us))
             .map_err(|error| DbError::failed(error.to_string()))?;
         let query = execute::fixed::<MySql>(RESTORE, arguments);
-        query.execute(connection).await.map_err(|error| sorted(&error))?;
+        query.execute(&mut *connection).await.map_err(|error| sorted(&error))?;
+        if let Some(past) = &self.past {
+            let mut arguments = MySqlArguments::default();
+            arguments.add(past).map_err(|error| DbError::failed(error.to_string()))?;
+            let query = execute::fixed::<MySql>(RESTORE_PAST, arguments);
+            query.execute(connection).await.map_err(|error| sorted(&error))?;
+        }
         Ok(())
     }
 }

@@ -12,10 +12,24 @@ use crate::rls::{Comparison, Part, State, Thing};
 
 /// Every fact as part, table, name, key and value. `$1` are the roles of the script.
 const FACTS: &str = "
-WITH own AS (SELECT oid, rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = ANY($1)),
+WITH RECURSIVE own AS (SELECT oid, rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = ANY($1)),
 places AS (
   SELECT c.oid, c.oid::regclass::text AS name, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl
   FROM pg_class c WHERE EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND starts_with(p.polname::text, 'ormai_'))
+),
+-- Views read them as their owner, and a partition that is named by itself has no policies.
+ways AS (
+  SELECT oid FROM places
+  UNION
+  SELECT way.oid FROM ways w CROSS JOIN LATERAL (
+    SELECT r.ev_class AS oid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+    WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid
+    UNION ALL
+    SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = w.oid
+  ) way
+),
+open_ways AS (
+  SELECT c.oid, c.oid::regclass::text AS name, c.relacl FROM pg_class c JOIN ways w ON w.oid = c.oid
 ),
 tables AS (
   SELECT c.oid, c.oid::regclass::text AS name, c.relacl FROM pg_class c
@@ -63,10 +77,10 @@ CROSS JOIN aclexplode(a.attacl) x JOIN own o ON o.oid = x.grantee
 GROUP BY t.name, o.rolname, x.privilege_type
 UNION ALL
 SELECT 'grant', p.name, 'PUBLIC', x.privilege_type, 'every column'
-FROM places p CROSS JOIN aclexplode(p.relacl) x WHERE x.grantee = 0
+FROM open_ways p CROSS JOIN aclexplode(p.relacl) x WHERE x.grantee = 0
 UNION ALL
 SELECT 'grant', p.name, 'PUBLIC', x.privilege_type, string_agg(a.attname::text, ', ' ORDER BY a.attnum)
-FROM places p JOIN pg_attribute a ON a.attrelid = p.oid AND NOT a.attisdropped
+FROM open_ways p JOIN pg_attribute a ON a.attrelid = p.oid AND NOT a.attisdropped
 CROSS JOIN aclexplode(a.attacl) x WHERE x.grantee = 0
 GROUP BY p.name, x.privilege_type
 UNION ALL

@@ -144,7 +144,8 @@ const ODD: &str = "SET sql_mode = 'ANSI,PAD_CHAR_TO_FULL_LENGTH,HIGH_NOT_PRECEDE
                    time_zone = '+02:00', character_set_client = latin1, character_set_results = latin1, \
                    collation_connection = latin1_swedish_ci, sql_select_limit = 1, sql_auto_is_null = 1, \
                    max_statement_time = 11.000123, max_sort_length = 64, sort_buffer_size = 131072, \
-                   optimizer_switch = 'subquery_cache=on,mrr=on'";
+                   optimizer_switch = 'subquery_cache=on,mrr=on', \
+                   system_versioning_asof = '2024-05-01 12:00:00.000123'";
 
 #[tokio::test]
 async fn a_mysql_transaction_of_the_callers_shows_its_own_rows_and_survives_failures() {

@@ -36,6 +36,24 @@ pub(super) struct Roles {
     reader: Sql,
 }
 
+/// Why names are sought in PostgreSQL's own schema alone, where every table is named with its own.
+const PATH: &str = "Else an operator that somebody made for just these types, where anybody may make one, would be\n\
+                    taken for PostgreSQL's own, and decide.";
+
+const NARROW: &str = "DO $body$
+BEGIN
+  PERFORM set_config('ormai_rls.search_path', current_setting('search_path'), true);
+  PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$body$";
+
+/// For who goes on in the same transaction.
+const WIDEN: &str = "DO $body$
+BEGIN
+  PERFORM set_config('search_path', current_setting('ormai_rls.search_path'), true);
+END
+$body$";
+
 /// What is said about one model.
 pub(super) struct Section {
     title: Sql,
@@ -101,7 +119,11 @@ pub fn script(policy: &CompiledPolicy, agent: &str) -> Result<Script, CompileErr
     let has_reader = !made.functions.is_empty();
     let tables = sections.iter().filter(|section| section.has_policies).map(|section| section.table.clone()).collect();
 
+    let is_everywhere_named = policy.catalog().models().all(|(_, model)| model.table.schema.is_some());
     let mut statements = begin(&names, has_bypass, has_reader)?;
+    if is_everywhere_named {
+        statements.insert(0, Sql::comment(PATH).then(NARROW));
+    }
     let about = Sql::value(&format!("Row-level security made by OrmAI from policy {}", policy.version()))?;
     statements.push(Sql::of("COMMENT ON SCHEMA ormai_rls IS ").and(&about));
     statements.extend(access(&sections, &roles, has_bypass)?);
@@ -122,6 +144,9 @@ pub fn script(policy: &CompiledPolicy, agent: &str) -> Result<Script, CompileErr
     statements.push(
         Sql::comment("A role that owns a table could lift its policies.").then(include_str!("owners.sql").trim_end()),
     );
+    if is_everywhere_named {
+        statements.push(Sql::of(WIDEN));
+    }
     let body = Sql::join(statements.iter().cloned(), ";\n").then(";\n");
     let header = header(policy.version(), agent, has_bypass.then_some(bypass.as_str()));
     Ok(Script { header, statements, body: body.as_str().into(), roles: names, tables })

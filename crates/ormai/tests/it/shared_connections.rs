@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use ormai::db::{ConnectOptions, Database};
+use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai::sqlx::Executor as _;
-use ormai_testkit::{Dataset, Pool, Size, every_engine};
+use ormai_testkit::{Dataset, Pool, Size, TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
 
 use crate::limits::{over, slow, views};
-use crate::support::{ask, code, column, guided, outcome, rows};
+use crate::support::{ask, code, column, database, guided, outcome, rows};
 
 every_engine! {
     async fn attack_25_two_tenants_on_one_connection_with_failures_between(test: &TestDatabase) {
@@ -70,7 +71,7 @@ every_engine! {
 
     async fn attack_25_a_callers_transaction_shows_its_own_rows_and_stays_usable(test: &TestDatabase) {
         views(test).await;
-        let ormai = over(crate::support::database(test), 150).await;
+        let ormai = over(database(test), 150).await;
         let acme = || RunContext::new(Principal::new("acme"));
         let fine = json!({"model": "Fine"});
         macro_rules! within {
@@ -112,7 +113,7 @@ every_engine! {
 
     async fn attack_25_a_commit_after_a_call_that_was_given_up_loses_nothing_in_silence(test: &TestDatabase) {
         views(test).await;
-        let ormai = over(crate::support::database(test), 150).await;
+        let ormai = over(database(test), 150).await;
         let arguments = slow();
         macro_rules! commits {
             ($pool:expr) => {{
@@ -136,7 +137,7 @@ every_engine! {
 
     async fn attack_25_a_call_that_was_given_up_is_undone_by_the_next_in_its_context(test: &TestDatabase) {
         views(test).await;
-        let ormai = over(crate::support::database(test), 150).await;
+        let ormai = over(database(test), 150).await;
         let (arguments, fine) = (slow(), json!({"model": "Fine"}));
         macro_rules! goes_on {
             ($pool:expr) => {{
@@ -161,4 +162,32 @@ every_engine! {
         }
         assert_eq!(test.count("fine").await, 4);
     }
+}
+
+#[tokio::test]
+async fn attack_25_a_session_that_reads_the_past_sees_no_row_that_has_left_its_tenant() {
+    let test = TestDatabase::mysql().await;
+    let mut connection = test.mysql_pool().unwrap().acquire().await.unwrap();
+    for sql in [
+        "CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id varchar(20) NOT NULL) WITH SYSTEM VERSIONING",
+        "SET timestamp = 1700000000",
+        "INSERT INTO notes VALUES (1, 'acme'), (2, 'globex')",
+        "SET timestamp = 1700000100",
+        "UPDATE notes SET tenant_id = 'globex' WHERE id = 1",
+        "SET timestamp = DEFAULT, system_versioning_asof = FROM_UNIXTIME(1700000050)",
+    ] {
+        connection.execute(sql).await.unwrap();
+    }
+    let acme = connection.fetch_all("SELECT id FROM notes WHERE tenant_id = 'acme'").await.unwrap();
+    assert_eq!(acme.len(), 1, "the session does not read the past");
+    let policy = "version: 1
+models: {Note: {fields: {id: allow}, scoping: {tenant_id: principal.tenant_id}}}";
+    let ormai = OrmAi::builder().database(database(&test)).policy_text(policy, Format::Yaml).build().await.unwrap();
+    for (tenant, ids) in [("acme", vec![]), ("globex", vec![json!(1), json!(2)])] {
+        let ctx = RunContext::new(Principal::new(tenant)).within(&mut *connection);
+        let page = outcome(&ctx, &ormai, "query", &json!({"model": "Note"})).await;
+        assert_eq!(column(&page, "id"), ids, "{tenant}");
+    }
+    let acme = connection.fetch_all("SELECT id FROM notes WHERE tenant_id = 'acme'").await.unwrap();
+    assert_eq!(acme.len(), 1, "the session does not get its setting back");
 }

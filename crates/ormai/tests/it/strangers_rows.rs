@@ -54,6 +54,26 @@ every_engine! {
         }
     }
 
+    async fn attack_03_a_decimal_cannot_be_a_scope(test: &TestDatabase) {
+        // The tenants `7`, `007` and `7.0` would be one, and on SQLite the last two here as well.
+        test.execute(
+            "CREATE TABLE docs (id bigint PRIMARY KEY, tenant_id decimal(30, 2) NOT NULL);
+             INSERT INTO docs VALUES (1, 7), (2, 18446744073709551616), (3, 18446744073709551617)",
+        )
+        .await;
+        let policy = "version: 1\nmodels: {Doc: {fields: {id: allow}, scoping: {tenant_id: principal.tenant_id}}}";
+        match introspected(test, policy).await {
+            Err(ormai::BuildError::Policy(findings)) => {
+                assert!(findings.iter().any(|finding| finding.code == "scope-type"), "{findings:?}");
+            }
+            Err(error) => panic!("another error: {error}"),
+            Ok(ormai) => {
+                let others = outcome(&RunContext::new(Principal::new("007")), &ormai, "query", &json!({"model": "Doc"})).await;
+                panic!("it loads, and 007 sees {others}");
+            }
+        }
+    }
+
     async fn attack_03_a_text_column_that_stores_numbers_cannot_be_a_scope(test: &TestDatabase) {
         if test.engine() == Engine::Sqlite {
             test.execute("CREATE TABLE docs (id INTEGER PRIMARY KEY, tenant_id STRING NOT NULL)").await;

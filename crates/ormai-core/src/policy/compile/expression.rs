@@ -93,6 +93,8 @@ impl Checker<'_> {
         let why = match &field.ty {
             ColumnType::Char => "text padded with blanks, which comparisons ignore".to_owned(),
             ColumnType::Float => "a binary fraction, which has no exact equality".to_owned(),
+            // To SQLite numbers of more than 15 digits are one, and to all `007` is `7.0`.
+            ColumnType::Decimal => "a decimal, of which several spellings and numbers can be equal".to_owned(),
             ty if !ty.has_equality() => format!("of {}, which cannot be compared", type_name(ty)),
             _ if field.collation == Collation::Loose => "text whose comparison ignores case or accents".to_owned(),
             _ => return true,

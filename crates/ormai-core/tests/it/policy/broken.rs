@@ -125,7 +125,7 @@ fn expressions_are_attributes_times_or_fitting_literals() {
       number: \"'seven'\"
       created_at: now()
       card: principal.metadata.a-b
-      total: principal.tenant_id.x
+      deleted_at: principal.tenant_id.x
     write_policy:
       auto_set:
         number: now()

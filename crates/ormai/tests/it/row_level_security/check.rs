@@ -60,6 +60,17 @@ fn each_change_by_hand_is_told() {
             ("GRANT TRUNCATE ON tickets TO AGENT", "changed grant AGENT on tickets: TRUNCATE"),
             ("REVOKE SELECT (id) ON regions FROM AGENT", "changed grant AGENT on regions: SELECT"),
             ("GRANT SELECT ON tickets TO PUBLIC", "extra grant PUBLIC on tickets"),
+            // As its owner a view reads every row, and so does a view of it.
+            (
+                "CREATE VIEW seen AS SELECT title FROM tickets; CREATE VIEW shown AS SELECT * FROM seen;
+                 GRANT SELECT ON shown TO PUBLIC",
+                "extra grant PUBLIC on shown",
+            ),
+            // No policy holds for a table that is read through none.
+            (
+                "CREATE TABLE heirs () INHERITS (tickets); GRANT SELECT (title) ON heirs TO PUBLIC",
+                "extra grant PUBLIC on heirs",
+            ),
             ("ALTER ROLE AGENT BYPASSRLS", "unsafe role AGENT: passes policies"),
             ("ALTER ROLE AGENT SUPERUSER", "unsafe role AGENT: is superuser"),
             ("ALTER TABLE tickets OWNER TO AGENT", "unsafe role AGENT: owns"),
@@ -83,7 +94,8 @@ fn each_change_by_hand_is_told() {
             assert!(told.iter().any(|line| line.starts_with(&expected)), "{change}: {told:#?}");
             assert!(told.len() <= 3, "{change}: {told:#?}");
             let undo = "ALTER ROLE AGENT NOSUPERUSER NOBYPASSRLS; ALTER TABLE tickets OWNER TO CURRENT_USER;
-                REVOKE pg_read_all_data FROM AGENT; REVOKE ALL ON tickets FROM PUBLIC; DROP POLICY IF EXISTS mine ON tickets";
+                REVOKE pg_read_all_data FROM AGENT; REVOKE ALL ON tickets FROM PUBLIC; DROP POLICY IF EXISTS mine ON tickets;
+                DROP VIEW IF EXISTS shown; DROP VIEW IF EXISTS seen; DROP TABLE IF EXISTS heirs";
             test.execute(&undo.replace("AGENT", &agent)).await;
         }
     });

@@ -1,11 +1,13 @@
 //! Names and values that try to be SQL, settings that are no principal, and what the role may not do.
 
 use ormai::catalog::{CatalogBuilder, Field, ModelBuilder, TableName};
+use ormai::db::IntrospectOptions;
 use ormai::prelude::*;
 use ormai::value::ColumnType::{Int, Text};
 use ormai_testkit::{Dataset, Size, guide_catalog, guide_policy};
 
 use super::{on_postgres, script, seen, world};
+use crate::support::database;
 
 /// A quote, a comment, a dollar quote, a statement, and characters of three alphabets.
 const HOSTILE: &str = r#"a"b'c\d$body$;--/*é Ж漢"#;
@@ -181,5 +183,27 @@ fn an_index_serves_the_scope_of_the_agents_role() {
         let plan = plan.join("\n");
         assert!(plan.contains("Index Cond: (tenant_id = ANY"), "{plan}");
         assert!(!plan.contains("Seq Scan"), "{plan}");
+    });
+}
+
+#[test]
+fn attack_23_an_operator_that_somebody_put_beside_the_tables_decides_nothing() {
+    on_postgres(async |test| {
+        test.execute(
+            "CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id varchar(20) NOT NULL, body varchar(20) NOT NULL);
+             INSERT INTO notes VALUES (1, 'acme', 'a'), (2, 'globex', 'g');
+             CREATE FUNCTION yes(varchar, text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN true;
+             CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql IMMUTABLE RETURN 'a';
+             CREATE OPERATOR = (leftarg = varchar, rightarg = text, function = yes)",
+        )
+        .await;
+        let catalog = ormai::db::introspect(&database(test), &IntrospectOptions::default()).await.unwrap();
+        let policy = "models: {Note: {fields: {id: allow}, scoping: {tenant_id: principal.tenant_id},
+            row_policies: [{name: a, condition: \"lower(body) = 'a' OR body = principal.user_id\", effect: restrict}]}}";
+        test.execute(script(policy, catalog.build().unwrap(), &test.role()).body()).await;
+        let sql = "SELECT id::text FROM notes";
+        assert_eq!(seen(test, &Principal::new("acme").user("x"), sql).await, Ok(vec![Some("1".to_owned())]));
+        assert_eq!(seen(test, &Principal::new("globex").user("x"), sql).await, Ok(Vec::new()));
+        assert_eq!(seen(test, &Principal::new("nobody").user("x"), sql).await, Ok(Vec::new()));
     });
 }
