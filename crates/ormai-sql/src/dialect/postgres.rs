@@ -61,14 +61,15 @@ impl Engine for Postgres {
         value
     }
 
+    /// As `text`, for which PostgreSQL's own operators and functions fit exactly: for `varchar`,
+    /// a domain or `citext` somebody may have put others into a schema of the search path, which
+    /// would be taken before them. An index serves the column all the same. A cast of char(n)
+    /// would take its blanks away.
     fn by_bytes(&self, text: Expr, ty: &ColumnType, collation: &Collation, usage: TextUse) -> Expr {
+        let text = if *ty == ColumnType::Text { as_text(text) } else { text };
         match (collation, usage) {
             (Collation::Binary, _) | (Collation::Ordered, TextUse::Equality | TextUse::Pattern) => text,
-            (Collation::Ordered, TextUse::Order) => collate(text, "C"),
-            // `citext` ignores collations: only as text does it compare by bytes. A cast of
-            // char(n) would take its blanks away, and there is no such type to fear there.
-            (Collation::Loose | Collation::Folded(_), _) if *ty == ColumnType::Text => collate(as_text(text), "C"),
-            (Collation::Loose | Collation::Folded(_), _) => collate(text, "C"),
+            (Collation::Ordered, TextUse::Order) | (Collation::Loose | Collation::Folded(_), _) => collate(text, "C"),
         }
     }
 
@@ -76,9 +77,8 @@ impl Engine for Postgres {
         false
     }
 
-    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, collation: Option<&Collation>) -> Expr {
-        let text = if collation == Some(&Collation::Loose) { as_text(text) } else { text };
-        case(collate(text, "C")).into()
+    fn ascii(&self, case: fn(Expr) -> FunctionCall, text: Expr, _: Option<&Collation>) -> Expr {
+        case(collate(as_text(text), "C")).into()
     }
 
     fn sortable(&self, term: Expr, _: &ColumnType) -> Expr {

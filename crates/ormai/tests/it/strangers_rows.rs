@@ -2,7 +2,7 @@
 
 use ormai::policy::Format;
 use ormai::prelude::*;
-use ormai_testkit::{Engine, TestDatabase, every_engine};
+use ormai_testkit::{Engine, TestDatabase, every_engine, run_on};
 use serde_json::{Value as Json, json};
 
 use crate::support::{CURSOR_KEY, ask, code, column, database, outcome};
@@ -111,6 +111,8 @@ every_engine! {
         test.execute("CREATE TABLE parents (id bigint PRIMARY KEY, tenant_id text NOT NULL)").await;
         test.execute("CREATE TABLE children (id bigint PRIMARY KEY, tenant_id text NOT NULL, parent_id bigint NOT NULL REFERENCES parents (id))").await;
         test.execute("CREATE TABLE toys (id bigint PRIMARY KEY, tenant_id text NOT NULL, child_id bigint NOT NULL REFERENCES children (id))").await;
+        // Without them a busy PostgreSQL runs into the time limit before the answer that is asked for.
+        test.execute("CREATE INDEX children_of ON children (parent_id); CREATE INDEX toys_of ON toys (child_id)").await;
         let numbers = |last: u32| format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last})");
         test.execute(&format!("INSERT INTO parents {} SELECT i, 'acme' FROM n", numbers(1000))).await;
         test.execute(&format!("INSERT INTO children {} SELECT i, 'acme', i % 1000 + 1 FROM n", numbers(17_000))).await;
@@ -134,4 +136,37 @@ every_engine! {
             Engine::Sqlite => assert_eq!(code(&sum), "QUERY_TOO_BROAD"),
         }
     }
+}
+
+/// For `varchar` PostgreSQL has no operators of its own, so the nearest in its search path is taken.
+#[test]
+fn attack_23_an_operator_that_somebody_put_into_the_search_path_decides_nothing() {
+    run_on(Engine::Postgres, async |test| {
+        test.execute(
+            "CREATE DOMAIN name AS varchar(20);
+             CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id varchar(20) NOT NULL, body name NOT NULL);
+             INSERT INTO notes VALUES (1, 'acme', 'a'), (2, 'globex', 'g');
+             CREATE FUNCTION yes(varchar, text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN true;
+             CREATE FUNCTION yes(varchar, varchar) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN true;
+             CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql IMMUTABLE RETURN 'a';
+             CREATE OPERATOR = (leftarg = varchar, rightarg = text, function = yes);
+             CREATE OPERATOR = (leftarg = varchar, rightarg = varchar, function = yes);
+             CREATE OPERATOR ~~ (leftarg = varchar, rightarg = text, function = yes)",
+        )
+        .await;
+        let scoped = "models: {Note: {fields: {id: allow, body: allow}, scoping: {tenant_id: principal.tenant_id}}}";
+        let ormai = introspected(test, scoped).await.unwrap();
+        for tenants in [json!("acme"), json!(["acme", "nobody"])] {
+            let seen = ask(&ormai, &Principal::new(tenants), "query", json!({"model": "Note"})).await;
+            assert_eq!(column(&seen, "id"), [json!(1)]);
+        }
+        for restriction in ["lower(body) = 'a'", "body = 'a'", "body LIKE 'a%'"] {
+            let policy = format!(
+                "models: {{Note: {{fields: {{id: allow}}, scoping: {{}}, row_policies: [{{name: r, condition: \"{restriction}\"}}]}}}}"
+            );
+            let ormai = introspected(test, &policy).await.unwrap();
+            let seen = ask(&ormai, &Principal::new("acme"), "query", json!({"model": "Note"})).await;
+            assert_eq!(column(&seen, "id"), [json!(1)], "{restriction}");
+        }
+    });
 }
