@@ -100,9 +100,11 @@ async fn a_build_fails_on_what_it_denies_and_on_nothing_else() {
 #[test]
 fn a_finding_that_there_is_not_cannot_be_denied() {
     let here = tempfile::tempdir().unwrap();
-    for (code, near) in
-        [("shared-modle", "did you mean `shared-model`?"), ("warning", "did you mean `warnings`?"), ("zzz", "--json")]
-    {
+    for (code, near) in [
+        ("shared-modle", "did you mean `shared-model`?"),
+        ("warning", "did you mean `warnings`?"),
+        ("zzz", "docs/reference/check.md"),
+    ] {
         for option in ["--deny", "--allow"] {
             let said = check(here.path(), &[option, code], 2).err;
             assert!(said.contains(option) && said.contains(code) && said.contains(near), "{said}");
