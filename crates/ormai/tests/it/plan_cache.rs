@@ -59,7 +59,9 @@ every_engine! {
             assert_eq!(mine, texts(&ormai, &Principal::new("' OR 1=1 --"), &arguments));
             let unscoped = texts(&ormai, &admin(), &arguments);
             assert!(mine.iter().zip(&unscoped).all(|(mine, unscoped)| mine != unscoped));
-            assert!(mine.iter().all(|text| text.replace('`', "\"").contains("\"tenant_id\" = ")), "{mine:?}");
+            // PostgreSQL is told that text is text; the others are not.
+            let scope = |text: &String| text.replace('`', "\"").replace("\" AS text) = ", "\" = ").contains("\"tenant_id\" = ");
+            assert!(mine.iter().all(scope), "{mine:?}");
             let kept = ormai.tools().engine().compiler().cache_len();
             for tenant in 0..50 {
                 texts(&ormai, &Principal::new(format!("tenant-{tenant}")), &arguments);
