@@ -40,7 +40,7 @@ const CAPACITY: usize = 1024;
 /// let statement = Compiler::new(catalog, Dialect::Postgres).compile(step)?;
 /// assert_eq!(
 ///     statement.sql().as_ref(),
-///     r#"SELECT "a0"."id" FROM (SELECT "t0"."id" FROM "users" AS "t0" WHERE "t0"."tenant_id" = $1) AS "a0" LIMIT $2"#
+///     r#"SELECT "a0"."id" FROM (SELECT "t0"."id" FROM "users" AS "t0" WHERE CAST("t0"."tenant_id" AS text) = $1) AS "a0" LIMIT $2"#
 /// );
 /// assert_eq!(statement.binds().next(), Some(Bind::Value(&Value::from("acme"))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
