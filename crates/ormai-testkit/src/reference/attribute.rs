@@ -53,20 +53,22 @@ fn is_date(text: &str) -> bool {
     (1..=days).contains(&day)
 }
 
+/// A number beyond the cells' is as far beyond every stored one as their last.
 fn hundredths(text: &str) -> Option<Cell> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text),
     };
     let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
-    let number = |part: &str| part.parse::<i64>().ok().filter(|_| part.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = |part: &str| part.parse::<i128>().ok().filter(|_| part.bytes().all(|byte| byte.is_ascii_digit()));
     let (whole, tenths) = (number(whole)?, number(rest)?);
     let rest = match rest.len() {
         1 => tenths * 10,
         2 => tenths,
         _ => return None,
     };
-    Some(Cell::Decimal(sign * (whole.checked_mul(100)? + rest)))
+    let hundredths = whole.saturating_mul(100).saturating_add(rest).min(i64::MAX.into());
+    i64::try_from(hundredths).ok().map(|hundredths| Cell::Decimal(sign * hundredths))
 }
 
 /// What an attribute is.

@@ -29,8 +29,8 @@ use crate::support::build;
 
 const CASES: Cases = Cases { trials: 3, asks: 6, of_one: false };
 
-/// Principals are asks here: each is asked about every model.
-const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 180 };
+/// Each principal is asked about every model, of which a world has three on average.
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks * 3, asks: 540 };
 
 /// How many comparisons had no rows, some, and all.
 #[derive(Clone, Copy, Debug, Default)]
