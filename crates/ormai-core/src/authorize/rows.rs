@@ -8,7 +8,7 @@ use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::plan::{
-    Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Layout, OrderBy, OrderKey,
+    Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Keys, Layout, OrderBy, OrderKey,
     PagePlan, PerParent, Predicate, Root, RowsPlan, Select, Shape, Source, Step, Truth,
 };
 use crate::policy::{FieldAction, Operation};
@@ -64,6 +64,7 @@ impl Planner<'_> {
             order,
             limit: limit_slot,
             per_parent: None,
+            for_update: false,
         };
         let step = Step { shape: Shape::Select(select), binds: self.take_binds() };
         let mut plans = Vec::new();
@@ -120,7 +121,8 @@ impl Planner<'_> {
                 order: if many { self.order_keys(model, &order) } else { Vec::new() },
                 limit: limit_slot,
                 // The keys are filled in once the parents are known.
-                per_parent: Some(PerParent { fields: child_fields, keys: Vec::new(), many }),
+                per_parent: Some(PerParent { keys: Keys { fields: child_fields, lists: Vec::new() }, many }),
+                for_update: false,
             };
             plans.push(IncludePlan {
                 parent,
