@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Planner;
+use super::scope::Side;
 use super::trace::Turn;
 use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::Result;
@@ -11,7 +12,7 @@ use crate::plan::{
     Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Keys, Layout, OrderBy, OrderKey,
     PagePlan, PerParent, Predicate, Root, RowsPlan, Select, Shape, Source, Step, Truth,
 };
-use crate::policy::{FieldAction, Operation};
+use crate::policy::FieldAction;
 use crate::resolve::{Include, Page, Rows, Selection};
 use crate::value::Value;
 
@@ -31,7 +32,7 @@ impl Planner<'_> {
             outputs.keys(order.iter().filter_map(order_field));
         }
         let fault = if matches!(page, Page::One) { Fault::GetWithoutScope } else { Fault::PageWithoutScope };
-        let source = self.source(model, Operation::Read)?.unless(fault);
+        let source = self.source(model, Side::READ)?.unless(fault);
         let filter = self.root_filters(filter, model)?;
         let (page, after) = match page {
             Page::One => (PagePlan::One, None),
@@ -108,7 +109,7 @@ impl Planner<'_> {
             for nested in &includes {
                 outputs.keys(self.catalog().model(model).relation(nested.relation).link.iter().map(|(here, _)| *here));
             }
-            let source = self.source(model, Operation::Read)?.unless(Fault::IncludeWithoutScope);
+            let source = self.source(model, Side::READ)?.unless(Fault::IncludeWithoutScope);
             let filter = self.filters(filter, model)?;
             let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;
             let layout = self.layout(model, &outputs, &includes);
