@@ -196,22 +196,23 @@ impl Course {
     /// # Errors
     ///
     /// `INTERNAL` when steps are still due, or the row cannot be shown.
-    pub fn conclude(self, redactor: &Redactor<'_>) -> Result<Written> {
+    pub fn conclude(&mut self, redactor: &Redactor<'_>) -> Result<Written> {
         if self.stage != Stage::Done {
             return Err(Error::new(ErrorCode::Internal, "the write was concluded before its last step"));
         }
         let layout = &self.plan.layout;
         let affected = self.keys.len() as u64;
+        let (before, after) = (std::mem::take(&mut self.before), std::mem::take(&mut self.after));
         if self.plan.dry_run {
-            let before = shown_rows(self.before, layout, PREVIEW_ROWS, redactor);
-            let after = shown_rows(self.after, layout, PREVIEW_ROWS, redactor);
+            let before = shown_rows(before, layout, PREVIEW_ROWS, redactor);
+            let after = shown_rows(after, layout, PREVIEW_ROWS, redactor);
             return Ok(Written::Preview(Preview { affected, before, after }));
         }
         if self.plan.cap.is_some() {
             return Ok(Written::Updated { count: affected });
         }
         // What is gone is told as it was.
-        let rows = if self.after.is_empty() { self.before } else { self.after };
+        let rows = if after.is_empty() { before } else { after };
         let row: Option<Row> = shown_rows(rows, layout, 1, redactor).pop();
         row.map(Written::Stored).ok_or_else(|| Error::new(ErrorCode::Internal, "the written row was not read back"))
     }
