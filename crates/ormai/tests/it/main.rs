@@ -26,4 +26,3 @@ mod shared_connections;
 mod strangers_rows;
 mod support;
 mod who;
-mod writes;
