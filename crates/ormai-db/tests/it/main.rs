@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
 mod cancelled;
+mod changed;
 mod errors;
 mod held;
 mod introspect;
@@ -9,5 +10,6 @@ mod limits;
 mod privileges;
 mod stored;
 mod support;
+mod table;
 mod transactions;
 mod types;
