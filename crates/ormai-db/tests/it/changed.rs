@@ -256,3 +256,18 @@ async fn one_prepared_statement_serves_every_value_of_its_column() {
     }
     it.session.finish().await.unwrap();
 }
+
+#[tokio::test]
+async fn an_array_whose_type_only_the_server_knows_is_refused() {
+    let test = TestDatabase::postgres().await;
+    test.execute("CREATE TYPE status AS ENUM ('open'); CREATE TABLE orders (id int PRIMARY KEY, states status[])")
+        .await;
+    let mut it = Table::of(&connect(&test, 1).await, "Order").await;
+    for value in [Value::Array(vec!["open".into()]), Value::Array(Vec::new()), Value::Null] {
+        let refused = it.insert(&[("id", Value::Int(1)), ("states", value)]).await.unwrap_err();
+        assert!(matches!(refused, DbError::Refused(_)), "{}", refused.operator_detail());
+        it.session.rollback().await.unwrap();
+        it.begin().await;
+    }
+    it.session.finish().await.unwrap();
+}

@@ -179,6 +179,8 @@ async fn check(test: &TestDatabase, at: usize, declared: &str, given: &[Json]) {
         let delete = Shape::Delete(testing::delete(testing::target(source, filter, None)));
         assert_eq!(table.change(delete, vec![by]).await.unwrap().affected, 1, "{shown}");
     }
+    // A key that is said is the one, also where 0 could mean the next.
+    assert_eq!(table.insert(&[("id", Value::Int(0))]).await.unwrap(), Value::Int(0), "{declared}");
     // A row of which nothing is said.
     let key = table.insert(&[]).await.unwrap();
     assert_eq!(table.select("v", table.is("id", 0), key).await, [Value::Null], "{declared}");
