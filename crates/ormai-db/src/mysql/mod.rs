@@ -436,9 +436,9 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
 /// cannot be stored.
 fn refused(error: &sqlx::Error) -> DbError {
     match number(error) {
-        // Out of range, cut, not of the type, too long, without a meaning in a character set, not
+        // Out of range, cut, not of the type, a division by zero, too long, without a meaning in a character set, not
         // JSON, not a generated value.
-        Some(1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 1916 | 3140 | 3988 | 4038) => {
+        Some(1264 | 1265 | 1292 | 1365 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 1916 | 3140 | 3988 | 4038) => {
             DbError::refused(error.to_string())
         }
         _ => sorted(error),
