@@ -249,3 +249,15 @@ async fn a_server_that_is_stopped_while_it_commits_has_nobody_know_the_outcome()
     nothing_is_open(&test).await;
     assert_eq!(test.count("t").await, 0);
 }
+
+#[tokio::test]
+async fn a_figure_that_is_too_large_is_no_refusal_of_a_value() {
+    let test = TestDatabase::postgres().await;
+    test.execute(&format!("{TABLE}; INSERT INTO t VALUES (9223372036854775807)")).await;
+    let database = connect(&test, 1).await;
+    let mut session = Session::from_pool(&database).await.unwrap();
+    session.begin(LONG).await.unwrap();
+    let sum = statement("SELECT id + 1 FROM t", &[], &[ColumnType::Int]);
+    assert!(matches!(session.run(&sum, LONG).await, Err(DbError::OutOfRange(_))));
+    session.finish().await.unwrap();
+}
