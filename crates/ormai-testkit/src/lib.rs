@@ -31,4 +31,4 @@ pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy};
 pub use scale::Scale;
-pub use tally::{Share, Tally};
+pub use tally::{Share, Tally, WriteTally};

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use ormai_testkit::every_engine;
 use ormai_testkit::reference::{Eye, View};
 use ormai_testkit::world::{
-    Ask, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations, Policy, Request,
+    Ask, Asked, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations, Policy, Request,
     RowEffect, Trial, Who, World,
 };
 use proptest::test_runner::TestCaseError;
@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 use super::under_test::{Checked, Loaded, Size, pages, prove};
 
 /// All asks of a trial are one principal's, so that one change is tried with all of them.
-const CASES: Cases = Cases { trials: 3, asks: 8, of_one: true };
+const CASES: Cases = Cases { trials: 3, asks: 8, of_one: true, of: Asked::Reads };
 
 const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 240 };
 
