@@ -5,12 +5,13 @@
 //!
 //! Where to look:
 //!
-//! - `source`: the one way in which a table enters a statement, with its scope inside;
+//! - `source`: the ways in which a table enters a statement, none of them without its scope;
 //! - `places`: the numbers that stand for values while a text is built;
-//! - `witness`: the built statement reads the tables of the shape and no others;
+//! - `witness`: the built statement reads and changes the tables of the shape and no others;
 //! - `dialect`: what differs between engines, one file each, to be read side by side.
 
 mod aggregate;
+mod built;
 mod compiler;
 mod dialect;
 mod error;
@@ -19,6 +20,7 @@ mod kind;
 mod order;
 mod places;
 mod predicate;
+mod present;
 mod printer;
 pub mod rls;
 mod select;
@@ -29,6 +31,7 @@ mod term;
 mod testing;
 mod truths;
 mod witness;
+mod write;
 
 pub use compiler::Compiler;
 pub use dialect::Dialect;

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::Planner;
+use super::scope::Side;
 use super::trace::Turn;
 use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::plan::{
-    Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Layout, OrderBy, OrderKey,
+    Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Keys, Layout, OrderBy, OrderKey,
     PagePlan, PerParent, Predicate, Root, RowsPlan, Select, Shape, Source, Step, Truth,
 };
-use crate::policy::{FieldAction, Operation};
+use crate::policy::FieldAction;
 use crate::resolve::{Include, Page, Rows, Selection};
 use crate::value::Value;
 
@@ -31,7 +32,7 @@ impl Planner<'_> {
             outputs.keys(order.iter().filter_map(order_field));
         }
         let fault = if matches!(page, Page::One) { Fault::GetWithoutScope } else { Fault::PageWithoutScope };
-        let source = self.source(model, Operation::Read)?.unless(fault);
+        let source = self.source(model, Side::READ)?.unless(fault);
         let filter = self.root_filters(filter, model)?;
         let (page, after) = match page {
             Page::One => (PagePlan::One, None),
@@ -64,6 +65,7 @@ impl Planner<'_> {
             order,
             limit: limit_slot,
             per_parent: None,
+            for_update: false,
         };
         let step = Step { shape: Shape::Select(select), binds: self.take_binds() };
         let mut plans = Vec::new();
@@ -107,7 +109,7 @@ impl Planner<'_> {
             for nested in &includes {
                 outputs.keys(self.catalog().model(model).relation(nested.relation).link.iter().map(|(here, _)| *here));
             }
-            let source = self.source(model, Operation::Read)?.unless(Fault::IncludeWithoutScope);
+            let source = self.source(model, Side::READ)?.unless(Fault::IncludeWithoutScope);
             let filter = self.filters(filter, model)?;
             let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;
             let layout = self.layout(model, &outputs, &includes);
@@ -120,7 +122,8 @@ impl Planner<'_> {
                 order: if many { self.order_keys(model, &order) } else { Vec::new() },
                 limit: limit_slot,
                 // The keys are filled in once the parents are known.
-                per_parent: Some(PerParent { fields: child_fields, keys: Vec::new(), many }),
+                per_parent: Some(PerParent { keys: Keys { fields: child_fields, lists: Vec::new() }, many }),
+                for_update: false,
             };
             plans.push(IncludePlan {
                 parent,
@@ -139,7 +142,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn order_keys(&self, model: ModelId, order: &[(FieldId, Direction)]) -> Vec<OrderKey> {
+    pub(super) fn order_keys(&self, model: ModelId, order: &[(FieldId, Direction)]) -> Vec<OrderKey> {
         let model = self.catalog().model(model);
         order
             .iter()
@@ -152,7 +155,7 @@ impl Planner<'_> {
     }
 
     /// What of the outputs appears in the answer, and how.
-    fn layout(&self, model: ModelId, outputs: &Outputs, includes: &[Include]) -> Arc<Layout> {
+    pub(super) fn layout(&self, model: ModelId, outputs: &Outputs, includes: &[Include]) -> Arc<Layout> {
         let rules = self.authority.view.model(model);
         let model = self.catalog().model(model);
         let mut names = Vec::with_capacity(outputs.shown + includes.len());
@@ -177,17 +180,17 @@ fn order_field(key: &OrderKey) -> Option<FieldId> {
 }
 
 /// The columns of a statement: first those that are shown, then keys that are not.
-struct Outputs {
-    fields: Vec<FieldId>,
+pub(super) struct Outputs {
+    pub(super) fields: Vec<FieldId>,
     shown: usize,
 }
 
 impl Outputs {
-    fn new(select: Vec<FieldId>) -> Self {
+    pub(super) fn new(select: Vec<FieldId>) -> Self {
         Self { shown: select.len(), fields: select }
     }
 
-    fn keys(&mut self, fields: impl IntoIterator<Item = FieldId>) {
+    pub(super) fn keys(&mut self, fields: impl IntoIterator<Item = FieldId>) {
         for field in fields {
             if !self.fields.contains(&field) {
                 self.fields.push(field);
@@ -196,7 +199,7 @@ impl Outputs {
     }
 
     /// Where a field stands; every caller has put it in before.
-    fn position(&self, field: FieldId) -> usize {
+    pub(super) fn position(&self, field: FieldId) -> usize {
         self.fields.iter().position(|known| *known == field).unwrap_or(usize::MAX)
     }
 }

@@ -9,6 +9,7 @@ mod budget;
 mod filter;
 mod path;
 mod rows;
+mod write;
 
 use crate::catalog::{Catalog, FieldId, ModelId, RelationId};
 use crate::error::{Error, ErrorCode, Result};
@@ -21,6 +22,8 @@ use crate::value::{Pattern, Value};
 use budget::Spent;
 use path::Path;
 pub(crate) use rows::key_values;
+pub(crate) use write::Rows as WrittenRows;
+pub use write::{ResolvedWrite, resolve_write};
 
 /// A request whose every name is open to the principal and whose values fit their columns.
 /// Made by [`resolve`] only; it holds no scope yet and cannot be run.
@@ -93,7 +96,7 @@ pub(crate) enum GroupOrder {
 }
 
 /// A filter of the request, typed. Lists in it are conjunctions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
@@ -113,6 +116,7 @@ pub(crate) enum Filter {
 /// `MODEL_NOT_ALLOWED`, `FIELD_NOT_ALLOWED`, `RELATION_NOT_ALLOWED`, `AGGREGATION_NOT_ALLOWED`
 /// for names; `VALIDATION_ERROR` for values; `QUERY_BUDGET_EXCEEDED` and `QUERY_TOO_BROAD` for limits.
 pub fn resolve(request: Request, catalog: &Catalog, view: &View) -> Result<Resolved> {
+    request.check()?;
     let name = request.model().unwrap_or_default();
     let (model, rules) = find_model(name, catalog, view)?;
     let mut resolver = Resolver { catalog, view, spent: Spent::new(&rules.budget) };
@@ -122,6 +126,9 @@ pub fn resolve(request: Request, catalog: &Catalog, view: &View) -> Result<Resol
         Request::Aggregate(aggregate) => Body::Groups(resolver.aggregate(&aggregate, model, rules)?),
         Request::DescribeSchema(_) => {
             return Err(Error::new(ErrorCode::Internal, "a description of the schema needs no plan"));
+        }
+        Request::Create(_) | Request::Update(_) | Request::Delete(_) | Request::BulkUpdate(_) => {
+            return Err(Error::new(ErrorCode::Internal, "a write has no plan"));
         }
     };
     Ok(Resolved { body })
