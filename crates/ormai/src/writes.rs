@@ -10,11 +10,11 @@ use ormai_core::principal::CallContext;
 use ormai_core::request::{BulkUpdate, Create, Delete, Request, Update};
 use ormai_db::{Database, Session};
 
+use crate::RunContext;
 use crate::context::{Db, HeldSession};
 use crate::response::{Metadata, Response};
 use crate::toolset::{Toolset, failed, session};
 use crate::write::{WriteCall, WriteStatement};
-use crate::RunContext;
 
 /// How long the beginning of a transaction that calls share may take.
 const BEGIN: Duration = Duration::from_secs(5);

@@ -58,7 +58,19 @@ fn is_malformed(request: &Request) -> bool {
             };
             aggregate.limit == Some(0) || aggregate.figures.iter().any(unknown)
         }
-        Request::Write(_) => false,
+        Request::Write(write) => {
+            let names_no_row = match &write.act {
+                Act::Create { .. } => false,
+                Act::Update { id, .. } | Act::Delete { id } => id.is_null(),
+                Act::BulkUpdate { chosen: Chosen::Filters(filters), .. } => filters.is_empty(),
+                Act::BulkUpdate { chosen: Chosen::Ids(ids), .. } => ids.is_empty(),
+            };
+            let creates = matches!(write.act, Act::Create { .. });
+            let says_nothing = !creates && write.data().is_some_and(|data| data.is_empty());
+            // A blank reason would pass for one.
+            let is_blank = write.reason.as_ref().is_some_and(|reason| reason.trim().is_empty());
+            names_no_row || says_nothing || is_blank
+        }
     }
 }
 

@@ -62,9 +62,6 @@ pub(super) fn values<'w>(
     let mut values = Values::default();
     let Some(data) = write.data() else { return values };
     let creates = matches!(write.act, Act::Create { .. });
-    if data.is_empty() && !creates {
-        reasons.insert("VALIDATION_ERROR");
-    }
     for (name, json) in data {
         // What is denied does not exist.
         let column = model.column(name).filter(|column| rules.fields.contains_key(&column.name));
@@ -101,9 +98,14 @@ pub(super) fn values<'w>(
         };
         // A column that is filled with what the principal lacks is refused for that.
         let unfilled = |name: &String| !rules.writes.auto_set.contains_key(name);
-        if rules.writes.required.iter().any(|name| is_missing(name) && unfilled(name))
-            || model.columns.iter().any(|column| lacks(column) && unfilled(&column.name))
-        {
+        let required: Vec<&String> =
+            rules.writes.required.iter().filter(|name| is_missing(name) && unfilled(name)).collect();
+        // What the principal cannot even name is not asked of it.
+        let could_say = |name: &&String| rules.fields.contains_key(*name);
+        if !required.is_empty() {
+            reasons.insert(if required.iter().any(could_say) { "VALIDATION_ERROR" } else { "WRITE_NOT_ALLOWED" });
+        }
+        if model.columns.iter().any(|column| lacks(column) && unfilled(&column.name)) {
             reasons.insert("VALIDATION_ERROR");
         }
     }

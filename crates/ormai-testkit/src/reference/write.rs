@@ -86,14 +86,14 @@ struct Done {
 }
 
 fn attempt<'w>(eye: &Eye<'w>, write: &Write) -> Result<Done, Refusal> {
-    let Some((model, rules)) = eye.open(&write.model) else {
-        return Err(refused(Ending::Unasked, "MODEL_NOT_ALLOWED"));
-    };
     let mut reasons = asked::reasons(eye.world, eye.view, &Request::Write(write.clone()));
+    let Some((model, rules)) = eye.open(&write.model) else {
+        return Err((Ending::Unasked, reasons));
+    };
     if !rules.writes.allows(write.tool()) {
         reasons.insert("WRITE_NOT_ALLOWED");
     }
-    if rules.writes.require_reason && write.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+    if rules.writes.require_reason && write.reason.is_none() {
         reasons.insert("VALIDATION_ERROR");
     }
     // The answer is a row.
@@ -117,15 +117,8 @@ fn attempt<'w>(eye: &Eye<'w>, write: &Write) -> Result<Done, Refusal> {
         Act::Create { .. } => Vec::new(),
         act => chosen(eye, model, act),
     };
-    let is_of_one = matches!(write.act, Act::Update { .. } | Act::Delete { .. });
-    if is_of_one && found.is_empty() {
-        return Err(refused(Ending::NotFound, "RECORD_NOT_FOUND"));
-    }
-    let most = rules.writes.max_affected_rows.unwrap_or(rules.limits.max_rows);
-    if found.len() as u64 > u64::from(most) {
-        return Err(refused(Ending::TooMany, "MAX_AFFECTED_ROWS_EXCEEDED"));
-    }
     let changed = changed(eye, model, rules, write, &values, &found);
+    // The parts that the request does not say stand in the rows.
     for row in &changed {
         let dangling = |reference: &Reference| {
             !values.say_all_of(reference) && !refers_to_a_visible_row(eye, model, reference, row)
@@ -133,6 +126,14 @@ fn attempt<'w>(eye: &Eye<'w>, write: &Write) -> Result<Done, Refusal> {
         if values.references(model).any(dangling) {
             return Err(refused(Ending::Reference, "VALIDATION_ERROR"));
         }
+    }
+    let is_of_one = matches!(write.act, Act::Update { .. } | Act::Delete { .. });
+    if is_of_one && found.is_empty() {
+        return Err(refused(Ending::NotFound, "RECORD_NOT_FOUND"));
+    }
+    let most = rules.writes.max_affected_rows.unwrap_or(rules.limits.max_rows);
+    if found.len() as u64 > u64::from(most) {
+        return Err(refused(Ending::TooMany, "MAX_AFFECTED_ROWS_EXCEEDED"));
     }
     let mut world = eye.world.clone();
     if let Some(stored) = world.models.iter_mut().find(|other| other.name == model.name) {
@@ -171,7 +172,14 @@ fn incomplete<'w>(eye: &Eye<'w>, model: &'w Model, write: &Write, values: &Value
     );
     for reference in values.references(model) {
         let nothing = reference.link.iter().any(|(here, _)| values.get(here).is_some_and(Cell::is_null));
-        if let Some(target) = eye.world.model(&reference.target).filter(|_| !nothing) {
+        if nothing || write.operation() == Operation::Create && !refers(model, reference, &values.row(model, None)) {
+            continue;
+        }
+        // Of a model that is not open no row is there, whichever is meant.
+        if !eye.view.models.contains_key(&reference.target) {
+            lacks.push("VALIDATION_ERROR");
+        }
+        if let Some(target) = eye.world.model(&reference.target) {
             lacks.extend(eye.lacks(target));
         }
     }
@@ -243,16 +251,20 @@ fn replace(stored: &mut Model, model: &Model, found: &[&[Cell]], changed: &[Vec<
     stored.rows = rows;
 }
 
-/// A reference with a NULL in it refers to nothing.
+/// Whether nothing is wrong with a reference.
 fn refers_to_a_visible_row(eye: &Eye<'_>, model: &Model, reference: &Reference, row: &[Cell]) -> bool {
-    let here: Vec<&Cell> = reference.link.iter().map(|(here, _)| model.cell(row, here)).collect();
-    if here.iter().any(|cell| cell.is_null()) {
+    if !refers(model, reference, row) {
         return true;
     }
     let Some(target) = eye.world.model(&reference.target) else { return false };
     let is_it =
-        |other: &&[Cell]| reference.link.iter().zip(&here).all(|((_, there), here)| target.cell(other, there) == *here);
+        |other: &&[Cell]| reference.link.iter().all(|(here, there)| target.cell(other, there) == model.cell(row, here));
     eye.visible(target).iter().any(is_it)
+}
+
+/// With a NULL in it a reference refers to nothing.
+fn refers(model: &Model, reference: &Reference, row: &[Cell]) -> bool {
+    !reference.link.iter().any(|(here, _)| model.cell(row, here).is_null())
 }
 
 /// What the database says to its rows as they would be.

@@ -76,7 +76,9 @@ fn writes(dice: &mut Dice, world: &World, model: &Model, said: &ModelPolicy, sho
     };
     for (index, column) in model.columns.iter().enumerate() {
         let known = writes.auto_set.iter().any(|(field, _)| *field == column.name);
-        if known || is_own(model, said, column) {
+        let refers =
+            model.references.iter().any(|reference| reference.link.iter().any(|(here, _)| *here == column.name));
+        if known || is_own(model, said, column) || refers && !dice.chance(20) {
             continue;
         }
         // What nobody can say and the table asks for has to come from the policy.
@@ -101,8 +103,7 @@ fn writes(dice: &mut Dice, world: &World, model: &Model, said: &ModelPolicy, sho
 
 /// Fields whose value says which row it is, or whose.
 fn is_own(model: &Model, said: &ModelPolicy, column: &Column) -> bool {
-    let refers = model.references.iter().any(|reference| reference.link.iter().any(|(here, _)| *here == column.name));
-    refers || model.key.contains(&column.name) || said.scoping.iter().any(|(field, _)| *field == column.name)
+    model.key.contains(&column.name) || said.scoping.iter().any(|(field, _)| *field == column.name)
 }
 
 fn auto(dice: &mut Dice, world: &World, column: &Column) -> Auto {

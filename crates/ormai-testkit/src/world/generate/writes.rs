@@ -40,9 +40,9 @@ pub(super) fn write_to(dice: &mut Dice, eye: &Eye<'_>) -> Request {
         "delete" => Act::Delete { id: desk.id(dice) },
         _ => Act::BulkUpdate { chosen: desk.chosen(dice), data: desk.changes(dice) },
     };
-    let wanted = if desk.rules.writes.require_reason { 90 } else { 30 };
-    let reason =
-        dice.chance(wanted).then(|| dice.word(&["a reason", "a reason", "o'k", "a reason", "", " "]).to_owned());
+    let wanted = if desk.rules.writes.require_reason { 92 } else { 30 };
+    let reason = if dice.chance(4) { dice.word(&["", " "]) } else { dice.word(&["a reason", "o'k"]) };
+    let reason = dice.chance(wanted).then(|| reason.to_owned());
     Request::Write(Write { model: desk.model.name.clone(), act, reason, dry_run: dice.chance(18) })
 }
 
