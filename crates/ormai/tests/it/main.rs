@@ -26,3 +26,4 @@ mod shared_connections;
 mod strangers_rows;
 mod support;
 mod who;
+mod writes;
