@@ -10,3 +10,4 @@ mod non_interference;
 mod partitions;
 mod under_test;
 mod verdicts;
+mod writes;
