@@ -34,6 +34,7 @@ mod postgres;
 mod privileges;
 pub mod rls;
 mod session;
+mod settle;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transaction;

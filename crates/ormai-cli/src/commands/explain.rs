@@ -82,7 +82,11 @@ fn refused(refused: &Refusal, as_json: bool) -> Result<(), Failure> {
 pub(crate) fn show(explanation: &Explanation) -> Result<(), Failure> {
     output::line(format!("permitted under policy {}", explanation.policy_version))?;
     show_tables(&explanation.tables)?;
-    let said = [("scope", Some(&explanation.scope)), ("filter", Some(&explanation.filter)), ("check", explanation.check.as_ref())];
+    let said = [
+        ("scope", Some(&explanation.scope)),
+        ("filter", Some(&explanation.filter)),
+        ("check", explanation.check.as_ref()),
+    ];
     for (name, words) in said {
         if let Some(words) = words.filter(|words| !words.is_empty()) {
             output::line(format!("{name:<8}{words}"))?;

@@ -1,11 +1,13 @@
 //! Databases as the pipeline sees them.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
+mod cancelled;
 mod errors;
 mod held;
 mod introspect;
 mod limits;
 mod privileges;
+mod stored;
 mod support;
 mod transactions;
 mod types;
