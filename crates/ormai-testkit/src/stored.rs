@@ -1,6 +1,7 @@
 //! What a database holds after all, read past everything that is tested.
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "a test that cannot read its own data has failed; the statements are made of a world's names"
@@ -25,6 +26,20 @@ impl Stored {
             sorted(&model.name, model.rows.iter().map(row).collect())
         };
         Self(world.models.iter().map(model).collect())
+    }
+
+    /// The rows of which something is so, by model and by the columns as text.
+    #[must_use]
+    pub fn of(&self, is_so: impl Fn(&str, &[Option<String>]) -> bool) -> Self {
+        let kept = |(name, rows): &(String, Vec<Vec<Option<String>>>)| {
+            (name.clone(), rows.iter().filter(|row| is_so(name, row)).cloned().collect())
+        };
+        Self(self.0.iter().map(kept).collect())
+    }
+
+    /// Whether a row is in it.
+    pub fn has(&self, model: &str, row: &[Option<String>]) -> bool {
+        self.0.iter().any(|(name, rows)| name == model && rows.iter().any(|known| known == row))
     }
 
     /// What differs, each row with what was expected (`-`) or found instead (`+`).
@@ -127,6 +142,28 @@ impl Open {
             all.push(sorted(&model.name, rows));
         }
         Stored(all)
+    }
+
+    /// Runs a statement as a role with a principal set: how many rows it changed, or the code of
+    /// PostgreSQL's error, after which nothing but [`Open::undo`] can follow.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not PostgreSQL, or the role does not exist.
+    pub async fn change_as(&mut self, role: &str, principal: &str, sql: &str) -> Result<u64, String> {
+        let Self::Postgres(on) = self else { panic!("roles are PostgreSQL's") };
+        let role = format!("SET LOCAL ROLE \"{role}\"");
+        sqlx::query(AssertSqlSafe(role)).execute(&mut **on).await.expect("the role is there");
+        let set = sqlx::query("SELECT set_config('ormai.principal', $1, true)").bind(principal);
+        set.execute(&mut **on).await.expect("a setting takes any text");
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut **on).await;
+        let code = |error: sqlx::Error| {
+            let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+            code.unwrap_or_else(|| error.to_string())
+        };
+        let changed = done.map_err(code)?.rows_affected();
+        sqlx::query("RESET ROLE").execute(&mut **on).await.expect("the test's own role");
+        Ok(changed)
     }
 
     /// Undoes what happened in it.

@@ -23,6 +23,10 @@ impl Values {
         Self { by_field: values.into_iter().collect(), chosen: BTreeSet::new() }
     }
 
+    pub(super) fn by_field(&self) -> &BTreeMap<String, Cell> {
+        &self.by_field
+    }
+
     pub(super) fn get(&self, field: &str) -> Option<&Cell> {
         self.by_field.get(field)
     }

@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 pub use rules::{Rule, Rules, View, Writes};
 pub use shown::{Hashes, Row, Shown, agrees};
 pub use visibility::Eye;
-pub use write::{Ending, Written, write, write_under};
+pub use write::{Ending, Meant, Written, write, write_under};
 
 use crate::world::{Cell, Policy, Request, Who, World};
 

@@ -5,7 +5,7 @@
 //! how many there are, the keys of the database, and the check of what was written. A write of which
 //! one of these fails leaves everything as it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::data::{self, Values};
 use super::page;
@@ -24,6 +24,18 @@ pub struct Written {
     pub world: World,
     /// How it ended.
     pub ending: Ending,
+    /// What was to be written, and into the rows with which keys: as far as the request names them, and
+    /// only where it was not refused before.
+    pub meant: Meant,
+}
+
+/// What a write means to do, before any row is looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Meant {
+    /// Values by field, those among them that the policy fills.
+    pub values: BTreeMap<String, Cell>,
+    /// The keys that the request names.
+    pub keys: Vec<Vec<Cell>>,
 }
 
 /// How a write ends.
@@ -62,10 +74,11 @@ pub fn write(world: &World, policy: &Policy, who: &Who, now: &str, write: &Write
 /// Does a write under rules of whatever origin.
 pub fn write_under(world: &World, view: &View, who: &Who, now: &str, write: &Write) -> Written {
     let eye = Eye::new(world, view, who, now);
-    match attempt(&eye, write) {
-        Err((ending, reasons)) => Written { outcome: Outcome::Refused(reasons), world: world.clone(), ending },
+    let mut meant = Meant::default();
+    match attempt(&eye, write, &mut meant) {
+        Err((ending, reasons)) => Written { outcome: Outcome::Refused(reasons), world: world.clone(), ending, meant },
         Ok(Done { before, after, .. }) if write.dry_run => {
-            Written { outcome: Outcome::Preview { before, after }, world: world.clone(), ending: Ending::Tried }
+            Written { outcome: Outcome::Preview { before, after }, world: world.clone(), ending: Ending::Tried, meant }
         }
         Ok(Done { before, after, world }) => {
             let outcome = match &write.act {
@@ -73,7 +86,7 @@ pub fn write_under(world: &World, view: &View, who: &Who, now: &str, write: &Wri
                 // Of a row that is gone the answer is what it was.
                 _ => after.into_iter().chain(before).next().map_or(Outcome::Refused([].into()), Outcome::Row),
             };
-            Written { outcome, world, ending: Ending::Done }
+            Written { outcome, world, ending: Ending::Done, meant }
         }
     }
 }
@@ -85,7 +98,7 @@ struct Done {
     world: World,
 }
 
-fn attempt<'w>(eye: &Eye<'w>, write: &Write) -> Result<Done, Refusal> {
+fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refusal> {
     let mut reasons = asked::reasons(eye.world, eye.view, &Request::Write(write.clone()));
     let Some((model, rules)) = eye.open(&write.model) else {
         return Err((Ending::Unasked, reasons));
@@ -105,6 +118,13 @@ fn attempt<'w>(eye: &Eye<'w>, write: &Write) -> Result<Done, Refusal> {
     if !reasons.is_empty() {
         return Err((Ending::Unasked, reasons));
     }
+    let ids = match &write.act {
+        Act::Update { id, .. } | Act::Delete { id } => std::slice::from_ref(id),
+        Act::BulkUpdate { chosen: Chosen::Ids(ids), .. } => ids,
+        Act::Create { .. } | Act::BulkUpdate { .. } => &[],
+    };
+    meant.keys = ids.iter().filter_map(|id| page::key(model, id)).collect();
+    meant.values = values.by_field().clone();
     // A reference that the request says whole is looked at before there is a row.
     let said = values.row(model, None);
     for reference in values.references(model) {

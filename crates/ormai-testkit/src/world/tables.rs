@@ -1,5 +1,7 @@
 //! A world as statements: its tables and rows, in each engine's words.
 
+use std::collections::BTreeMap;
+
 use super::catalog::{Column, EXACT, Model, Reference, World};
 use super::cell::{Cell, Kind};
 use crate::engines::Engine;
@@ -58,6 +60,32 @@ impl Model {
         match engine {
             Engine::Postgres => format!("ANALYZE {};\n", self.table(prefix)),
             Engine::Sqlite | Engine::MySql => String::new(),
+        }
+    }
+
+    /// The statement that a write would be on PostgreSQL, said as it is meant: with these values, and
+    /// into the rows with these keys.
+    pub fn change(&self, tool: &str, prefix: &str, values: &BTreeMap<String, Cell>, keys: &[Vec<Cell>]) -> String {
+        let said = |cell: &Cell| literal(cell, Engine::Postgres);
+        let stored = |name: &String| self.column(name).map_or(name.as_str(), Column::stored).to_owned();
+        let table = self.table(prefix);
+        let is_one = |key: &Vec<Cell>| {
+            let parts = self.key.iter().zip(key).map(|(part, cell)| format!("{} = {}", stored(part), said(cell)));
+            format!("({})", parts.collect::<Vec<_>>().join(" AND "))
+        };
+        let these: Vec<String> = keys.iter().map(is_one).collect();
+        let these = if these.is_empty() { "false".to_owned() } else { these.join(" OR ") };
+        match tool {
+            "create" => {
+                let names: Vec<String> = values.keys().map(stored).collect();
+                let values: Vec<String> = values.values().map(said).collect();
+                format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
+            }
+            "delete" => format!("DELETE FROM {table} WHERE {these}"),
+            _ => {
+                let set = values.iter().map(|(name, cell)| format!("{} = {}", stored(name), said(cell)));
+                format!("UPDATE {table} SET {} WHERE {these}", set.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 

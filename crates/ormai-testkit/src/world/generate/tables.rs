@@ -244,7 +244,8 @@ impl Mutations {
                     let new = model.rows.iter().filter(|row| !known.is_some_and(|known| known.contains(row)));
                     new.into_iter().all(|row| hidden(&next, model, row))
                 });
-                if fits {
+                // What others refer to does not go alone.
+                if fits && next.is_whole() {
                     changed = next;
                 }
             }

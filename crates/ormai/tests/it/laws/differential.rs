@@ -59,7 +59,7 @@ fn count(world: &World, policy: &Policy, ask: &Ask, expected: &Outcome, got: &[J
 }
 
 /// What the engine does for the ask, for whoever reads a failure.
-fn explained(ormai: &OrmAi, ask: &Ask) -> String {
+pub(super) fn explained(ormai: &OrmAi, ask: &Ask) -> String {
     let tool = ormai::request::Tool::from_name(ask.request.tool()).unwrap();
     let request = ormai::request::Request::from_value(tool, &ask.request.to_json());
     let explanation = request.map_err(|error| Box::new(error.into())).and_then(|request| {

@@ -140,7 +140,7 @@ async fn compared(
 }
 
 /// Whether some open model has a bypass, so that there is a role for it.
-fn policy_passes(policy: &Policy) -> bool {
+pub(super) fn policy_passes(policy: &Policy) -> bool {
     let bypasses = |model: &ModelPolicy| model.rows.iter().any(|row| row.effect == RowEffect::Bypass);
     policy
         .models

@@ -14,6 +14,7 @@ use ormai_testkit::{Open, Stored, WriteTally, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value as Json;
 
+use super::differential::explained;
 use super::under_test::{Checked, Loaded, Size, call, call_in, prove};
 
 /// Writes to one world: enough to be worth its tables.
@@ -46,7 +47,8 @@ async fn all_agree(loaded: &mut Loaded<'_>, case: &Case, tally: &RefCell<WriteTa
             let kept = (number + index).is_multiple_of(KEPT);
             let outcome = one_agrees(loaded, &ormai, case, ask, &expected, kept, &mut hashes).await;
             if let Err(why) = outcome {
-                return Err(TestCaseError::fail(format!("{why}\nexpected: {:#?}\n{ask}", expected.outcome)));
+                let (sql, outcome) = (explained(&ormai, ask), &expected.outcome);
+                return Err(TestCaseError::fail(format!("{why}\nexpected: {outcome:#?}\n{sql}\n{ask}")));
             }
             let view = View::of(&case.world, &trial.policy, &ask.who.roles);
             tally.borrow_mut().write(&case.world, &view, ask, asked, &expected);
@@ -69,7 +71,7 @@ async fn one_agrees(
     let got = if in_its_own {
         call(ormai, ask, None).await
     } else {
-        within(loaded, ormai, ask, open.insert(loaded.test.open().await)).await
+        within(ormai, ask, open.insert(loaded.test.open().await)).await
     };
     let mut open = match open {
         Some(open) => open,
@@ -90,7 +92,7 @@ async fn one_agrees(
 }
 
 /// Calls in a transaction of the caller's.
-async fn within(_: &Loaded<'_>, ormai: &OrmAi, ask: &Ask, open: &mut Open) -> Json {
+pub(super) async fn within(ormai: &OrmAi, ask: &Ask, open: &mut Open) -> Json {
     let ctx = RunContext::new(ask.who.principal());
     match open {
         Open::Sqlite(transaction) => call_in(ormai, ask, ctx.within(transaction)).await,
