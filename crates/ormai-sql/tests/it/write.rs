@@ -188,6 +188,17 @@ fn rows_that_will_be_changed_are_locked_and_no_others() {
 }
 
 #[test]
+fn rows_that_are_named_by_their_keys_are_locked_too() {
+    let catalog = shop();
+    let orders = of(&catalog, "Order");
+    let source = testing::source(orders.id, orders.is("tenant_id", 0));
+    let mut select = testing::select(source, orders.fields(["id", "total"]), 1);
+    select.per_parent = Some(testing::per_parent(orders.fields(["id"]), vec![list(2, 0)], false));
+    select.for_update = true;
+    assert_snapshot!(each(&catalog, &Shape::Select(select)));
+}
+
+#[test]
 fn what_has_no_rows_of_its_own_cannot_be_locked() {
     let catalog = shop();
     let users = of(&catalog, "User");
