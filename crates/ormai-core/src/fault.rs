@@ -96,6 +96,52 @@ faults! {
     /// Softly deleted rows are shown.
     SoftlyDeletedShown "softly-deleted-shown",
 
+    // Writes.
+    /// What is changed need not be readable.
+    TargetWithoutRead "target-without-read",
+    /// An update or delete reaches the whole table.
+    TargetWithoutScope "target-without-scope",
+    /// An update or delete forgets the restrictions.
+    TargetWithoutRestrictions "target-without-restrictions",
+    /// The rows of a bulk update are sought in the whole table.
+    BulkWithoutScope "bulk-without-scope",
+    /// A bulk update forgets the request's filter.
+    BulkWithoutFilter "bulk-without-filter",
+    /// A written row is read back without its check.
+    CheckForgotten "check-forgotten",
+    /// The check asks for no scope.
+    CheckWithoutScopes "check-without-scopes",
+    /// The check asks for no restriction.
+    CheckWithoutRestrictions "check-without-restrictions",
+    /// Permits that are not for written rows let them pass.
+    CheckTakesAllPermits "check-takes-all-permits",
+    /// References are not looked at.
+    ReferencesUnchecked "references-unchecked",
+    /// A reference may point to any row.
+    ReferenceWithoutScope "reference-without-scope",
+    /// `auto_set` is forgotten.
+    AutoSetForgotten "auto-set-forgotten",
+    /// A request may say something else than `auto_set`.
+    AutoSetOverridden "auto-set-overridden",
+    /// Immutable fields can be changed.
+    ImmutableChanged "immutable-changed",
+    /// Required fields may be left out.
+    RequiredForgotten "required-forgotten",
+    /// A write needs no reason.
+    ReasonForgotten "reason-forgotten",
+    /// A bulk update knows no cap.
+    CapForgotten "cap-forgotten",
+    /// A bulk update may change one row more than its cap.
+    CapOffByOne "cap-off-by-one",
+    /// A soft delete takes the row away.
+    SoftDeleteIsHard "soft-delete-is-hard",
+    /// A denied action is open.
+    DeniedWriteOpen "denied-write-open",
+    /// A dry run is kept.
+    DryRunKept "dry-run-kept",
+    /// A write that was refused is kept.
+    RefusedWriteKept "refused-write-kept",
+
     // Three-valued logic.
     /// Unknown admits.
     UnknownAdmits "unknown-admits",

@@ -15,7 +15,7 @@ use crate::term::Typed;
 
 impl Printer<'_> {
     pub(crate) fn include(&mut self, select: &Select, parents: &PerParent) -> Result<SelectStatement, CompileError> {
-        if let ([field], [list]) = (parents.fields.as_slice(), parents.keys.as_slice()) {
+        if let ([field], [list]) = (parents.keys.fields.as_slice(), parents.keys.lists.as_slice()) {
             let ty = &self.field(select.source.model, *field)?.ty;
             if self.engine.has_lateral() && self.engine.takes_array(ty) {
                 return self.lateral(select, *field, *list, ty);
@@ -84,14 +84,14 @@ impl Printer<'_> {
             outer.column((Alias::new(&rows), Alias::new(&column)));
         }
         let mut window = WindowStatement::new();
-        for id in parents.fields.iter().filter(|_| !Fault::IncludeLimitShared.is_on()) {
+        for id in parents.keys.fields.iter().filter(|_| !Fault::IncludeLimitShared.is_on()) {
             window.add_partition_by(self.by_bytes(self.column(&mut row, *id)?, TextUse::Equality));
         }
         for key in self.orderings(&mut row, &select.order)? {
             key.add(&mut window);
         }
         inner.expr_window_as(Func::cust("ROW_NUMBER"), window, "rn");
-        let keys = self.keys(&mut row, parents)?;
+        let keys = self.keys(&mut row, &parents.keys)?;
         let conditions = self.conditions(&mut row, select)?;
         if let Some(condition) = all([keys].into_iter().chain(conditions)) {
             inner.and_where(condition);

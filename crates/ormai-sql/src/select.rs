@@ -1,7 +1,7 @@
 //! Rows of a model, and the rows of one parent each.
 
 use ormai_core::fault::Fault;
-use ormai_core::plan::{OrderBy, OrderKey, PerParent, Select};
+use ormai_core::plan::{Keys, OrderBy, OrderKey, PerParent, Select};
 use ormai_core::value::ColumnType;
 use sea_query::{BinOper, Expr, ExprTrait, SelectStatement};
 
@@ -46,7 +46,7 @@ impl Printer<'_> {
         let mut row = self.row(select.source.model);
         let mut query = SelectStatement::new();
         query.exprs(self.outputs(&mut row, select)?);
-        let keys = self.keys(&mut row, parents)?;
+        let keys = self.keys(&mut row, &parents.keys)?;
         let conditions = self.conditions(&mut row, select)?;
         if let Some(condition) = all([keys].into_iter().chain(conditions)) {
             query.and_where(condition);
@@ -85,21 +85,21 @@ impl Printer<'_> {
     }
 
     /// `fields IN keys`
-    pub(crate) fn keys(&mut self, row: &mut Row, parents: &PerParent) -> Result<Expr, CompileError> {
-        if parents.fields.len() != parents.keys.len() {
+    pub(crate) fn keys(&mut self, row: &mut Row, keys: &Keys) -> Result<Expr, CompileError> {
+        if keys.fields.len() != keys.lists.len() {
             return Err(CompileError::Malformed("not one list of keys for each field"));
         }
-        for (field, list) in parents.fields.iter().zip(&parents.keys) {
+        for (field, list) in keys.fields.iter().zip(&keys.lists) {
             let ty = &self.field(row.model, *field)?.ty;
             self.places.expect(list.slot, ty);
         }
-        if let ([field], [list]) = (parents.fields.as_slice(), parents.keys.as_slice()) {
+        if let ([field], [list]) = (keys.fields.as_slice(), keys.lists.as_slice()) {
             let field = self.column(row, *field)?;
             return self.engine.member(self, field, *list, false);
         }
-        let found = parents.fields.iter().map(|id| self.column(row, *id)).collect::<Result<Vec<_>, CompileError>>()?;
+        let found = keys.fields.iter().map(|id| self.column(row, *id)).collect::<Result<Vec<_>, CompileError>>()?;
         let fields: Vec<_> = found.iter().map(|field| self.by_bytes(field.clone(), TextUse::Equality)).collect();
-        let rows = self.places.rows(&parents.keys)?;
+        let rows = self.places.rows(&keys.lists)?;
         let exact = Expr::tuple(fields).binary(BinOper::In, self.engine.rows(rows.clone()));
         if found.iter().any(|field| self.finds_first(field)) {
             let keys = rows.into_iter().map(|row| {

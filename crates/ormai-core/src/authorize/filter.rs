@@ -1,12 +1,12 @@
 //! The request's own filters, over tables that are scoped already.
 
 use super::Planner;
+use super::scope::Side;
 use super::trace::Turn;
 use crate::catalog::{ModelId, RelationId};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::plan::{Comparison, Exists, Predicate, RelatedRows, Term, Truth};
-use crate::policy::Operation;
 use crate::request::Match;
 use crate::resolve::Filter;
 
@@ -69,7 +69,7 @@ impl Planner<'_> {
         self.way.push(Turn::Filter(model, relation));
         let relation = self.catalog().model(model).relation(relation);
         let rows = RelatedRows::Scoped(
-            self.source(relation.target, Operation::Read)?.unless(Fault::RelationFilterWithoutScope),
+            self.source(relation.target, Side::READ)?.unless(Fault::RelationFilterWithoutScope),
         );
         let filter = self.filters(filters, relation.target)?;
         self.way.pop();

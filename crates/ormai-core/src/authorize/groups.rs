@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Planner;
+use super::scope::Side;
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::plan::{Aggregate, Figure, GroupsPlan, Layout, OrderBy, OrderKey, Root, Shape, Step};
-use crate::policy::{FieldAction, Operation};
+use crate::policy::FieldAction;
 use crate::resolve::{GroupOrder, Groups};
 use crate::value::Value;
 
@@ -17,7 +18,7 @@ impl Planner<'_> {
         let smallest = rules.aggregations.as_ref().and_then(|open| open.min_group_size);
         let smallest = smallest.filter(|_| !Fault::SmallGroupsShown.is_on());
         let fields = self.catalog().model(model);
-        let source = self.source(model, Operation::Read)?.unless(Fault::AggregateWithoutScope);
+        let source = self.source(model, Side::READ)?.unless(Fault::AggregateWithoutScope);
         let filter = self.root_filters(filter, model)?;
         let min_group_size = smallest.map(|size| self.binds.push(Value::Int(i64::from(size)))).transpose()?;
         let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::Planner;
+use super::scope::Side;
 use super::trace::Turn;
 use crate::catalog::{FieldId, ModelId, RelationKind};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::plan::{
-    Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Layout, OrderBy, OrderKey,
+    Aggregate, AggregateFunction, Binds, Continuation, Direction, Figure, IncludePlan, Keys, Layout, OrderBy, OrderKey,
     PagePlan, PerParent, Predicate, Root, RowsPlan, Select, Shape, Source, Step, Truth,
 };
-use crate::policy::{FieldAction, Operation};
+use crate::policy::FieldAction;
 use crate::resolve::{Include, Page, Rows, Selection};
 use crate::value::Value;
 
@@ -31,7 +32,7 @@ impl Planner<'_> {
             outputs.keys(order.iter().filter_map(order_field));
         }
         let fault = if matches!(page, Page::One) { Fault::GetWithoutScope } else { Fault::PageWithoutScope };
-        let source = self.source(model, Operation::Read)?.unless(fault);
+        let source = self.source(model, Side::READ)?.unless(fault);
         let filter = self.root_filters(filter, model)?;
         let (page, after) = match page {
             Page::One => (PagePlan::One, None),
@@ -64,6 +65,7 @@ impl Planner<'_> {
             order,
             limit: limit_slot,
             per_parent: None,
+            for_update: false,
         };
         let step = Step { shape: Shape::Select(select), binds: self.take_binds() };
         let mut plans = Vec::new();
@@ -107,7 +109,7 @@ impl Planner<'_> {
             for nested in &includes {
                 outputs.keys(self.catalog().model(model).relation(nested.relation).link.iter().map(|(here, _)| *here));
             }
-            let source = self.source(model, Operation::Read)?.unless(Fault::IncludeWithoutScope);
+            let source = self.source(model, Side::READ)?.unless(Fault::IncludeWithoutScope);
             let filter = self.filters(filter, model)?;
             let limit_slot = self.binds.push(Value::Int(i64::from(limit) + 1))?;
             let layout = self.layout(model, &outputs, &includes);
@@ -120,7 +122,8 @@ impl Planner<'_> {
                 order: if many { self.order_keys(model, &order) } else { Vec::new() },
                 limit: limit_slot,
                 // The keys are filled in once the parents are known.
-                per_parent: Some(PerParent { fields: child_fields, keys: Vec::new(), many }),
+                per_parent: Some(PerParent { keys: Keys { fields: child_fields, lists: Vec::new() }, many }),
+                for_update: false,
             };
             plans.push(IncludePlan {
                 parent,

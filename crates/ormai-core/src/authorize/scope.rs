@@ -10,23 +10,71 @@ use crate::condition::attribute;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
 use crate::plan::{Applied, AppliedRule, Comparison, Predicate, Source, Term, Truth};
-use crate::policy::{Effect, ModelRules, Operation, RowRule, ScopeRule, ScopeValue};
+use crate::policy::{Effect, ModelRules, Operation, Operations, RowRule, ScopeRule, ScopeValue};
 use crate::principal::{Attribute, PrincipalPath};
 use crate::value::Value;
 
+/// What a table is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Rows that are sought: visible for every one of the operations. What is changed is
+    /// sought for reading too, because counts and answers tell of it.
+    Using(Operations),
+    /// A row as an operation has written it.
+    Check(Operation),
+}
+
+impl Side {
+    /// Rows to be read.
+    pub(crate) const READ: Self = Self::Using(Operations::READ);
+
+    /// Rows to be changed by an operation.
+    pub(crate) fn target(operation: Operation) -> Self {
+        if Fault::TargetWithoutRead.is_on() {
+            return Self::Using(Operations::one(operation));
+        }
+        Self::Using(Operations::READ.and(operation))
+    }
+
+    fn operations(self) -> Operations {
+        match self {
+            Self::Using(operations) => operations,
+            Self::Check(operation) => Operations::one(operation),
+        }
+    }
+
+    /// Whether a restriction or permit is about this at all.
+    pub(super) fn concerns(self, rule: &RowRule) -> bool {
+        match self {
+            Self::Using(operations) => rule.operations.meets(operations),
+            Self::Check(operation) => {
+                let checked = match rule.effect {
+                    Effect::Permit(_) => rule.check || Fault::CheckTakesAllPermits.is_on(),
+                    Effect::Restrict => rule.check && !Fault::CheckWithoutRestrictions.is_on(),
+                    Effect::Bypass => true,
+                };
+                checked && rule.operations.contains(operation)
+            }
+        }
+    }
+}
+
 impl Planner<'_> {
-    /// A model as this principal may see it for an operation.
-    pub(crate) fn source(&mut self, model: ModelId, operation: Operation) -> Result<Source> {
+    /// A model as this principal may see it for a purpose.
+    pub(crate) fn source(&mut self, model: ModelId, side: Side) -> Result<Source> {
         let rules = self.rules(model)?;
         self.trace_table(rules);
-        if self.bypassed(rules, operation)? {
-            self.trace_rest(rules, operation, true);
+        let asked = self.not_bypassed(rules, side)?;
+        if asked.operations().is_empty() {
+            self.trace_rest(rules, side, true);
             return Ok(Source { model, scope: Predicate::Const(Truth::True) });
         }
         let mut conjuncts = Vec::with_capacity(rules.scoping.len() + rules.row_rules.len());
         for scope in &rules.scoping {
-            if conjuncts.is_empty() || !Fault::FirstScopeOnly.is_on() {
-                conjuncts.push(self.scoped_field(rules, scope, operation)?);
+            let forgotten = (Fault::FirstScopeOnly.is_on() && !conjuncts.is_empty())
+                || (Fault::CheckWithoutScopes.is_on() && matches!(side, Side::Check(_)));
+            if !forgotten {
+                conjuncts.push(self.scoped_field(rules, scope, asked)?);
             }
         }
         if Fault::ScopesAsAlternatives.is_on() && !conjuncts.is_empty() {
@@ -35,7 +83,7 @@ impl Planner<'_> {
         for (index, rule) in rules.row_rules.iter().enumerate() {
             let forgotten = Fault::RestrictionForgotten.is_on()
                 || (Fault::SoftlyDeletedShown.is_on() && rules.soft_delete.is_some() && rule.name == "soft_delete");
-            if rule.effect == Effect::Restrict && rule.operations.contains(operation) && !forgotten {
+            if rule.effect == Effect::Restrict && asked.concerns(rule) && !forgotten {
                 let residual = self.rule_residual(rule)?;
                 // What this principal satisfies whatever the row took nothing away.
                 if residual != Predicate::Const(Truth::True) {
@@ -48,12 +96,27 @@ impl Planner<'_> {
                 }
             }
         }
-        self.trace_rest(rules, operation, false);
+        self.trace_rest(rules, side, false);
         Ok(Source { model, scope: Predicate::all(conjuncts).admitting() })
     }
 
+    /// What is left of a purpose once bypasses are decided.
+    fn not_bypassed(&mut self, rules: &ModelRules, side: Side) -> Result<Side> {
+        let mut asked = side;
+        for operation in side.operations().iter() {
+            if self.bypassed(rules, operation)? {
+                asked = match asked {
+                    Side::Using(operations) => Side::Using(operations.without(operation)),
+                    // Nothing is asked of what a bypass has written.
+                    Side::Check(_) => Side::Using(Operations::NONE),
+                };
+            }
+        }
+        Ok(asked)
+    }
+
     /// Whether some bypass is true for this principal. All are decided without the data.
-    fn bypassed(&mut self, rules: &ModelRules, operation: Operation) -> Result<bool> {
+    pub(super) fn bypassed(&mut self, rules: &ModelRules, operation: Operation) -> Result<bool> {
         for (index, rule) in rules.row_rules.iter().enumerate() {
             let applies = rule.operations.contains(operation) || Fault::BypassOfOtherOperations.is_on();
             if rule.effect == Effect::Bypass && applies {
@@ -71,7 +134,7 @@ impl Planner<'_> {
     }
 
     /// `scope_f OR permit_f`
-    fn scoped_field(&mut self, rules: &ModelRules, scope: &ScopeRule, operation: Operation) -> Result<Predicate> {
+    fn scoped_field(&mut self, rules: &ModelRules, scope: &ScopeRule, side: Side) -> Result<Predicate> {
         self.trace_scope(rules.model, scope);
         let value = match self.scope_value(rules.model, scope) {
             Err(_) if Fault::MissingScopeLeftOut.is_on() => return Ok(Predicate::Const(Truth::True)),
@@ -92,24 +155,36 @@ impl Planner<'_> {
         };
         self.trace_decided(&own);
         let mut alternatives = vec![own];
+        // Permits of every operation that is asked for, and those of some operations only.
+        let mut partial: Vec<(Operations, Predicate)> = Vec::new();
         for (index, rule) in rules.row_rules.iter().enumerate() {
             let about = rule.effect == Effect::Permit(scope.field)
                 || (Fault::PermitWidensAllScopes.is_on() && matches!(rule.effect, Effect::Permit(_)));
-            let applies = rule.operations.contains(operation) || Fault::PermitOfOtherOperations.is_on();
-            if about && applies {
+            let any_operation = Fault::PermitOfOtherOperations.is_on();
+            if about && (side.concerns(rule) || any_operation) {
                 let residual = self.rule_residual(rule)?;
                 // A permit that opens nothing to this principal did not take part.
                 if !matches!(residual, Predicate::Const(Truth::False | Truth::Unknown)) {
                     self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
                 }
-                alternatives.push(residual);
+                if rule.operations.contains_all(side.operations()) || any_operation {
+                    alternatives.push(residual);
+                } else {
+                    partial.push((rule.operations, residual));
+                }
             }
+        }
+        if !partial.is_empty() {
+            alternatives.push(permitted_for_each(side.operations(), &partial));
         }
         Ok(Predicate::any(alternatives))
     }
 
     /// The residual of a row policy.
     fn rule_residual(&mut self, rule: &RowRule) -> Result<Predicate> {
+        if self.has_told(rule) {
+            return self.residual(&rule.condition);
+        }
         self.trace_rule(rule);
         let residual = self.residual(&rule.condition)?;
         self.trace_decided(&residual);
@@ -148,8 +223,17 @@ impl Planner<'_> {
     }
 }
 
+/// What permits of single operations open together: `(s OR a) AND (s OR b)` is `s OR (a AND b)`.
+fn permitted_for_each(operations: Operations, partial: &[(Operations, Predicate)]) -> Predicate {
+    let of = |operation| {
+        let about = partial.iter().filter(|(operations, _)| operations.contains(operation));
+        Predicate::any(about.map(|(_, residual)| residual.clone()).collect())
+    };
+    Predicate::all(operations.iter().map(of).collect())
+}
+
 /// The principal lacks what a scope needs. Says what is needed, never what was given.
-fn incomplete(path: &PrincipalPath, expected: &str) -> Error {
+pub(super) fn incomplete(path: &PrincipalPath, expected: &str) -> Error {
     let code = match path {
         PrincipalPath::TenantId => ErrorCode::TenantScopeRequired,
         _ => ErrorCode::PrincipalIncomplete,

@@ -1,11 +1,12 @@
 //! Telling what each rule did, while it is being decided. Nothing here decides anything.
 
 use super::Planner;
+use super::scope::Side;
 use crate::catalog::{ModelId, RelationId};
 use crate::condition::attribute;
 use crate::explain::{Did, Kind, Rule, Table};
 use crate::plan::{Predicate, Truth, literal};
-use crate::policy::{Effect, ModelRules, Operation, RowRule, ScopeRule, ScopeValue};
+use crate::policy::{Effect, ModelRules, RowRule, ScopeRule, ScopeValue};
 use crate::principal::PrincipalPath;
 use crate::value::Value;
 
@@ -82,7 +83,7 @@ impl Planner<'_> {
 
     /// The rules of the table that were not asked: a bypass had lifted them, or they are
     /// about other operations.
-    pub(super) fn trace_rest(&mut self, rules: &ModelRules, operation: Operation, bypassed: bool) {
+    pub(super) fn trace_rest(&mut self, rules: &ModelRules, side: Side, bypassed: bool) {
         if self.trace.is_none() {
             return;
         }
@@ -93,10 +94,13 @@ impl Planner<'_> {
             }
         }
         for rule in &rules.row_rules {
-            if !rule.operations.contains(operation) {
+            if self.has_told(rule) {
+                continue;
+            }
+            if !side.concerns(rule) {
                 let traced = self.of_rule(rule, Did::OtherOperations);
                 self.begin(traced);
-            } else if bypassed && !self.has_told(rule) {
+            } else if bypassed {
                 self.trace_rule(rule);
                 self.lift();
             }
@@ -139,7 +143,8 @@ impl Planner<'_> {
         }
     }
 
-    fn has_told(&self, rule: &RowRule) -> bool {
+    /// Whether a rule of the table at hand has been told already.
+    pub(super) fn has_told(&self, rule: &RowRule) -> bool {
         let table = self.trace.as_ref().and_then(|trace| trace.tables.last());
         table.is_some_and(|table| table.rules.iter().any(|told| told.kind != Kind::Scope && told.rule == rule.name))
     }

@@ -93,13 +93,13 @@ pub fn inspect(request: Resolved, id: &Json, authority: Authority<'_>, _: Operat
     let (trace, plan) = traced(request, authority);
     let plan = plan?;
     let catalog = authority.catalog;
-    let model = plan.root().source().model;
+    let model = root(&plan)?.0.model;
     let described = catalog.model(model);
     if described.primary_key.is_empty() {
         return Err(Error::invalid("row", format!("`{}` has no key, so no row of it can be named", described.name)));
     }
     let values = key_values(described, id, "row")?;
-    let (scope, filter) = root(&plan)?;
+    let (source, filter) = root(&plan)?;
     let mut questions = Questions { binds: Binds::beside(plan.root().binds().to_vec()), asked: Vec::new() };
     let mut key = Vec::with_capacity(values.len());
     for (field, value) in described.primary_key.iter().zip(values) {
@@ -111,7 +111,7 @@ pub fn inspect(request: Resolved, id: &Json, authority: Authority<'_>, _: Operat
         model: described.name.clone(),
         policy_version: authority.view.policy_version().to_owned(),
         key: questions.ask(&key),
-        scope: questions.ask(scope),
+        scope: questions.ask(&source.scope),
         filter: questions.ask(filter),
         rules: questions.rules(&trace, plan.root(), catalog, model),
         filters: questions.filters(&trace, plan.root(), catalog, model),
@@ -122,12 +122,12 @@ pub fn inspect(request: Resolved, id: &Json, authority: Authority<'_>, _: Operat
     Ok(Inspection { step: Some(step), timeout_ms: plan.timeout_ms(), asked })
 }
 
-/// The scope and the filter of a plan's root.
-fn root(plan: &ScopedPlan) -> Result<(&Predicate, &Predicate)> {
+/// The table and the filter of a plan's root.
+fn root(plan: &ScopedPlan) -> Result<(&Source, &Predicate)> {
     match plan.root().shape() {
-        Shape::Select(select) => Ok((&select.source.scope, &select.filter)),
-        Shape::Aggregate(aggregate) => Ok((&aggregate.source.scope, &aggregate.filter)),
-        Shape::Truths(_) => Err(Error::new(ErrorCode::Internal, "a plan does not begin with an inspection")),
+        Shape::Select(select) => Ok((&select.source, &select.filter)),
+        Shape::Aggregate(aggregate) => Ok((&aggregate.source, &aggregate.filter)),
+        _ => Err(Error::new(ErrorCode::Internal, "a plan for reading begins with rows or figures")),
     }
 }
 

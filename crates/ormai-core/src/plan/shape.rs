@@ -49,6 +49,14 @@ pub enum Shape {
     Aggregate(Aggregate),
     /// Whether conditions hold for one row; for operators only.
     Truths(Truths),
+    /// Whether rows are there that this principal may see.
+    Present(Present),
+    /// A new row.
+    Insert(Insert),
+    /// New values in rows.
+    Update(Update),
+    /// Rows that go.
+    Delete(Delete),
 }
 
 /// A table as this principal may see it: the only way in which a table enters a statement,
@@ -84,17 +92,27 @@ pub struct Select {
     pub limit: Slot,
     /// Set on an include: whose rows these are.
     pub per_parent: Option<PerParent>,
+    /// Whether the rows stay locked until the transaction ends, because they will be changed.
+    pub for_update: bool,
+}
+
+/// Several keys: rows whose fields have the values of one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Keys {
+    /// The fields of a key. Never empty.
+    pub fields: Vec<FieldId>,
+    /// One list of values per field, all of the same length: the i-th values together are
+    /// the i-th key.
+    pub lists: Vec<ListSlot>,
 }
 
 /// Restricts an include to the rows of given parents.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct PerParent {
-    /// The fields of this model that name the parent. Never empty; part of `outputs`.
-    pub fields: Vec<FieldId>,
-    /// One list of values per field, all of the same length: the i-th values together are
-    /// the i-th parent's key.
-    pub keys: Vec<ListSlot>,
+    /// The parents, by the fields of this model that name them; the fields are part of `outputs`.
+    pub keys: Keys,
     /// Whether more than `limit` rows of one parent are possible. `false` on a relation to
     /// one row, which then needs neither order nor limit.
     pub many: bool,
@@ -188,6 +206,76 @@ pub struct Truths {
     pub row: Source,
     /// What is asked. Never empty.
     pub questions: Vec<Predicate>,
+}
+
+/// Whether rows are there that this principal may see: a truth value for each, in one row.
+///
+/// `SELECT EXISTS (SELECT 1 FROM source WHERE filter), …`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Present {
+    /// The rows that are looked for. Never empty.
+    pub rows: Vec<Sought>,
+}
+
+/// A row that is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Sought {
+    /// The scoped table.
+    pub source: Source,
+    /// Which row of it.
+    pub filter: Predicate,
+}
+
+/// A new row.
+///
+/// `INSERT INTO table (fields) VALUES (values)`, and the key comes back as it was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Insert {
+    /// The model.
+    pub model: ModelId,
+    /// What is said of the row; the database fills the rest. May be empty.
+    pub set: Vec<(FieldId, Slot)>,
+    /// The primary key. Never empty.
+    pub key: Vec<FieldId>,
+}
+
+/// Rows that are changed: those of the scoped table that the filter admits, and of these the
+/// ones with the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Target {
+    /// The table with what the policy admits. It stands in the statement's own WHERE, so that
+    /// the database decides about the row as it is when it is changed.
+    pub source: Source,
+    /// The request's own filter: the key of one row, or `TRUE` beside `keys`.
+    pub filter: Predicate,
+    /// Set when several rows are changed.
+    pub keys: Option<Keys>,
+}
+
+/// New values in rows.
+///
+/// `UPDATE table SET fields WHERE filter AND keys AND scope`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Update {
+    /// The rows.
+    pub target: Target,
+    /// The new values. Never empty.
+    pub set: Vec<(FieldId, Slot)>,
+}
+
+/// Rows that go.
+///
+/// `DELETE FROM table WHERE filter AND keys AND scope`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Delete {
+    /// The rows.
+    pub target: Target,
 }
 
 /// A condition on a row, in SQL's three-valued logic.

@@ -9,10 +9,10 @@ use crate::catalog::{Catalog, FieldId, ModelId};
 use crate::value::Value;
 
 impl Step {
-    /// The scope of the step's own table, in words.
+    /// The scope of the step's own table, in words; empty where no stored row takes part.
     pub fn show_scope(&self, catalog: &Catalog) -> String {
-        let source = self.source();
-        self.shown(catalog, source.model, &source.scope)
+        let shown = |source: &Source| self.shown(catalog, source.model, &source.scope);
+        self.source().map(shown).unwrap_or_default()
     }
 
     /// The request's filter on the step's own table, in words.
@@ -20,17 +20,22 @@ impl Step {
         let filter = match &self.shape {
             Shape::Select(select) => &select.filter,
             Shape::Aggregate(aggregate) => &aggregate.filter,
-            Shape::Truths(_) => return "TRUE".to_owned(),
+            Shape::Update(update) => &update.target.filter,
+            Shape::Delete(delete) => &delete.target.filter,
+            Shape::Truths(_) | Shape::Present(_) | Shape::Insert(_) => return "TRUE".to_owned(),
         };
-        self.shown(catalog, self.source().model, filter)
+        self.source().map(|source| self.shown(catalog, source.model, filter)).unwrap_or_default()
     }
 
-    /// The step's own table.
-    pub fn source(&self) -> &Source {
+    /// The step's own table; none where it reads none (a new row) or several.
+    pub fn source(&self) -> Option<&Source> {
         match &self.shape {
-            Shape::Select(select) => &select.source,
-            Shape::Aggregate(aggregate) => &aggregate.source,
-            Shape::Truths(truths) => &truths.row,
+            Shape::Select(select) => Some(&select.source),
+            Shape::Aggregate(aggregate) => Some(&aggregate.source),
+            Shape::Truths(truths) => Some(&truths.row),
+            Shape::Update(update) => Some(&update.target.source),
+            Shape::Delete(delete) => Some(&delete.target.source),
+            Shape::Present(_) | Shape::Insert(_) => None,
         }
     }
 

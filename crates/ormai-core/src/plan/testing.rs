@@ -5,8 +5,9 @@
 //! which nothing but dev-dependencies turns on.
 
 use super::{
-    Aggregate, AggregateFunction, Direction, Exists, Figure, ListSlot, OrderBy, OrderKey, PerParent, Predicate,
-    Related, RelatedRows, Select, Shape, Slot, Source, Step, Term, Truth, Truths,
+    Aggregate, AggregateFunction, Delete, Direction, Exists, Figure, Insert, Keys, ListSlot, OrderBy, OrderKey, PerParent,
+    Predicate, Present, Related, RelatedRows, Select, Shape, Slot, Sought, Source, Step, Target, Term, Truth, Truths,
+    Update,
 };
 use crate::catalog::{FieldId, ModelId};
 use crate::value::Value;
@@ -43,12 +44,43 @@ pub fn select(source: Source, outputs: Vec<FieldId>, limit: u16) -> Select {
         order: Vec::new(),
         limit: Slot(limit),
         per_parent: None,
+        for_update: false,
     }
 }
 
 /// The rows of given parents.
-pub fn per_parent(fields: Vec<FieldId>, keys: Vec<ListSlot>, many: bool) -> PerParent {
-    PerParent { fields, keys, many }
+pub fn per_parent(fields: Vec<FieldId>, lists: Vec<ListSlot>, many: bool) -> PerParent {
+    PerParent { keys: keys(fields, lists), many }
+}
+
+/// Several keys.
+pub fn keys(fields: Vec<FieldId>, lists: Vec<ListSlot>) -> Keys {
+    Keys { fields, lists }
+}
+
+/// Rows that are looked for.
+pub fn present(rows: Vec<(Source, Predicate)>) -> Present {
+    Present { rows: rows.into_iter().map(|(source, filter)| Sought { source, filter }).collect() }
+}
+
+/// A new row.
+pub fn insert(model: ModelId, set: Vec<(FieldId, Slot)>, key: Vec<FieldId>) -> Insert {
+    Insert { model, set, key }
+}
+
+/// Rows that are changed.
+pub fn target(source: Source, filter: Predicate, keys: Option<Keys>) -> Target {
+    Target { source, filter, keys }
+}
+
+/// New values in rows.
+pub fn update(target: Target, set: Vec<(FieldId, Slot)>) -> Update {
+    Update { target, set }
+}
+
+/// Rows that go.
+pub fn delete(target: Target) -> Delete {
+    Delete { target }
 }
 
 /// A key of an order.

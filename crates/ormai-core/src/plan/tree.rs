@@ -176,7 +176,7 @@ impl IncludePlan {
             })
             .collect::<Result<Vec<_>>>()?;
         if let Some(per_parent) = &mut select.per_parent {
-            per_parent.keys = slots;
+            per_parent.keys.lists = slots;
         }
         Ok(Step { shape: Shape::Select(select), binds })
     }

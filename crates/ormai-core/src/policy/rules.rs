@@ -192,6 +192,10 @@ pub enum Operation {
     Delete,
 }
 
+impl Operation {
+    const ALL: [Self; 4] = [Self::Read, Self::Create, Self::Update, Self::Delete];
+}
+
 /// A set of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operations(u8);
@@ -201,10 +205,49 @@ impl Operations {
     pub const ALL: Self = Self(0b1111);
     /// Reads only.
     pub const READ: Self = Self(0b0001);
+    /// No operation.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// One operation.
+    pub const fn one(operation: Operation) -> Self {
+        Self(1 << operation as u8)
+    }
+
+    /// The set with one operation more.
+    #[must_use]
+    pub const fn and(self, operation: Operation) -> Self {
+        Self(self.0 | 1 << operation as u8)
+    }
+
+    /// The set without an operation.
+    #[must_use]
+    pub(crate) const fn without(self, operation: Operation) -> Self {
+        Self(self.0 & !(1 << operation as u8))
+    }
 
     /// Whether an operation is in the set.
-    pub fn contains(self, operation: Operation) -> bool {
+    pub const fn contains(self, operation: Operation) -> bool {
         self.0 & (1 << operation as u8) != 0
+    }
+
+    /// Whether all operations of another set are in this one.
+    pub(crate) const fn contains_all(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether an operation of another set is in this one.
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether it is empty.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The operations.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Operation> {
+        Operation::ALL.into_iter().filter(move |operation| self.contains(*operation))
     }
 }
 

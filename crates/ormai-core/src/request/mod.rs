@@ -14,6 +14,7 @@ mod filter;
 mod json;
 mod query;
 mod reader;
+mod write;
 
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -21,8 +22,9 @@ use serde_json::Value as Json;
 pub use aggregate::{Aggregate, Aggregation};
 pub use filter::{FieldName, Filter, Match, Operator, RelationName, field, relation};
 pub use query::{Get, Include, Order, Query};
+pub use write::{BulkUpdate, Chosen, Create, Delete, Update};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Direction;
 use crate::suggest;
 use reader::Reader;
@@ -43,9 +45,15 @@ pub mod limits {
     pub const PATTERN_BYTES: usize = 10_000;
     /// The longest cursor, in bytes.
     pub const CURSOR_BYTES: usize = 8_192;
+    /// The most fields in the data of a write: no engine's tables are as wide.
+    pub const DATA_FIELDS: usize = 4_096;
+    /// The longest reason of a write, in bytes.
+    pub const REASON_BYTES: usize = 2_000;
+    /// The longest idempotency key, in bytes.
+    pub const IDEMPOTENCY_KEY_BYTES: usize = 200;
 }
 
-/// A tool that reads.
+/// What a caller can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tool {
@@ -57,11 +65,28 @@ pub enum Tool {
     Get,
     /// Figures over rows.
     Aggregate,
+    /// A new row.
+    Create,
+    /// Other values in one row.
+    Update,
+    /// One row less.
+    Delete,
+    /// The same values in several rows.
+    BulkUpdate,
 }
 
 impl Tool {
     /// All tools, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::DescribeSchema, Self::Query, Self::Get, Self::Aggregate];
+    pub const ALL: [Self; 8] = [
+        Self::DescribeSchema,
+        Self::Query,
+        Self::Get,
+        Self::Aggregate,
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::BulkUpdate,
+    ];
 
     /// The name that a caller uses.
     pub fn name(self) -> &'static str {
@@ -70,7 +95,16 @@ impl Tool {
             Self::Query => "query",
             Self::Get => "get",
             Self::Aggregate => "aggregate",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::BulkUpdate => "bulk_update",
         }
+    }
+
+    /// Whether it changes rows.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Delete | Self::BulkUpdate)
     }
 
     /// The tool with a name.
@@ -99,6 +133,14 @@ pub enum Request {
     Get(Get),
     /// Figures over rows.
     Aggregate(Aggregate),
+    /// A new row.
+    Create(Create),
+    /// Other values in one row.
+    Update(Update),
+    /// One row less.
+    Delete(Delete),
+    /// The same values in several rows.
+    BulkUpdate(BulkUpdate),
 }
 
 /// A request for the schema as it exists for the principal.
@@ -140,7 +182,46 @@ impl Request {
             Tool::Query => Self::Query(Query::read(arguments)?),
             Tool::Get => Self::Get(Get::read(arguments)?),
             Tool::Aggregate => Self::Aggregate(Aggregate::read(arguments)?),
+            Tool::Create => Self::Create(Create::read(arguments)?),
+            Tool::Update => Self::Update(Update::read(arguments)?),
+            Tool::Delete => Self::Delete(Delete::read(arguments)?),
+            Tool::BulkUpdate => Self::BulkUpdate(BulkUpdate::read(arguments)?),
         })
+    }
+
+    /// Holds a write that was built in Rust to what one read from JSON has passed: it names its
+    /// rows, changes something, and its texts are within the limits.
+    ///
+    /// # Errors
+    ///
+    /// `VALIDATION_ERROR` with the path of the first thing that is wrong.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Create(create) => create.check(),
+            Self::Update(update) => update.check(),
+            Self::Delete(delete) => delete.check(),
+            Self::BulkUpdate(bulk) => bulk.check(),
+            Self::DescribeSchema(_) | Self::Query(_) | Self::Get(_) | Self::Aggregate(_) => Ok(()),
+        }
+    }
+
+    /// The arguments of its tool, as [`Request::from_value`] reads them.
+    ///
+    /// # Errors
+    ///
+    /// `INTERNAL` when they cannot be written down.
+    pub fn arguments(&self) -> Result<Json> {
+        match self {
+            Self::DescribeSchema(describe) => serde_json::to_value(describe),
+            Self::Query(query) => serde_json::to_value(query),
+            Self::Get(get) => serde_json::to_value(get),
+            Self::Aggregate(aggregate) => serde_json::to_value(aggregate),
+            Self::Create(create) => serde_json::to_value(create),
+            Self::Update(update) => serde_json::to_value(update),
+            Self::Delete(delete) => serde_json::to_value(delete),
+            Self::BulkUpdate(bulk) => serde_json::to_value(bulk),
+        }
+        .map_err(|_| Error::new(ErrorCode::Internal, "the request cannot be written down"))
     }
 
     /// The tool that it is for.
@@ -150,6 +231,10 @@ impl Request {
             Self::Query(_) => Tool::Query,
             Self::Get(_) => Tool::Get,
             Self::Aggregate(_) => Tool::Aggregate,
+            Self::Create(_) => Tool::Create,
+            Self::Update(_) => Tool::Update,
+            Self::Delete(_) => Tool::Delete,
+            Self::BulkUpdate(_) => Tool::BulkUpdate,
         }
     }
 
@@ -160,6 +245,43 @@ impl Request {
             Self::Query(query) => Some(&query.model),
             Self::Get(get) => Some(&get.model),
             Self::Aggregate(aggregate) => Some(&aggregate.model),
+            Self::Create(create) => Some(&create.model),
+            Self::Update(update) => Some(&update.model),
+            Self::Delete(delete) => Some(&delete.model),
+            Self::BulkUpdate(bulk) => Some(&bulk.model),
+        }
+    }
+
+    /// Why a write is asked for, in the caller's words.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Create(create) => create.reason.as_deref(),
+            Self::Update(update) => update.reason.as_deref(),
+            Self::Delete(delete) => delete.reason.as_deref(),
+            Self::BulkUpdate(bulk) => bulk.reason.as_deref(),
+            Self::DescribeSchema(_) | Self::Query(_) | Self::Get(_) | Self::Aggregate(_) => None,
+        }
+    }
+
+    /// The key under which a write is made once.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        match self {
+            Self::Create(create) => create.idempotency_key.as_deref(),
+            Self::Update(update) => update.idempotency_key.as_deref(),
+            Self::Delete(delete) => delete.idempotency_key.as_deref(),
+            Self::BulkUpdate(bulk) => bulk.idempotency_key.as_deref(),
+            Self::DescribeSchema(_) | Self::Query(_) | Self::Get(_) | Self::Aggregate(_) => None,
+        }
+    }
+
+    /// Whether a write is only to tell what it would do.
+    pub fn is_dry_run(&self) -> bool {
+        match self {
+            Self::Create(create) => create.dry_run,
+            Self::Update(update) => update.dry_run,
+            Self::Delete(delete) => delete.dry_run,
+            Self::BulkUpdate(bulk) => bulk.dry_run,
+            Self::DescribeSchema(_) | Self::Query(_) | Self::Get(_) | Self::Aggregate(_) => false,
         }
     }
 }
@@ -172,7 +294,7 @@ macro_rules! from_requests {
     )+ };
 }
 
-from_requests!(DescribeSchema, Query, Get, Aggregate);
+from_requests!(DescribeSchema, Query, Get, Aggregate, Create, Update, Delete, BulkUpdate);
 
 impl Serialize for Direction {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

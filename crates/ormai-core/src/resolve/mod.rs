@@ -113,6 +113,7 @@ pub(crate) enum Filter {
 /// `MODEL_NOT_ALLOWED`, `FIELD_NOT_ALLOWED`, `RELATION_NOT_ALLOWED`, `AGGREGATION_NOT_ALLOWED`
 /// for names; `VALIDATION_ERROR` for values; `QUERY_BUDGET_EXCEEDED` and `QUERY_TOO_BROAD` for limits.
 pub fn resolve(request: Request, catalog: &Catalog, view: &View) -> Result<Resolved> {
+    request.check()?;
     let name = request.model().unwrap_or_default();
     let (model, rules) = find_model(name, catalog, view)?;
     let mut resolver = Resolver { catalog, view, spent: Spent::new(&rules.budget) };
@@ -122,6 +123,9 @@ pub fn resolve(request: Request, catalog: &Catalog, view: &View) -> Result<Resol
         Request::Aggregate(aggregate) => Body::Groups(resolver.aggregate(&aggregate, model, rules)?),
         Request::DescribeSchema(_) => {
             return Err(Error::new(ErrorCode::Internal, "a description of the schema needs no plan"));
+        }
+        Request::Create(_) | Request::Update(_) | Request::Delete(_) | Request::BulkUpdate(_) => {
+            return Err(Error::new(ErrorCode::Internal, "a write has no plan"));
         }
     };
     Ok(Resolved { body })

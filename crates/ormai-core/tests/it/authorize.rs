@@ -366,7 +366,7 @@ fn includes_and_counts_carry_the_scope_of_their_own_model() {
             .with_total()
     };
     let shown = |steps: &[Step], catalog: &Catalog| -> Vec<String> {
-        let name = |step: &Step| catalog.model(step.source().model).name.clone();
+        let name = |step: &Step| catalog.model(step.source().unwrap().model).name.clone();
         steps.iter().map(|step| format!("{}: {}", name(step), step.show_scope(catalog))).collect()
     };
     assert_eq!(

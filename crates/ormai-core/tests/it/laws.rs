@@ -69,7 +69,7 @@ fn both(source: &str, rows: &[Json], principal: &Principal) -> (Option<Vec<Truth
         }
         Ok(plan) => {
             let reading = Reading { catalog: &catalog, binds: plan.root().binds() };
-            let scope = &plan.root().source().scope;
+            let scope = &plan.root().source().unwrap().scope;
             Some(records.iter().map(|row| reading.truth(scope, model, row)).collect())
         }
     };

@@ -23,6 +23,7 @@ mod redact;
 mod reference;
 #[cfg(test)]
 mod request;
+mod request_write;
 #[cfg(test)]
 mod resolve;
 #[cfg(test)]

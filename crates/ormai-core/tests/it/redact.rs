@@ -18,7 +18,7 @@ fn answered(request: impl Into<Request>, mut turns: Vec<Vec<Json>>) -> Result<Js
     let mut plan = world.plan_for(request, &call).unwrap();
     turns.reverse();
     let mut rows = |step: &Step| {
-        let model = world.catalog().model(step.source().model);
+        let model = world.catalog().model(step.source().unwrap().model);
         let Shape::Select(select) = step.shape() else { panic!("not rows") };
         let value = |row: &Json, name: &str| match &row[name] {
             Json::Null if row.get(name).is_some() => Value::Null,

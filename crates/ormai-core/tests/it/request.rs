@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::world::{POLICY, World, acme, report, told};
 
-fn refusals(tool: Tool, requests: &[&str]) -> String {
+pub(crate) fn refusals(tool: Tool, requests: &[&str]) -> String {
     let outcome = |request: &&str| match Request::from_json(tool, request.as_bytes()) {
         Ok(read) => panic!("`{request}` is read as {read:?}"),
         Err(error) => told(&error),
@@ -146,10 +146,13 @@ fn get_and_aggregate_are_read_as_strictly() {
 fn an_unknown_tool_is_told_the_nearest() {
     let check = |name: &str, expected: &str| assert_eq!(told(&Tool::from_name(name).unwrap_err()), expected);
     check("querry", "VALIDATION_ERROR: there is no tool `querry`\n  hint: did you mean `query`?");
-    check("sql", "VALIDATION_ERROR: there is no tool `sql`\n  hint: known: aggregate, describe_schema, get, query");
+    check(
+        "sql",
+        "VALIDATION_ERROR: there is no tool `sql`\n  hint: known: aggregate, bulk_update, create, delete, describe_schema, get, query, update",
+    );
     check(
         "Query\n\u{1b}[2J",
-        "VALIDATION_ERROR: there is no tool `Query  [2J`\n  hint: known: aggregate, describe_schema, get, query",
+        "VALIDATION_ERROR: there is no tool `Query  [2J`\n  hint: known: aggregate, bulk_update, create, delete, describe_schema, get, query, update",
     );
 }
 
@@ -256,7 +259,7 @@ fn what_is_left_out_has_its_usual_meaning() {
 }
 
 /// Names that are open, hidden, masked, mistyped and made up.
-fn name() -> impl Strategy<Value = String> {
+pub(crate) fn name() -> impl Strategy<Value = String> {
     let open = ["id", "status", "total", "items", "user", "name", "email", "note", "orders", "User", "Member"];
     let hidden = ["margin", "audits", "Secret", "password", "secrets", "ssn", "token", "tenant_id"];
     let mistyped = ["margn", "audit", "Secrt", "pasword", "secret", "statsu", "itmes", "Usr", "tennant_id"];
@@ -268,7 +271,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Json> {
+pub(crate) fn value() -> impl Strategy<Value = Json> {
     prop_oneof![
         Just(Json::Null),
         any::<bool>().prop_map(Json::from),
@@ -281,7 +284,7 @@ fn value() -> impl Strategy<Value = Json> {
     ]
 }
 
-fn filter() -> impl Strategy<Value = Filter> {
+pub(crate) fn filter() -> impl Strategy<Value = Filter> {
     let leaf = (name(), select(Operator::ALL.to_vec()), value())
         .prop_map(|(name, op, value)| filter_of(&json!({"field": name, "op": op.as_str(), "value": value})));
     leaf.prop_recursive(3, 12, 3, |inner| {
