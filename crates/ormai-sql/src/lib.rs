@@ -8,6 +8,7 @@
 //! - `source`: the one way in which a table enters a statement, with its scope inside;
 //! - `places`: the numbers that stand for values while a text is built;
 //! - `witness`: the built statement reads the tables of the shape and no others;
+//! - `own`: the statements about OrmAI's own tables, whose texts are constants;
 //! - `dialect`: what differs between engines, one file each, to be read side by side.
 
 mod aggregate;
@@ -17,6 +18,7 @@ mod error;
 mod include;
 mod kind;
 mod order;
+pub mod own;
 mod places;
 mod predicate;
 mod printer;

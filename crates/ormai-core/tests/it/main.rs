@@ -8,6 +8,7 @@ mod compile_fail;
 #[cfg(test)]
 mod condition;
 #[cfg(test)]
+mod idempotency;
 mod keyset;
 #[cfg(test)]
 mod laws;
