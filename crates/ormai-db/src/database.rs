@@ -93,7 +93,7 @@ impl From<MySqlPool> for Database {
 #[cfg(feature = "sqlite")]
 impl From<SqlitePool> for Database {
     fn from(pool: SqlitePool) -> Self {
-        Self(Source::Sqlite(sqlite::Source::Shared(pool, Keep::new())))
+        Self(Source::Sqlite(sqlite::Source::shared(pool)))
     }
 }
 

@@ -24,6 +24,17 @@ pub enum DbError {
     /// A number that the statement computes is larger than its type.
     #[error("a number is too large to be computed")]
     OutOfRange(Cause),
+    /// A value that the database does not take: too long, out of a column's range, not of its
+    /// type, or turned down by a rule of the database's own.
+    #[error("the database does not take a value")]
+    Refused(Cause),
+    /// The database takes no writes, or none from this user.
+    #[error("the database takes no writes")]
+    ReadOnly(Cause),
+    /// The connection went away while a transaction was being committed, so nobody knows
+    /// whether it was. Trying again could do it twice.
+    #[error("the connection was lost while the transaction was committed: it may be stored or not")]
+    OutcomeUnknown(Cause),
     /// The database refused the statement, or answered what the catalog does not expect.
     #[error("the database could not answer")]
     Failed(Cause),
@@ -66,9 +77,13 @@ impl DbError {
     pub fn operator_detail(&self) -> &str {
         match self {
             Self::Timeout => "statement time limit",
-            Self::Unavailable(cause) | Self::Conflict { cause, .. } | Self::OutOfRange(cause) | Self::Failed(cause) => {
-                &cause.0
-            }
+            Self::Unavailable(cause)
+            | Self::Conflict { cause, .. }
+            | Self::OutOfRange(cause)
+            | Self::Refused(cause)
+            | Self::ReadOnly(cause)
+            | Self::OutcomeUnknown(cause)
+            | Self::Failed(cause) => &cause.0,
         }
     }
 
@@ -87,6 +102,14 @@ impl DbError {
 
     pub(crate) fn out_of_range(detail: impl Into<String>) -> Self {
         Self::OutOfRange(Cause(detail.into()))
+    }
+
+    pub(crate) fn refused(detail: impl Into<String>) -> Self {
+        Self::Refused(Cause(detail.into()))
+    }
+
+    pub(crate) fn read_only(detail: impl Into<String>) -> Self {
+        Self::ReadOnly(Cause(detail.into()))
     }
 
     pub(crate) fn conflict(kind: ConflictKind, detail: impl Into<String>) -> Self {

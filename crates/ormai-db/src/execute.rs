@@ -1,9 +1,13 @@
 //! The one place where a compiled statement becomes text for a driver.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
 #[expect(clippy::disallowed_types, reason = "the only place: ormai-sql prints texts, and puts no value into them")]
 use sqlx::AssertSqlSafe;
+use sqlx::Either;
 use sqlx::database::HasStatementCache;
 use sqlx::query::Query;
 
@@ -32,6 +36,48 @@ where
     DB::Arguments: sqlx::IntoArguments<DB>,
 {
     sqlx::query_with(text, arguments)
+}
+
+/// What is done with a savepoint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mark {
+    /// It is set.
+    Set,
+    /// It is forgotten, and what was done since stays.
+    Keep,
+    /// What was done since is undone, and it is forgotten.
+    Undo,
+}
+
+/// A statement about the savepoint of a depth. On MariaDB and MySQL a savepoint takes the place of
+/// another one of the same name, so each depth has its own.
+#[expect(clippy::disallowed_methods, reason = "the text is a constant of this crate but for a number")]
+pub(crate) fn savepoint(mark: Mark, depth: usize) -> sqlx::RawSql {
+    sqlx::raw_sql(AssertSqlSafe(match mark {
+        Mark::Set => format!("SAVEPOINT ormai_{depth}"),
+        Mark::Keep => format!("RELEASE SAVEPOINT ormai_{depth}"),
+        Mark::Undo => format!("ROLLBACK TO SAVEPOINT ormai_{depth}; RELEASE SAVEPOINT ormai_{depth}"),
+    }))
+}
+
+/// The rows of a statement, and what else came of it.
+pub(crate) async fn collected<DB: sqlx::Database>(
+    mut answer: BoxStream<'_, Result<Either<DB::QueryResult, DB::Row>, sqlx::Error>>,
+) -> Result<(Vec<DB::Row>, DB::QueryResult), sqlx::Error> {
+    let (mut rows, mut result) = (Vec::new(), DB::QueryResult::default());
+    while let Some(part) = answer.try_next().await? {
+        match part {
+            Either::Left(more) => result.extend([more]),
+            Either::Right(row) => rows.push(row),
+        }
+    }
+    Ok((rows, result))
+}
+
+/// Polls a future once, where nothing can be awaited: what it has to send is sent, and its
+/// answer is left to whoever uses the connection next.
+pub(crate) fn begun<F: Future>(future: F) {
+    let _ = std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()));
 }
 
 /// A script of native row-level security. Several statements in one text take no arguments.

@@ -36,10 +36,11 @@ pub mod rls;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod transaction;
 
 pub use database::Database;
 pub use error::{Cause, ConflictKind, DbError};
 pub use introspect::{IntrospectOptions, introspect};
 pub use limits::ConnectOptions;
 pub use privileges::privileges;
-pub use session::Session;
+pub use session::{Changed, Session};

@@ -21,8 +21,12 @@ use crate::mysql;
 use crate::postgres;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
+use crate::transaction::{Levels, Undone};
 
 /// One connection on which the statements of one call run, one after the other.
+///
+/// [`Session::run`] reads; [`Session::change`] writes, in a transaction that [`Session::begin`]
+/// began. What is still open when the session ends is undone.
 ///
 /// End it with [`Session::finish`]. A session that is dropped before leaves a pool clean:
 /// its connection is closed (PostgreSQL, MariaDB, MySQL) or its statement interrupted
@@ -67,14 +71,27 @@ use crate::sqlite;
 /// ```compile_fail
 /// # use ormai_db::Session;
 /// fn around(session: &mut Session<'_>) {
-///     let _ = &mut session.0;
+///     let _ = &mut session.inner;
 /// }
 /// ```
 ///
 /// ```compile_fail
 /// use ormai_db::execute::compiled;
 /// ```
-pub struct Session<'c>(Inner<'c>);
+pub struct Session<'c> {
+    inner: Inner<'c>,
+    levels: Levels,
+}
+
+/// What a statement that writes came to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Changed {
+    /// How many rows it wrote, counting those that it left as they were.
+    pub affected: u64,
+    /// What came back of them; of an INSERT its key.
+    pub rows: Fetched,
+}
 
 enum Inner<'c> {
     #[cfg(feature = "postgres")]
@@ -92,7 +109,7 @@ impl Session<'static> {
     ///
     /// [`DbError::Unavailable`] when none becomes free in time or none can be opened.
     pub async fn from_pool(database: &Database) -> Result<Self, DbError> {
-        Ok(Self(match &database.0 {
+        Ok(Self::of(match &database.0 {
             #[cfg(feature = "postgres")]
             Source::Postgres(source) => Inner::Postgres(source.session().await?),
             #[cfg(feature = "sqlite")]
@@ -109,7 +126,7 @@ impl<'c> Session<'c> {
     /// transaction usable.
     #[cfg(feature = "postgres")]
     pub fn from_pg_connection(connection: &'c mut PgConnection) -> Self {
-        Self(Inner::Postgres(postgres::Session::on(connection)))
+        Self::of(Inner::Postgres(postgres::Session::on(connection)))
     }
 
     /// Uses an open transaction of the caller's, and sees its uncommitted rows.
@@ -122,7 +139,7 @@ impl<'c> Session<'c> {
     /// keeps the time limit, and that does nothing outside of this session.
     #[cfg(feature = "sqlite")]
     pub fn from_sqlite_connection(connection: &'c mut SqliteConnection) -> Self {
-        Self(Inner::Sqlite(sqlite::Session::on(connection)))
+        Self::of(Inner::Sqlite(sqlite::Session::on(connection)))
     }
 
     /// Uses an open transaction of the caller's, and sees its uncommitted rows.
@@ -139,7 +156,7 @@ impl<'c> Session<'c> {
     /// only the session proves that it did not.
     #[cfg(feature = "mysql")]
     pub fn from_mysql_connection(connection: &'c mut MySqlConnection) -> Self {
-        Self(Inner::MySql(mysql::Session::on(connection)))
+        Self::of(Inner::MySql(mysql::Session::on(connection)))
     }
 
     /// Uses an open transaction of the caller's, and sees its uncommitted rows.
@@ -150,7 +167,7 @@ impl<'c> Session<'c> {
 
     /// The dialect of its statements.
     pub fn dialect(&self) -> Dialect {
-        match &self.0 {
+        match &self.inner {
             #[cfg(feature = "postgres")]
             Inner::Postgres(_) => Dialect::Postgres,
             #[cfg(feature = "sqlite")]
@@ -165,49 +182,217 @@ impl<'c> Session<'c> {
     /// # Errors
     ///
     /// [`DbError`]; after [`DbError::Timeout`], `Conflict` and `Failed` the session takes
-    /// the next statement.
+    /// the next statement. In a transaction that was begun here, nothing but its end.
     pub async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
-        match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            Inner::Postgres(session) => session.run(statement, limit).await,
-            #[cfg(feature = "sqlite")]
-            Inner::Sqlite(session) => session.run(statement, limit).await,
-            #[cfg(feature = "mysql")]
-            Inner::MySql(session) => session.run(statement, limit).await,
+        self.look_back();
+        self.levels.check()?;
+        let ran = self.inner.run(statement, limit).await;
+        ran.inspect_err(|error| self.levels.failed(error))
+    }
+
+    /// Runs a statement that writes, in a transaction that was begun here.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError`]; the transaction takes nothing but its end then. [`DbError::Failed`] without
+    /// a transaction.
+    pub async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
+        self.look_back();
+        self.levels.check()?;
+        if self.levels.depth() == 0 {
+            return Err(DbError::failed("a change outside of a transaction"));
         }
+        let changed = self.inner.change(statement, limit).await;
+        changed.inspect_err(|error| self.levels.failed(error))
+    }
+
+    /// Begins a transaction: in one that was begun before, or in the caller's, a part of it that
+    /// can be undone alone. The limit is that of waiting for other writers, and of the end.
+    ///
+    /// On SQLite the writers that use a [`Database`] come one after the other.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError`]; no transaction was begun then.
+    pub async fn begin(&mut self, limit: Duration) -> Result<(), DbError> {
+        self.look_back();
+        let depth = self.levels.next()?;
+        self.inner.open(depth, limit).await.inspect_err(|error| self.levels.failed(error))?;
+        self.levels.push(limit);
+        Ok(())
+    }
+
+    /// Ends the innermost transaction and keeps what was done in it: for good, when it is the
+    /// outermost and not in a transaction of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError`]; the transaction has ended then too, and nothing of it is kept.
+    /// [`DbError::OutcomeUnknown`] when nobody knows.
+    pub async fn commit(&mut self) -> Result<(), DbError> {
+        self.look_back();
+        let depth = self.levels.depth();
+        if depth == 0 {
+            return Err(DbError::failed("there is no transaction to commit"));
+        }
+        if let Err(doomed) = self.levels.check() {
+            self.rollback().await?;
+            return Err(doomed);
+        }
+        let kept = self.inner.keep(depth, self.levels.limit()).await;
+        self.levels.pop();
+        // Around it, nobody knows what stands.
+        kept.inspect_err(|error| self.levels.failed(error))
+    }
+
+    /// Ends the innermost transaction and undoes what was done in it.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError`] when the connection is broken, with which all of it is undone.
+    pub async fn rollback(&mut self) -> Result<(), DbError> {
+        self.look_back();
+        let depth = self.levels.depth();
+        if depth == 0 {
+            return Err(DbError::failed("there is no transaction to roll back"));
+        }
+        let undone = self.inner.undo(depth).await;
+        match &undone {
+            Ok(Undone::Level) => {}
+            Ok(Undone::Everything) => self.levels.undone(),
+            Err(error) => self.levels.failed(error),
+        }
+        self.levels.pop();
+        undone.map(|_| ())
+    }
+
+    /// How many transactions are open, one in another; the caller's own does not count.
+    pub fn depth(&self) -> usize {
+        self.levels.depth()
+    }
+
+    /// Undoes transactions until so many are open: those of a call that was dropped between two
+    /// statements, and did not end them itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::rollback`].
+    pub async fn rollback_to(&mut self, depth: usize) -> Result<(), DbError> {
+        while self.levels.depth() > depth {
+            self.rollback().await?;
+        }
+        Ok(())
     }
 
     /// Gives the connection back as it was: to its pool, which ends the session, or to the
-    /// caller, who may go on with the session later.
+    /// caller, who may go on with the session later. Does nothing in a transaction that was
+    /// begun here.
     ///
     /// # Errors
     ///
     /// [`DbError::Unavailable`] when the connection is broken.
-    #[cfg_attr(
-        not(any(feature = "mysql", feature = "postgres")),
-        expect(clippy::unused_async, reason = "other engines need a round trip")
-    )]
     pub async fn release(&mut self) -> Result<(), DbError> {
-        match &mut self.0 {
-            #[cfg(feature = "postgres")]
-            Inner::Postgres(session) => session.release().await,
-            #[cfg(feature = "sqlite")]
-            Inner::Sqlite(session) => {
-                session.release();
-                Ok(())
-            }
-            #[cfg(feature = "mysql")]
-            Inner::MySql(session) => session.release().await,
-        }
+        if self.levels.depth() > 0 { Ok(()) } else { self.inner.release().await }
     }
 
-    /// [`Session::release`], and the end of the session.
+    /// [`Session::release`], and the end of the session. Undoes what is still open.
     ///
     /// # Errors
     ///
     /// As [`Session::release`].
     pub async fn finish(mut self) -> Result<(), DbError> {
+        self.rollback_to(0).await?;
         self.release().await
+    }
+
+    fn of(inner: Inner<'c>) -> Self {
+        Self { inner, levels: Levels::default() }
+    }
+
+    /// A call that was dropped half way leaves nobody knows what of the transactions it was in.
+    fn look_back(&mut self) {
+        if self.inner.is_interrupted() {
+            self.levels.interrupted();
+        }
+    }
+}
+
+impl Inner<'_> {
+    fn is_interrupted(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(session) => session.is_interrupted(),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(session) => session.is_interrupted(),
+            #[cfg(feature = "mysql")]
+            Self::MySql(session) => session.is_interrupted(),
+        }
+    }
+
+    async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(session) => session.run(statement, limit).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(session) => session.run(statement, limit).await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(session) => session.run(statement, limit).await,
+        }
+    }
+
+    async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(session) => session.change(statement, limit).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(session) => session.change(statement, limit).await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(session) => session.change(statement, limit).await,
+        }
+    }
+
+    async fn open(&mut self, depth: usize, limit: Duration) -> Result<(), DbError> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(session) => session.open(depth, limit).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(session) => session.open(depth, limit).await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(session) => session.open(depth, limit).await,
+        }
+    }
+
+    async fn keep(&mut self, depth: usize, limit: Duration) -> Result<(), DbError> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(session) => session.keep(depth, limit).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(session) => session.keep(depth, limit).await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(session) => session.keep(depth, limit).await,
+        }
+    }
+
+    async fn undo(&mut self, depth: usize) -> Result<Undone, DbError> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(session) => session.undo(depth).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(session) => session.undo(depth).await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(session) => session.undo(depth).await,
+        }
+    }
+
+    async fn release(&mut self) -> Result<(), DbError> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(session) => session.release().await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(session) => session.release().await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(session) => session.release().await,
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 use bigdecimal::{BigDecimal, ToPrimitive};
 use ormai_core::answer::Fetched;
 use ormai_core::value::{ColumnType, Value};
-use sqlx::mysql::{MySqlRow, MySqlTypeInfo};
+use sqlx::mysql::{MySqlQueryResult, MySqlRow, MySqlTypeInfo};
 use sqlx::{Column as _, Decode, MySql, Row as _, Type, TypeInfo as _};
 use uuid::Uuid;
 
@@ -42,6 +42,17 @@ pub(super) fn fetched(rows: &[MySqlRow], columns: &[ColumnType]) -> Result<Fetch
         }
     }
     Ok(Fetched::new(columns.len(), values))
+}
+
+/// The key that the server made for the row of an INSERT, where it tells that and no rows come
+/// back: MySQL knows no RETURNING.
+pub(super) fn made(rows: &[MySqlRow], result: &MySqlQueryResult, columns: &[ColumnType]) -> Option<Fetched> {
+    let key = Some(result.last_insert_id()).filter(|key| *key > 0)?;
+    if !rows.is_empty() || columns != [ColumnType::Int] || result.rows_affected() != 1 {
+        return None;
+    }
+    let key = i64::try_from(key).map_or_else(|_| Value::Decimal(BigDecimal::from(key)), Value::Int);
+    Some(Fetched::new(1, vec![key]))
 }
 
 /// A value as it was sent; `None` is NULL. The driver would take a day zero for NULL too.

@@ -8,21 +8,25 @@ mod exact;
 pub(crate) mod introspect;
 pub(crate) mod privileges;
 mod settings;
+mod transaction;
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use ormai_core::answer::Fetched;
 use ormai_sql::Statement;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlQueryResult, MySqlRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySql, MySqlConnection, MySqlPool};
+use tokio::time::error::Elapsed;
 
 use crate::error::{ConflictKind, DbError};
 use crate::execute;
 use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
 use crate::pool::{Lease, Open, Pool};
+use crate::session::Changed;
+use crate::transaction::{Top, Undone};
 use settings::Scope;
 
 /// A connection that lay idle longer is asked whether it still lives.
@@ -140,6 +144,10 @@ pub(crate) struct Session<'c> {
     held: Held<'c>,
     /// Whether something began and did not end: stays so when the call is dropped.
     running: bool,
+    /// What is open on the connection, or may be.
+    top: Option<Top>,
+    /// Whether the server undid a transaction of the caller's, who may not know yet.
+    is_gone: bool,
 }
 
 enum Held<'c> {
@@ -153,81 +161,122 @@ enum Held<'c> {
     Caller(&'c mut MySqlConnection, Scope),
 }
 
-impl<'c> Session<'c> {
-    pub(crate) fn on(connection: &'c mut MySqlConnection) -> Self {
-        Self::new(Held::Caller(connection, Scope::default()))
-    }
-
-    fn new(held: Held<'c>) -> Self {
-        Self { held, running: false }
-    }
-
-    pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
-        let arguments = bind::arguments(statement)?;
-        if self.running {
-            self.resume().await?;
-        }
-        self.running = true;
-        let patience = limit.saturating_add(GRACE);
-        let rows = match tokio::time::timeout(patience, self.rows(statement, arguments, limit)).await {
-            Ok(rows) => rows,
-            // Still marked as running, so the connection is not used again.
-            Err(_) => {
-                self.abandon();
-                return Err(DbError::unavailable("no answer long after the time limit"));
-            }
-        };
-        self.running = false;
-        match rows {
-            Ok(rows) => decode::fetched(&rows, statement.columns()),
-            Err(error) => {
-                if matches!(error, DbError::Unavailable(_)) {
-                    if let Held::Own(lease) = &self.held {
-                        lease.pool().forget_idle();
-                    }
-                    self.abandon();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn rows(
-        &mut self,
-        statement: &Statement,
-        arguments: MySqlArguments,
-        limit: Duration,
-    ) -> Result<Vec<MySqlRow>, DbError> {
-        let wanted = microseconds(limit);
-        let connection = match &mut self.held {
-            Held::Own(lease) => {
+impl Held<'_> {
+    /// The connection, with the settings and a time limit for the next statement.
+    async fn enter(&mut self, wanted: u64) -> Result<&mut MySqlConnection, DbError> {
+        match self {
+            Self::Own(lease) => {
                 let slot = lease.slot()?;
                 if slot.limit_us != Some(wanted) {
                     slot.limit_us = None;
                     settings::set(&mut slot.connection, wanted).await?;
                     slot.limit_us = Some(wanted);
                 }
-                &mut slot.connection
+                Ok(&mut slot.connection)
             }
-            Held::Shared { borrowed, .. } => {
+            Self::Shared { borrowed, .. } => {
                 let Borrowed { connection, scope } = borrowed.as_mut().ok_or_else(closed)?;
                 scope.enter(connection, wanted).await?;
-                &mut **connection
+                Ok(connection)
             }
-            Held::Caller(connection, scope) => {
+            Self::Caller(connection, scope) => {
                 scope.enter(connection, wanted).await?;
-                &mut **connection
+                Ok(connection)
             }
+        }
+    }
+
+    /// The connection as it is.
+    fn connection(&mut self) -> Result<&mut MySqlConnection, DbError> {
+        match self {
+            Self::Own(lease) => Ok(&mut lease.slot()?.connection),
+            Self::Shared { borrowed, .. } => Ok(&mut borrowed.as_mut().ok_or_else(closed)?.connection),
+            Self::Caller(connection, _) => Ok(connection),
+        }
+    }
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn on(connection: &'c mut MySqlConnection) -> Self {
+        Self::new(Held::Caller(connection, Scope::default()))
+    }
+
+    fn new(held: Held<'c>) -> Self {
+        Self { held, running: false, top: None, is_gone: false }
+    }
+
+    pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
+        let (rows, _) = self.answered(statement, limit).await?;
+        decode::fetched(&rows, statement.columns())
+    }
+
+    pub(crate) async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
+        let (rows, result) = self.answered(statement, limit).await?;
+        let rows = match decode::made(&rows, &result, statement.columns()) {
+            Some(key) => key,
+            None => decode::fetched(&rows, statement.columns())?,
         };
+        // With RETURNING the server counts nothing.
+        let affected = result.rows_affected().max(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+        Ok(Changed { affected, rows })
+    }
+
+    async fn answered(&mut self, statement: &Statement, limit: Duration) -> Result<Answered, DbError> {
+        let arguments = bind::arguments(statement)?;
+        if self.running {
+            self.resume().await?;
+        }
+        self.check()?;
+        self.running = true;
+        let answered = tokio::time::timeout(patience(limit), self.answer(statement, arguments, limit)).await;
+        self.ended(answered)
+    }
+
+    /// Something that began has ended, one way or the other.
+    fn ended<T>(&mut self, result: Result<Result<T, DbError>, Elapsed>) -> Result<T, DbError> {
+        let Ok(result) = result else {
+            // Still marked as running, so the connection is not used again.
+            self.abandon();
+            return Err(DbError::unavailable("no answer long after the time limit"));
+        };
+        self.running = false;
+        if let Err(DbError::Unavailable(_)) = &result {
+            if let Held::Own(lease) = &self.held {
+                lease.pool().forget_idle();
+            }
+            self.abandon();
+        }
+        result
+    }
+
+    async fn answer(
+        &mut self,
+        statement: &Statement,
+        arguments: MySqlArguments,
+        limit: Duration,
+    ) -> Result<Answered, DbError> {
+        let writes = self.top.is_some();
+        let connection = self.held.enter(microseconds(limit)).await?;
         // A failed statement is undone alone; nothing has to be done for the transaction around it.
         // MariaDB turns EXISTS into IN when a statement runs for the first time. Beside a derived
         // table that is not merged it does not find its columns the second time.
         let is_kept = !statement.is_fenced();
         let query = execute::compiled::<MySql>(statement.sql(), arguments, is_kept);
-        query.fetch_all(connection).await.map_err(|error| sorted(&error))
+        let answer = execute::collected::<MySql>(connection.fetch_many(query)).await;
+        answer.map_err(|error| {
+            if number(&error) == Some(DEADLOCK)
+                && let Held::Caller(connection, _) = &self.held
+            {
+                self.is_gone = connection.is_in_transaction();
+            }
+            if writes { refused(&error) } else { sorted(&error) }
+        })
     }
 
     pub(crate) async fn release(&mut self) -> Result<(), DbError> {
+        if self.running && matches!(self.held, Held::Caller(..)) {
+            self.resume().await?;
+        }
         match &mut self.held {
             Held::Own(_) => {}
             Held::Shared { borrowed, pool, keep } => {
@@ -237,9 +286,6 @@ impl<'c> Session<'c> {
                 }
             }
             Held::Caller(connection, scope) => {
-                if self.running {
-                    settings::synchronize(connection, GRACE).await?;
-                }
                 self.running = true;
                 scope.leave(connection).await?;
                 self.running = false;
@@ -253,21 +299,43 @@ impl<'c> Session<'c> {
     /// only a connection that cannot be replaced is gone on with, once its place is proven.
     async fn resume(&mut self) -> Result<(), DbError> {
         match &mut self.held {
-            Held::Own(lease) => lease.renew().await,
+            Held::Own(lease) => lease.renew().await?,
             Held::Shared { borrowed, pool, .. } => {
                 if let Some(mut broken) = borrowed.take() {
                     broken.connection.close_on_drop();
                 }
                 let connection = pool.acquire().await.map_err(|error| sorted(&error))?;
                 *borrowed = Some(Borrowed { connection, scope: Scope::default() });
-                Ok(())
             }
             Held::Caller(connection, scope) => {
                 settings::synchronize(connection, GRACE).await?;
                 scope.forget_limit();
-                Ok(())
+                match self.top {
+                    // Outside of a transaction it does nothing.
+                    Some(Top::Transaction) => {
+                        connection.execute("ROLLBACK").await.map_err(|error| sorted(&error))?;
+                    }
+                    Some(Top::Savepoint) => {
+                        let _: Undone = transaction::undo(connection, 1).await?;
+                    }
+                    None => {}
+                }
             }
         }
+        self.top = None;
+        Ok(())
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.running
+    }
+
+    /// What runs outside of the transaction that the caller believes in would be for good.
+    fn check(&self) -> Result<(), DbError> {
+        if self.is_gone {
+            return Err(DbError::conflict(ConflictKind::Concurrent, "the server undid the caller's transaction"));
+        }
+        Ok(())
     }
 
     /// Sees to it that nobody gets this connection again.
@@ -279,17 +347,31 @@ impl<'c> Session<'c> {
                     broken.connection.close_on_drop();
                 }
             }
-            Held::Caller(..) => {}
+            // What is open there is undone once it answers.
+            Held::Caller(..) => return,
         }
+        self.top = None;
     }
 }
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if self.running {
+        if let Held::Caller(connection, _) = &mut self.held {
+            if let Some(top) = self.top {
+                transaction::undo_soon(connection, top);
+            }
+        } else if self.running || self.top.is_some() {
             self.abandon();
         }
     }
+}
+
+/// What a statement came to.
+type Answered = (Vec<MySqlRow>, MySqlQueryResult);
+
+/// How long an answer may take on its way.
+fn patience(limit: Duration) -> Duration {
+    limit.saturating_add(GRACE)
 }
 
 fn closed() -> DbError {
@@ -299,13 +381,17 @@ fn closed() -> DbError {
 /// The numbers of MariaDB's and MySQL's errors; their SQLSTATEs say less.
 pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     let detail = error.to_string();
-    let database = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
-    let number = database.map(MySqlDatabaseError::number);
-    match number {
+    match number(error) {
         // MariaDB's time limit, MySQL's, and a statement that was killed.
         Some(1969 | 3024 | 1317) => DbError::Timeout,
         // A row that changed, a lock that was not to be had in time, a deadlock, no waiting.
         Some(1020 | 1205 | 1213 | 3572) => DbError::conflict(ConflictKind::Concurrent, detail),
+        // A user, a transaction or a server that may only read.
+        Some(1290 | 1792 | 1836) => DbError::read_only(detail),
+        // A trigger's own words, and a view that would not show the row.
+        Some(1369 | 1644) => DbError::refused(detail),
+        // A NULL in a list of several rows.
+        Some(1263) => DbError::conflict(ConflictKind::NotNull, detail),
         // In a column, in an expression, in a cast.
         Some(1264 | 1690 | 1916) => DbError::out_of_range(detail),
         // Memory, connections, rights to the database, a server that goes or went.
@@ -321,6 +407,7 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
             | 1130
             | 1135
             | 1152
+            | 1153
             | 1158..=1161
             | 1184
             | 1203
@@ -335,3 +422,24 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
         _ => DbError::from_driver(error, |_| None),
     }
 }
+
+/// What is said in a transaction that writes: a value that cannot be computed there is one that
+/// cannot be stored.
+fn refused(error: &sqlx::Error) -> DbError {
+    match number(error) {
+        // Out of range, cut, not of the type, too long, without a meaning in a character set, not
+        // JSON, not a generated value.
+        Some(1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 1916 | 3140 | 3988 | 4038) => {
+            DbError::refused(error.to_string())
+        }
+        _ => sorted(error),
+    }
+}
+
+fn number(error: &sqlx::Error) -> Option<u16> {
+    let database = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    database.map(MySqlDatabaseError::number)
+}
+
+/// With it the server undoes the whole transaction.
+const DEADLOCK: u16 = 1213;

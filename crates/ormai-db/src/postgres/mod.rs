@@ -8,6 +8,7 @@ mod numeric;
 pub(crate) mod privileges;
 pub(crate) mod rls;
 mod timeout;
+mod transaction;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,13 +17,17 @@ use ormai_core::answer::Fetched;
 use ormai_sql::Statement;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
+use sqlx::postgres::{PgQueryResult, PgRow};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool, Postgres};
+use tokio::time::error::Elapsed;
 
 use crate::error::{ConflictKind, DbError};
 use crate::execute;
 use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
 use crate::pool::{Lease, Open, Pool};
+use crate::session::Changed;
+use crate::transaction::Top;
 use timeout::Scope;
 
 /// The types that sqlx knows without asking, by their fixed numbers.
@@ -174,6 +179,10 @@ pub(crate) struct Session<'c> {
     held: Held<'c>,
     /// Whether something began and did not end: stays so when the call is dropped.
     running: bool,
+    /// What is open on the connection, or may be.
+    top: Option<Top>,
+    /// The time limit that stood when each transaction began, which comes back when it is undone.
+    limits: Vec<Option<u64>>,
 }
 
 enum Held<'c> {
@@ -187,81 +196,105 @@ enum Held<'c> {
     Caller(&'c mut PgConnection, Scope),
 }
 
-impl<'c> Session<'c> {
-    pub(crate) fn on(connection: &'c mut PgConnection) -> Self {
-        Self::new(Held::Caller(connection, Scope::Outside))
-    }
-
-    fn new(held: Held<'c>) -> Self {
-        Self { held, running: false }
-    }
-
-    pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
-        let arguments = bind::arguments(statement)?;
-        if self.running {
-            self.resume().await?;
-        }
-        self.running = true;
-        let patience = limit.saturating_add(GRACE);
-        let rows = match tokio::time::timeout(patience, self.rows(statement, arguments, limit)).await {
-            Ok(rows) => rows,
-            // Still marked as running, so the connection is not used again.
-            Err(_) => {
-                self.abandon();
-                return Err(DbError::unavailable("no answer long after the time limit"));
-            }
-        };
-        self.running = false;
-        match rows {
-            Ok(rows) => decode::fetched(&rows, statement.columns()),
-            Err(error) => {
-                if matches!(error, DbError::Unavailable(_)) {
-                    if let Held::Own(lease) = &self.held {
-                        lease.pool().forget_idle();
-                    }
-                    self.abandon();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn rows(
-        &mut self,
-        statement: &Statement,
-        bound: bind::Bound,
-        limit: Duration,
-    ) -> Result<Vec<sqlx::postgres::PgRow>, DbError> {
-        let wanted = milliseconds(limit);
-        let (connection, scope) = match &mut self.held {
-            Held::Own(lease) => {
+impl Held<'_> {
+    /// The connection, with a time limit for the next statement.
+    async fn enter(&mut self, wanted: u64) -> Result<&mut PgConnection, DbError> {
+        match self {
+            Self::Own(lease) => {
                 let slot = lease.slot()?;
                 if slot.timeout_ms != Some(wanted) {
                     slot.timeout_ms = None;
                     timeout::set(&mut slot.connection, wanted).await?;
                     slot.timeout_ms = Some(wanted);
                 }
-                (&mut slot.connection, None)
+                Ok(&mut slot.connection)
             }
-            Held::Shared { borrowed, .. } => {
+            Self::Shared { borrowed, .. } => {
                 let Borrowed { connection, scope } = borrowed.as_mut().ok_or_else(closed)?;
                 scope.enter(connection, wanted).await?;
-                (&mut **connection, Some(scope))
+                Ok(connection)
             }
-            Held::Caller(connection, scope) => {
+            Self::Caller(connection, scope) => {
                 scope.enter(connection, wanted).await?;
-                (&mut **connection, Some(scope))
+                Ok(connection)
             }
+        }
+    }
+
+    /// The connection as it is.
+    fn connection(&mut self) -> Result<&mut PgConnection, DbError> {
+        match self {
+            Self::Own(lease) => Ok(&mut lease.slot()?.connection),
+            Self::Shared { borrowed, .. } => Ok(&mut borrowed.as_mut().ok_or_else(closed)?.connection),
+            Self::Caller(connection, _) => Ok(connection),
+        }
+    }
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn on(connection: &'c mut PgConnection) -> Self {
+        Self::new(Held::Caller(connection, Scope::Outside))
+    }
+
+    fn new(held: Held<'c>) -> Self {
+        Self { held, running: false, top: None, limits: Vec::new() }
+    }
+
+    pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
+        let (rows, _) = self.answered(statement, limit).await?;
+        decode::fetched(&rows, statement.columns())
+    }
+
+    pub(crate) async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
+        let (rows, result) = self.answered(statement, limit).await?;
+        Ok(Changed { affected: result.rows_affected(), rows: decode::fetched(&rows, statement.columns())? })
+    }
+
+    async fn answered(&mut self, statement: &Statement, limit: Duration) -> Result<Answered, DbError> {
+        let arguments = bind::arguments(statement)?;
+        if self.running {
+            self.resume().await?;
+        }
+        self.running = true;
+        let answered = tokio::time::timeout(patience(limit), self.answer(statement, arguments, limit)).await;
+        self.ended(answered)
+    }
+
+    /// Something that began has ended, one way or the other.
+    fn ended<T>(&mut self, result: Result<Result<T, DbError>, Elapsed>) -> Result<T, DbError> {
+        let Ok(result) = result else {
+            // Still marked as running, so the connection is not used again.
+            self.abandon();
+            return Err(DbError::unavailable("no answer long after the time limit"));
         };
+        self.running = false;
+        if let Err(DbError::Unavailable(_)) = &result {
+            if let Held::Own(lease) = &self.held {
+                lease.pool().forget_idle();
+            }
+            self.abandon();
+        }
+        result
+    }
+
+    async fn answer(
+        &mut self,
+        statement: &Statement,
+        bound: bind::Bound,
+        limit: Duration,
+    ) -> Result<Answered, DbError> {
+        let connection = self.held.enter(milliseconds(limit)).await?;
         // What NULL is bound as depends on its place, so such a statement is not kept.
         let query = execute::compiled::<Postgres>(statement.sql(), bound.arguments, !bound.has_null);
-        let rows = query.fetch_all(&mut *connection).await.map_err(|error| sorted(&error));
-        if let (Err(error), Some(scope)) = (&rows, scope)
+        let answer = execute::collected::<Postgres>(connection.fetch_many(query)).await;
+        let writes = self.top.is_some();
+        let answer = answer.map_err(|error| if writes { refused(&error) } else { sorted(&error) });
+        if let (Err(error), Held::Caller(connection, scope)) = (&answer, &mut self.held)
             && !matches!(error, DbError::Unavailable(_))
         {
             scope.recover(connection).await?;
         }
-        rows
+        answer
     }
 
     pub(crate) async fn release(&mut self) -> Result<(), DbError> {
@@ -273,19 +306,29 @@ impl<'c> Session<'c> {
                     crowded.hand_back().await;
                 }
             }
-            Held::Caller(connection, scope) => {
+            Held::Caller(..) => {
+                if self.running {
+                    self.resume().await?;
+                }
                 self.running = true;
-                scope.leave(connection).await?;
+                if let Held::Caller(connection, scope) = &mut self.held {
+                    scope.leave(connection).await?;
+                }
                 self.running = false;
             }
         }
         Ok(())
     }
 
-    /// After a call that was dropped half way: its answer must not be taken for the next one's.
+    /// After a call that was dropped half way: its answer must not be taken for the next one's,
+    /// and nothing of the transaction that it was in stays open.
     async fn resume(&mut self) -> Result<(), DbError> {
         let (connection, scope) = match &mut self.held {
-            Held::Own(lease) => return lease.renew().await,
+            Held::Own(lease) => {
+                lease.renew().await?;
+                self.is_undone();
+                return Ok(());
+            }
             Held::Shared { borrowed, .. } => {
                 let Borrowed { connection, scope } = borrowed.as_mut().ok_or_else(closed)?;
                 connection.close_on_drop();
@@ -297,7 +340,27 @@ impl<'c> Session<'c> {
         if connection.ping().await.is_err() {
             connection.ping().await.map_err(|error| sorted(&error))?;
         }
-        scope.recover(connection).await
+        match self.top {
+            // Outside of a transaction it does nothing.
+            Some(Top::Transaction) => {
+                connection.execute("ROLLBACK").await.map_err(|error| sorted(&error))?;
+                scope.reset_limit(None);
+            }
+            Some(Top::Savepoint) => scope.undo_if_joined(connection).await?,
+            None => scope.recover(connection).await?,
+        }
+        self.is_undone();
+        Ok(())
+    }
+
+    /// Nothing is open on the connection any more.
+    fn is_undone(&mut self) {
+        self.top = None;
+        self.limits.clear();
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.running
     }
 
     /// Sees to it that nobody gets this connection again.
@@ -309,17 +372,33 @@ impl<'c> Session<'c> {
                     broken.connection.close_on_drop();
                 }
             }
-            Held::Caller(..) => {}
+            // What is open there is undone once it answers.
+            Held::Caller(..) => return,
         }
+        self.is_undone();
     }
 }
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if self.running {
+        if let Held::Caller(connection, _) = &mut self.held {
+            match self.top {
+                Some(Top::Transaction) => transaction::roll_back_soon(connection),
+                Some(Top::Savepoint) => Scope::undo_soon(connection),
+                None => {}
+            }
+        } else if self.running || self.top.is_some() {
             self.abandon();
         }
     }
+}
+
+/// What a statement came to.
+type Answered = (Vec<PgRow>, PgQueryResult);
+
+/// How long an answer may take on its way.
+fn patience(limit: Duration) -> Duration {
+    limit.saturating_add(GRACE)
 }
 
 fn closed() -> DbError {
@@ -332,11 +411,24 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     DbError::from_driver(error, |code| match code {
         "57014" => Some(DbError::Timeout),
         "40001" | "40P01" | "55P03" => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
-        "22003" => Some(DbError::out_of_range(detail.clone())),
-        "25006" => None,
+        "25006" => Some(DbError::read_only(detail.clone())),
+        // What ErrorKind sorts.
+        "23502" | "23503" | "23505" | "23514" | "23P01" => None,
+        // RESTRICT has a code of its own since PostgreSQL 18.
+        "23001" => Some(DbError::conflict(ConflictKind::Reference, detail.clone())),
+        // Raised by a function, or by a view that would not show the row.
+        "P0001" | "44000" => Some(DbError::refused(detail.clone())),
+        _ if code.starts_with("23") => Some(DbError::refused(detail.clone())),
         _ if ["08", "53", "57", "28", "3D"].iter().any(|class| code.starts_with(class)) => {
             Some(DbError::unavailable(detail.clone()))
         }
         _ => None,
     })
+}
+
+/// What is said in a transaction that writes: a value that cannot be computed there is one that
+/// cannot be stored.
+fn refused(error: &sqlx::Error) -> DbError {
+    let class = error.as_database_error().and_then(|error| error.code());
+    if class.is_some_and(|code| code.starts_with("22")) { DbError::refused(error.to_string()) } else { sorted(error) }
 }

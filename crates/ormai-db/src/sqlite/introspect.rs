@@ -39,11 +39,11 @@ ORDER BY l.name, f.id DESC, f.seq";
 pub(crate) async fn tables(source: &Source) -> Result<Vec<Table>, DbError> {
     let (mut own, mut shared);
     let connection: &mut SqliteConnection = match source {
-        Source::Own(pool) => {
+        Source::Own(pool, _) => {
             own = pool.lease().await?;
             &mut own.slot()?.connection
         }
-        Source::Shared(pool, _) => {
+        Source::Shared(pool, ..) => {
             shared = pool.acquire().await.map_err(|error| sorted(&error))?;
             &mut shared
         }

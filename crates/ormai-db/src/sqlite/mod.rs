@@ -5,6 +5,8 @@ mod declared;
 mod decode;
 pub(crate) mod introspect;
 mod timeout;
+mod transaction;
+mod turn;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,23 +15,31 @@ use std::time::Duration;
 use ormai_core::answer::Fetched;
 use ormai_sql::Statement;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteQueryResult, SqliteRow};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::error::Elapsed;
 
 use crate::error::{ConflictKind, DbError};
 use crate::execute;
 use crate::keep::{HandBack, Keep};
 use crate::limits::ConnectOptions;
 use crate::pool::{Lease, Open, Pool};
+use crate::session::Changed;
+use crate::transaction::Top;
 use timeout::Deadline;
+pub(crate) use turn::Queue;
+
+/// A statement is stopped at its limit, unless it waits for a lock: that is given up so much later.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Where connections come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// Opened here; each carries its deadline.
-    Own(Pool<Opener>),
+    Own(Pool<Opener>, Queue),
     /// Somebody else's pool, with the connections of it that are kept for a moment.
-    Shared(SqlitePool, Keep<Borrowed>),
+    Shared(SqlitePool, Keep<Borrowed>, Queue),
 }
 
 /// A connection of somebody's pool, with the deadline that its interrupt watches.
@@ -52,17 +62,22 @@ impl Source {
         let sqlite = if options.read_only { sqlite.read_only(true) } else { sqlite };
         let pool = Pool::new(Opener(sqlite), options.max_connections, options.acquire_timeout);
         drop(pool.lease().await?);
-        Ok(Self::Own(pool))
+        Ok(Self::Own(pool, Queue::new(options.acquire_timeout)))
+    }
+
+    pub(crate) fn shared(pool: SqlitePool) -> Self {
+        let queue = Queue::new(pool.options().get_acquire_timeout());
+        Self::Shared(pool, Keep::new(), queue)
     }
 
     pub(crate) async fn session(&self) -> Result<Session<'static>, DbError> {
         Ok(match self {
-            Self::Own(pool) => {
+            Self::Own(pool, queue) => {
                 let mut lease = pool.lease().await?;
                 let deadline = Arc::clone(&lease.slot()?.deadline);
-                Session { held: Held::Own(lease), deadline, watched: true, running: false }
+                Session::pooled(Held::Own(lease), deadline, true, queue)
             }
-            Self::Shared(pool, keep) => {
+            Self::Shared(pool, keep, queue) => {
                 let (connection, deadline, watched) = match keep.take() {
                     Some(Borrowed { connection, deadline }) => (connection, deadline, true),
                     None => {
@@ -71,7 +86,7 @@ impl Source {
                     }
                 };
                 let held = Held::Shared { connection: Some(connection), pool: pool.clone(), keep: keep.clone() };
-                Session { held, deadline, watched, running: false }
+                Session::pooled(held, deadline, watched, queue)
             }
         })
     }
@@ -81,7 +96,8 @@ impl Source {
 pub(crate) struct Slot {
     connection: SqliteConnection,
     deadline: Arc<Deadline>,
-    /// Whether a statement was abandoned on it that may still be running.
+    /// Whether something was abandoned on it: a statement that may still be running, or a
+    /// transaction that is being rolled back.
     abandoned: bool,
 }
 
@@ -101,7 +117,7 @@ impl Open for Opener {
     /// soon: its deadline is still in the past.
     async fn revive(&self, slot: &mut Slot, _idle: Duration) -> bool {
         if slot.abandoned {
-            if slot.connection.ping().await.is_err() {
+            if slot.connection.ping().await.is_err() || transaction::roll_back(&mut slot.connection).await.is_err() {
                 return false;
             }
             slot.deadline.disarm();
@@ -118,6 +134,14 @@ pub(crate) struct Session<'c> {
     watched: bool,
     /// Whether a statement began and did not end: stays so when the call is dropped.
     running: bool,
+    /// What is open on the connection, or may be.
+    top: Option<Top>,
+    /// Whether SQLite undid a transaction of the caller's, who may not know yet.
+    is_gone: bool,
+    /// Where writers wait for their turn, unless the caller holds the connection.
+    queue: Option<Queue>,
+    /// The turn of this one, as long as it has a transaction open.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 enum Held<'c> {
@@ -145,43 +169,111 @@ impl Held<'_> {
 
 impl<'c> Session<'c> {
     pub(crate) fn on(connection: &'c mut SqliteConnection) -> Self {
-        Self { held: Held::Caller(connection), deadline: Arc::new(Deadline::new()), watched: false, running: false }
+        Self::new(Held::Caller(connection), Arc::new(Deadline::new()))
+    }
+
+    fn new(held: Held<'c>, deadline: Arc<Deadline>) -> Self {
+        Self { held, deadline, watched: false, running: false, top: None, is_gone: false, queue: None, turn: None }
+    }
+
+    fn pooled(held: Held<'c>, deadline: Arc<Deadline>, watched: bool, queue: &Queue) -> Self {
+        let mut session = Self::new(held, deadline);
+        session.watched = watched;
+        session.queue = Some(queue.clone());
+        session
     }
 
     pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
-        let arguments = bind::arguments(statement)?;
-        let rows = self.rows(statement, arguments, limit).await?;
+        let (rows, _) = self.answered(statement, limit).await?;
         decode::fetched(&rows, statement.columns())
     }
 
-    async fn rows(
+    pub(crate) async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
+        let (rows, result) = self.answered(statement, limit).await?;
+        Ok(Changed { affected: result.rows_affected(), rows: decode::fetched(&rows, statement.columns())? })
+    }
+
+    async fn answered(&mut self, statement: &Statement, limit: Duration) -> Result<Answered, DbError> {
+        let arguments = bind::arguments(statement)?;
+        self.ready().await?;
+        self.running = true;
+        let answered = tokio::time::timeout(limit.saturating_add(GRACE), self.answer(statement, arguments, limit));
+        let answered = answered.await;
+        self.ended(answered)
+    }
+
+    /// Something that began has ended, one way or the other.
+    fn ended<T>(&mut self, result: Result<Result<T, DbError>, Elapsed>) -> Result<T, DbError> {
+        let Ok(result) = result else {
+            // Still marked as running: the next call waits for it.
+            return Err(DbError::conflict(ConflictKind::Concurrent, "a lock was not to be had within the time limit"));
+        };
+        self.running = false;
+        result
+    }
+
+    async fn answer(
         &mut self,
         statement: &Statement,
         arguments: SqliteArguments,
         limit: Duration,
-    ) -> Result<Vec<SqliteRow>, DbError> {
-        let connection = self.held.connection()?;
-        if self.running {
-            // A call before this one was dropped half way.
-            connection.ping().await.map_err(|error| sorted(&error))?;
-            self.deadline.disarm();
-            self.running = false;
-        }
-        if !self.watched {
-            timeout::watch(connection, &self.deadline).await?;
-            self.watched = true;
-        }
-        self.running = true;
+    ) -> Result<Answered, DbError> {
         let armed = self.deadline.arm(limit);
-        let rows = execute::compiled::<Sqlite>(statement.sql(), arguments, true).fetch_all(connection).await;
+        let query = execute::compiled::<Sqlite>(statement.sql(), arguments, true);
+        let answer = execute::collected::<Sqlite>(self.held.connection()?.fetch_many(query)).await;
         armed.disarm();
-        self.running = false;
-        rows.map_err(|error| sorted(&error))
+        answer.map_err(|error| sorted(&error))
     }
 
-    pub(crate) fn release(&mut self) {
+    /// Sees to it that nothing is under way on the connection, and that it watches the deadline.
+    async fn ready(&mut self) -> Result<(), DbError> {
+        if self.running {
+            self.resume().await?;
+        }
+        if self.is_gone {
+            // What runs outside of the transaction that the caller believes in would be for good.
+            return Err(DbError::conflict(ConflictKind::Concurrent, "SQLite undid the caller's transaction"));
+        }
+        if !self.watched {
+            timeout::watch(self.held.connection()?, &self.deadline).await?;
+            self.watched = true;
+        }
+        Ok(())
+    }
+
+    /// After a call that was dropped half way: nothing of the transaction that it was in stays open.
+    async fn resume(&mut self) -> Result<(), DbError> {
+        let connection = self.held.connection()?;
+        connection.ping().await.map_err(|error| sorted(&error))?;
+        self.deadline.disarm();
+        match self.top {
+            Some(Top::Transaction) => transaction::roll_back(connection).await?,
+            Some(Top::Savepoint) => {
+                transaction::undo(connection, 1).await?;
+            }
+            None => {}
+        }
+        self.is_undone();
+        self.running = false;
+        Ok(())
+    }
+
+    /// Nothing is open on the connection any more.
+    fn is_undone(&mut self) {
+        self.top = None;
+        self.turn = None;
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.running
+    }
+
+    pub(crate) async fn release(&mut self) -> Result<(), DbError> {
+        if self.running && matches!(self.held, Held::Caller(_)) {
+            self.resume().await?;
+        }
         if self.running || !self.watched {
-            return;
+            return Ok(());
         }
         if let Held::Shared { connection, pool, keep } = &mut self.held
             && let Some(connection) = connection.take()
@@ -189,13 +281,22 @@ impl<'c> Session<'c> {
             // Without room to keep it, it goes back to its pool where it is dropped.
             let _ = keep.put(Borrowed { connection, deadline: Arc::clone(&self.deadline) }, pool);
         }
+        Ok(())
     }
 }
 
+/// What a statement came to.
+type Answered = (Vec<SqliteRow>, SqliteQueryResult);
+
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if !self.running {
+        if !self.running && self.top.is_none() {
             return;
+        }
+        // The worker thread does it on its own, after what is under way; only then does it answer
+        // whoever uses the connection next.
+        if let (Some(top), Ok(connection)) = (self.top, self.held.connection()) {
+            transaction::undo_soon(connection, top);
         }
         match &mut self.held {
             Held::Own(lease) => {
@@ -213,17 +314,38 @@ impl Drop for Session<'_> {
     }
 }
 
+const CHECK: u32 = 275;
+const FOREIGN_KEY: u32 = 787;
+const NOT_NULL: u32 = 1299;
+const PRIMARY_KEY: u32 = 1555;
+const TRIGGER: u32 = 1811;
+const UNIQUE: u32 = 2067;
+const ROW_ID: u32 = 2579;
+
 /// SQLite's result codes, the extended ones by their last byte where that says enough.
 pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     let detail = error.to_string();
     DbError::from_driver(error, |code| {
-        let primary = code.parse::<u32>().ok()? & 0xff;
-        match primary {
+        let code = code.parse::<u32>().ok()?;
+        match code & 0xff {
             // SQLite has no code for it.
             1 if detail.ends_with("integer overflow") => Some(DbError::out_of_range(detail.clone())),
+            8 => Some(DbError::read_only(detail.clone())),
             9 => Some(DbError::Timeout),
             5 | 6 => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
             10 | 11 | 13 | 14 | 26 => Some(DbError::unavailable(detail.clone())),
+            // Larger than anything may be, and not of the column's type.
+            18 | 20 => Some(DbError::refused(detail.clone())),
+            19 => match code {
+                // What ErrorKind sorts.
+                CHECK | FOREIGN_KEY | NOT_NULL | PRIMARY_KEY | UNIQUE => None,
+                ROW_ID => Some(DbError::conflict(ConflictKind::Unique, detail.clone())),
+                // RESTRICT is a trigger's.
+                TRIGGER if detail.ends_with("FOREIGN KEY constraint failed") => {
+                    Some(DbError::conflict(ConflictKind::Reference, detail.clone()))
+                }
+                _ => Some(DbError::refused(detail.clone())),
+            },
             _ => None,
         }
     })

@@ -8,20 +8,23 @@ use ormai_sql::Statement;
 use ormai_testkit::{Engine, TestDatabase, every_engine};
 use serde_json::json;
 
-use crate::support::{LONG, answer, connect, run, statement};
+use crate::support::{LONG, answer, connect, run, shared, statement};
 
 const SHORT: Duration = Duration::from_millis(100);
 
 /// Runs for about as long as a test may take, and is one step to whoever reads rows.
 fn endless(engine: Engine) -> Statement {
-    let sql = match engine {
+    statement(slow(engine), &[], &[ColumnType::Int])
+}
+
+pub(crate) fn slow(engine: Engine) -> &'static str {
+    match engine {
         Engine::Sqlite => {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000000) SELECT count(*) FROM n"
         }
         Engine::Postgres => "SELECT count(*) FROM (SELECT pg_sleep(60)) AS sleep",
         Engine::MySql => "SELECT count(*) FROM (SELECT sleep(60)) AS slept",
-    };
-    statement(sql, &[], &[ColumnType::Int])
+    }
 }
 
 fn one() -> Statement {
@@ -147,16 +150,13 @@ every_engine! {
         let options = ConnectOptions { read_only: true, ..ConnectOptions::default() };
         let database = Database::connect(test.url(), &options).await.unwrap();
         let error = answer(&database, &statement("INSERT INTO t VALUES (1)", &[], &[])).await.unwrap_err();
-        assert!(matches!(error, DbError::Failed(_)), "{error:?}");
+        assert!(matches!(error, DbError::ReadOnly(_)), "{error:?}");
+        let mut session = Session::from_pool(&database).await.unwrap();
+        session.begin(LONG).await.unwrap();
+        let error = session.change(&statement("INSERT INTO t VALUES (1)", &[], &[]), LONG).await.unwrap_err();
+        assert!(matches!(error, DbError::ReadOnly(_)), "{error:?}");
+        session.finish().await.unwrap();
         assert_eq!(test.count("t").await, 0);
-    }
-}
-
-fn shared(test: &TestDatabase) -> Database {
-    match test.pool() {
-        ormai_testkit::Pool::Sqlite(pool) => Database::from(pool.clone()),
-        ormai_testkit::Pool::Postgres(pool) => Database::from(pool.clone()),
-        ormai_testkit::Pool::MySql(pool) => Database::from(pool.clone()),
     }
 }
 

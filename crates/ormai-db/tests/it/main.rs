@@ -7,4 +7,5 @@ mod introspect;
 mod limits;
 mod privileges;
 mod support;
+mod transactions;
 mod types;

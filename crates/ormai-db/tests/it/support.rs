@@ -1,11 +1,11 @@
 //! What the tests share.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ormai_core::value::{ColumnType, Value};
 use ormai_db::{ConnectOptions, Database, DbError, Session};
 use ormai_sql::Statement;
-use ormai_testkit::{Engine, TestDatabase};
+use ormai_testkit::{Engine, Pool, TestDatabase};
 
 /// Long enough for anything that is not meant to be stopped.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -36,4 +36,51 @@ pub(crate) async fn answer(database: &Database, statement: &Statement) -> Result
     let answer = run(&mut session, statement).await;
     session.finish().await?;
     answer
+}
+
+/// A pool of the user's.
+pub(crate) fn shared(test: &TestDatabase) -> Database {
+    match test.pool() {
+        Pool::Sqlite(pool) => Database::from(pool.clone()),
+        Pool::Postgres(pool) => Database::from(pool.clone()),
+        Pool::MySql(pool) => Database::from(pool.clone()),
+    }
+}
+
+/// An INSERT into `t (id, …)`.
+pub(crate) fn insert(test: &TestDatabase, id: i64) -> Statement {
+    let sql = format!("INSERT INTO t (id) VALUES ({})", place(test.engine()));
+    statement(&sql, &[id.into()], &[])
+}
+
+/// Whether no transaction is open in the database but the one that asks; a server that is about to
+/// end one is waited for.
+pub(crate) async fn nothing_is_open(test: &TestDatabase) {
+    let open = match test.engine() {
+        // Another writer gets in.
+        Engine::Sqlite => {
+            test.execute("CREATE TABLE another_writer (id integer); DROP TABLE another_writer").await;
+            return;
+        }
+        Engine::Postgres => {
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+             AND backend_type = 'client backend' AND xact_start IS NOT NULL"
+        }
+        Engine::MySql => {
+            "SELECT count(*) FROM information_schema.innodb_trx \
+             JOIN information_schema.processlist ON id = trx_mysql_thread_id \
+             WHERE db = database() AND id <> connection_id()"
+        }
+    };
+    let database = connect(test, 1).await;
+    let open = statement(open, &[], &[ColumnType::Int]);
+    let deadline = Instant::now() + LONG;
+    loop {
+        let open = answer(&database, &open).await.unwrap();
+        if open == serde_json::json!([0]) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{open} transactions are open");
+        tokio::task::yield_now().await;
+    }
 }
