@@ -53,6 +53,72 @@ pub enum Answer {
     Row(Row),
     /// `aggregate`
     Groups(Groups),
+    /// `create`, `update`, `delete` and `bulk_update`
+    Written(Written),
+}
+
+/// The answer to a write.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Written {
+    /// The row as it is stored, or as it was before it was deleted.
+    Stored(Row),
+    /// How many rows a bulk update changed.
+    Updated {
+        /// The rows that it reached, whether or not their values differ now.
+        count: u64,
+    },
+    /// What a dry run would change.
+    Preview(Preview),
+    /// The write waits for somebody to approve it.
+    Pending(Pending),
+}
+
+/// What a write would change. Nothing of it was kept.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Preview {
+    /// How many rows it would change.
+    pub affected: u64,
+    /// The first rows as they are; none for a new row.
+    pub before: Vec<Row>,
+    /// The first rows as they would be; none when they would go.
+    pub after: Vec<Row>,
+}
+
+/// A write that waits for an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// Names it for whoever approves.
+    pub approval_id: String,
+}
+
+impl Pending {
+    /// A write that waits under an id.
+    pub fn new(approval_id: impl Into<String>) -> Self {
+        Self { approval_id: approval_id.into() }
+    }
+}
+
+impl Written {
+    /// The stored row, of a `create`, `update` or `delete` that was done.
+    pub fn row(&self) -> Option<&Row> {
+        match self {
+            Self::Stored(row) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// How many rows were changed, or would be.
+    pub fn affected(&self) -> u64 {
+        match self {
+            Self::Stored(_) => 1,
+            Self::Updated { count } => *count,
+            Self::Preview(preview) => preview.affected,
+            Self::Pending(_) => 0,
+        }
+    }
 }
 
 /// A page of rows.
@@ -136,6 +202,7 @@ impl Answer {
             Self::Page(page) => page.rows.len(),
             Self::Row(_) => 1,
             Self::Groups(groups) => groups.rows.len(),
+            Self::Written(written) => usize::try_from(written.affected()).unwrap_or(usize::MAX),
         }
     }
 }
@@ -146,6 +213,34 @@ impl Serialize for Answer {
             Self::Page(page) => page.serialize(serializer),
             Self::Row(row) => row.serialize(serializer),
             Self::Groups(groups) => groups.serialize(serializer),
+            Self::Written(written) => written.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Stored(row) => row.serialize(serializer),
+            Self::Updated { count } => {
+                let mut updated = serializer.serialize_struct("Updated", 1)?;
+                updated.serialize_field("updated_count", count)?;
+                updated.end()
+            }
+            Self::Preview(preview) => {
+                let mut previewed = serializer.serialize_struct("Preview", 4)?;
+                previewed.serialize_field("dry_run", &true)?;
+                previewed.serialize_field("affected_count", &preview.affected)?;
+                previewed.serialize_field("before", &preview.before)?;
+                previewed.serialize_field("after", &preview.after)?;
+                previewed.end()
+            }
+            Self::Pending(Pending { approval_id }) => {
+                let mut pending = serializer.serialize_struct("Pending", 2)?;
+                pending.serialize_field("status", "pending_approval")?;
+                pending.serialize_field("approval_id", approval_id)?;
+                pending.end()
+            }
         }
     }
 }

@@ -30,3 +30,4 @@ pub mod request;
 pub mod resolve;
 pub mod suggest;
 pub mod value;
+pub mod write;

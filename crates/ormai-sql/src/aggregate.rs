@@ -5,6 +5,7 @@ use ormai_core::plan::{Aggregate, AggregateFunction, Figure, OrderBy};
 use ormai_core::value::ColumnType;
 use sea_query::{Asterisk, Expr, ExprTrait, Func, SelectStatement};
 
+use crate::built::Built;
 use crate::dialect::TextUse;
 use crate::error::CompileError;
 use crate::order::Ordering;
@@ -56,7 +57,7 @@ impl Printer<'_> {
             query.limit(self.places.limit(aggregate.limit));
         }
         self.scoped(&mut query, &aggregate.source, row)?;
-        Ok(Printed { select: query, columns })
+        Ok(Printed { built: Built::Select(query), columns })
     }
 
     fn figure(&self, row: &mut Row, figure: Figure) -> Result<(Expr, ColumnType), CompileError> {

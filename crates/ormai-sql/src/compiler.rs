@@ -84,11 +84,12 @@ impl Compiler {
         let engine = self.dialect.engine();
         let mut printer = Printer::new(&self.catalog, engine);
         let printed = printer.shape(shape)?;
-        witness::check(&self.catalog, shape, &printed.select)?;
-        let (sql, values) = engine.build(&printed.select);
+        witness::check(&self.catalog, shape, &printed.built)?;
+        let (sql, values) = engine.build(&printed.built)?;
         let kinds = printer.places.kinds();
         let binds = printer.places.in_text_order(&values, engine.max_places())?;
-        Ok(Arc::new(Text::new(sql.into(), binds, printed.columns).of_kinds(kinds)))
+        let text = Text::new(sql.into(), binds, printed.columns).of_kinds(kinds).of_change(printed.built.is_change());
+        Ok(Arc::new(text))
     }
 
     /// How many texts are kept at the moment.
@@ -127,6 +128,11 @@ fn without_scope(mut shape: Shape) -> Shape {
     match &mut shape {
         Shape::Select(select) => select.source.scope = Predicate::Const(Truth::True),
         Shape::Aggregate(aggregate) => aggregate.source.scope = Predicate::Const(Truth::True),
+        Shape::Present(present) => {
+            present.rows.iter_mut().for_each(|sought| sought.source.scope = Predicate::Const(Truth::True));
+        }
+        Shape::Update(update) => update.target.source.scope = Predicate::Const(Truth::True),
+        Shape::Delete(delete) => delete.target.source.scope = Predicate::Const(Truth::True),
         _ => {}
     }
     shape

@@ -36,8 +36,8 @@ pub enum CompileError {
     /// A placeholder of the built statement that the shape did not ask for, or the reverse.
     #[error("the placeholders of the built statement are not those of the plan")]
     Places,
-    /// The built statement does not read exactly the tables of the shape.
-    #[error("the built statement reads other tables than its plan: {0}")]
+    /// The built statement does not read and change exactly the tables of the shape.
+    #[error("the built statement uses other tables than its plan: {0}")]
     Tables(String),
     /// The values do not fit the shape: a slot without a value, or a list of the wrong length.
     #[error("the values of the plan do not fit its shape at slot {slot}")]

@@ -61,3 +61,23 @@ impl Kind {
         kind == self
     }
 }
+
+/// Whether a value can be stored in a column as it is. NULL can, here.
+///
+/// Stricter than a comparison, because engines make things fit when they store them: of 1.5
+/// PostgreSQL makes 2 for a column of integers.
+pub(crate) fn is_storable(value: &Value, ty: &ColumnType) -> bool {
+    match (ty, value) {
+        (_, Value::Null) => true,
+        // An array may have several dimensions.
+        (ColumnType::Array(of), Value::Array(items)) => {
+            items.iter().all(|item| is_storable(item, if matches!(item, Value::Array(_)) { ty } else { of }))
+        }
+        (ColumnType::Json, Value::Json(_)) | (ColumnType::Interval, Value::Interval(_)) => true,
+        (ColumnType::Float, Value::Float(_) | Value::Int(_))
+        | (ColumnType::Decimal, Value::Decimal(_) | Value::Int(_)) => true,
+        (ty, Value::Int(_)) => ty.is_integer(),
+        (_, Value::Float(_) | Value::Decimal(_)) => false,
+        (ty, value) => Kind::of(ty).admits(value),
+    }
+}

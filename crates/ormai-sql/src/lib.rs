@@ -5,13 +5,14 @@
 //!
 //! Where to look:
 //!
-//! - `source`: the one way in which a table enters a statement, with its scope inside;
+//! - `source`: the ways in which a table enters a statement, none of them without its scope;
 //! - `places`: the numbers that stand for values while a text is built;
-//! - `witness`: the built statement reads the tables of the shape and no others;
+//! - `witness`: the built statement reads and changes the tables of the shape and no others;
 //! - `own`: the statements about OrmAI's own tables, whose texts are constants;
 //! - `dialect`: what differs between engines, one file each, to be read side by side.
 
 mod aggregate;
+mod built;
 mod compiler;
 mod dialect;
 mod error;
@@ -21,6 +22,7 @@ mod order;
 pub mod own;
 mod places;
 mod predicate;
+mod present;
 mod printer;
 pub mod rls;
 mod select;
@@ -31,6 +33,7 @@ mod term;
 mod testing;
 mod truths;
 mod witness;
+mod write;
 
 pub use compiler::Compiler;
 pub use dialect::Dialect;

@@ -28,6 +28,11 @@ impl Places {
         Expr::val(self.number(BindPlace::Value(slot)))
     }
 
+    /// A placeholder for the value of a slot that is stored in a column of a type.
+    pub(crate) fn stored(&mut self, slot: Slot, ty: &ColumnType) -> Expr {
+        Expr::val(self.number(BindPlace::Stored(slot, ty.clone())))
+    }
+
     /// The number itself, for the one part of a statement (LIMIT) that takes no expression.
     pub(crate) fn limit(&mut self, slot: Slot) -> u64 {
         self.number(BindPlace::Limit(slot))

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ormai_core::catalog::{Catalog, Collation, Field, FieldId, Model, ModelId};
 use ormai_core::plan::Shape;
 use ormai_core::value::ColumnType;
-use sea_query::{Alias, Expr, ExprTrait, IntoIden, SelectStatement};
+use sea_query::{Alias, Expr, ExprTrait, IntoIden};
 
+use crate::built::Built;
 use crate::dialect::Engine;
 use crate::error::CompileError;
 use crate::places::Places;
@@ -18,6 +19,8 @@ pub(crate) struct Printer<'a> {
     pub(crate) engine: &'a dyn Engine,
     pub(crate) places: Places,
     aliases: u32,
+    /// The name by which a table that is changed stands in the statement, where it has no alias.
+    taken: Option<&'a str>,
 }
 
 /// The row of one table reference: how its columns are addressed, and which are.
@@ -32,13 +35,13 @@ pub(crate) struct Row {
 
 /// A statement before it is turned into text.
 pub(crate) struct Printed {
-    pub(crate) select: SelectStatement,
+    pub(crate) built: Built,
     pub(crate) columns: Vec<ColumnType>,
 }
 
 impl<'a> Printer<'a> {
     pub(crate) fn new(catalog: &'a Catalog, engine: &'a dyn Engine) -> Self {
-        Self { catalog, engine, places: Places::default(), aliases: 0 }
+        Self { catalog, engine, places: Places::default(), aliases: 0, taken: None }
     }
 
     pub(crate) fn shape(&mut self, shape: &Shape) -> Result<Printed, CompileError> {
@@ -46,6 +49,10 @@ impl<'a> Printer<'a> {
             Shape::Select(select) => self.select(select),
             Shape::Aggregate(aggregate) => self.aggregate(aggregate),
             Shape::Truths(truths) => self.truths(truths),
+            Shape::Present(present) => self.present(present),
+            Shape::Insert(insert) => self.insert(insert),
+            Shape::Update(update) => self.update(update),
+            Shape::Delete(delete) => self.delete(delete),
             _ => Err(CompileError::Malformed("a kind of plan that this crate does not print")),
         }
     }
@@ -57,9 +64,20 @@ impl<'a> Printer<'a> {
     }
 
     fn next_number(&mut self) -> u32 {
-        let number = self.aliases;
-        self.aliases += 1;
-        number
+        loop {
+            let number = self.aliases;
+            self.aliases += 1;
+            if !self.taken.is_some_and(|name| is_alias(name, number)) {
+                return number;
+            }
+        }
+    }
+
+    /// A table that is changed. It goes by its own name, which from here on is no alias.
+    pub(crate) fn changed_row(&mut self, model: ModelId) -> Result<Row, CompileError> {
+        let name = &self.model(model)?.table.name;
+        self.taken = Some(name);
+        Ok(Row { model, number: self.next_number(), alias: name.clone(), used: BTreeSet::new() })
     }
 
     /// A new reference to a model, to be completed by [`Self::scoped`] or [`Self::stored`].
@@ -76,14 +94,20 @@ impl<'a> Printer<'a> {
         self.model(model)?.fields.get(id.index()).ok_or(CompileError::ForeignCatalog)
     }
 
+    /// A field whose values are read and written.
+    pub(crate) fn supported(&self, model: ModelId, id: FieldId) -> Result<&'a Field, CompileError> {
+        let field = self.field(model, id)?;
+        if !field.ty.is_supported() {
+            let table = self.model(model)?.table.to_string();
+            return Err(CompileError::UnsupportedColumn { table, column: field.column.clone() });
+        }
+        Ok(field)
+    }
+
     /// A column of a row, qualified, because SQLite reads a lone quoted name that it does
     /// not know as a string.
     pub(crate) fn column(&self, row: &mut Row, id: FieldId) -> Result<Typed, CompileError> {
-        let field = self.field(row.model, id)?;
-        if !field.ty.is_supported() {
-            let table = self.model(row.model)?.table.to_string();
-            return Err(CompileError::UnsupportedColumn { table, column: field.column.clone() });
-        }
+        let field = self.supported(row.model, id)?;
         row.used.insert(id);
         let expr = Expr::col((Alias::new(&row.alias), name(&field.column)?));
         let collation = field.ty.is_text().then(|| field.collation.clone());
@@ -92,6 +116,13 @@ impl<'a> Printer<'a> {
         }
         Ok(Typed { expr, ty: Some(field.ty.clone()), collation })
     }
+}
+
+/// Whether a name could be taken for an alias with a number: whatever its first sign, because
+/// to some servers `A1` and `á1` are `a1`.
+fn is_alias(name: &str, number: u32) -> bool {
+    let mut signs = name.chars();
+    signs.next().is_some() && signs.as_str() == number.to_string()
 }
 
 /// An identifier of the catalog, to be quoted by the builder.

@@ -5,6 +5,7 @@ use ormai_core::plan::{Keys, OrderBy, OrderKey, PerParent, Select};
 use ormai_core::value::ColumnType;
 use sea_query::{BinOper, Expr, ExprTrait, SelectStatement};
 
+use crate::built::Built;
 use crate::dialect::TextUse;
 use crate::error::CompileError;
 use crate::order::Ordering;
@@ -21,7 +22,7 @@ impl Printer<'_> {
             Some(parents) if parents.many => self.include(select, parents)?,
             Some(parents) => self.lookup(select, parents)?,
         };
-        Ok(Printed { select, columns })
+        Ok(Printed { built: Built::Select(select), columns })
     }
 
     fn page(&mut self, select: &Select) -> Result<SelectStatement, CompileError> {

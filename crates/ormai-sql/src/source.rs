@@ -1,18 +1,20 @@
 //! How a table enters a statement.
 //!
 //! Nothing else in this crate names a table. [`Printer::scoped`] is for everything that a
-//! request reads; [`Printer::stored`] is for the conditions of a policy alone, whose shape
-//! says so ([`RelatedRows::Stored`](ormai_core::plan::RelatedRows::Stored),
+//! request reads, and [`Printer::target`] for rows that it changes; neither is to be had
+//! without a scope. [`Printer::new_row`] is the table that a new row goes into, of which nothing
+//! is read but that row's key. [`Printer::stored`] is for the conditions of a policy alone,
+//! whose shape says so ([`RelatedRows::Stored`](ormai_core::plan::RelatedRows::Stored),
 //! [`Term::Related`](ormai_core::plan::Term::Related)).
 
 use std::collections::BTreeSet;
 
 use ormai_core::catalog::{FieldId, ModelId, ModelKind};
-use ormai_core::plan::{Predicate, Source};
+use ormai_core::plan::{Predicate, Source, Target};
 use sea_query::{Alias, Expr, SelectStatement, TableName};
 
 use crate::error::CompileError;
-use crate::printer::{Printer, Row, name};
+use crate::printer::{Printer, Row, all, name};
 
 impl Printer<'_> {
     /// `FROM (SELECT columns FROM table WHERE scope) AS alias`, with the columns that have
@@ -33,6 +35,38 @@ impl Printer<'_> {
         }
         let scope = self.condition(&mut inside, &source.scope)?;
         self.derived(query, Row { used: row.used, alias: row.alias, ..inside }, scope)
+    }
+
+    /// `table WHERE scope AND filter AND keys`, for an UPDATE or DELETE: the table whose rows are
+    /// changed, and the condition under which they are. A derived table cannot be changed, so
+    /// the scope stands beside the request's own conditions, which only narrow it.
+    pub(crate) fn target(&mut self, target: &Target) -> Result<(TableName, Expr), CompileError> {
+        let mut row = self.changed_row(target.source.model)?;
+        let table = self.writable(row.model)?;
+        let scope = self.condition(&mut row, &target.source.scope)?;
+        let filter = self.condition(&mut row, &target.filter)?;
+        let keys = match &target.keys {
+            Some(keys) => Some(self.keys(&mut row, keys)?),
+            None => None,
+        };
+        if filter.is_none() && keys.is_none() {
+            return Err(CompileError::Malformed("a change of rows that nobody named"));
+        }
+        let condition = all(scope.into_iter().chain(filter).chain(keys));
+        Ok((table, condition.ok_or(CompileError::Malformed("a change without a condition"))?))
+    }
+
+    /// The table that a new row goes into.
+    pub(crate) fn new_row(&self, model: ModelId) -> Result<TableName, CompileError> {
+        self.writable(model)
+    }
+
+    fn writable(&self, id: ModelId) -> Result<TableName, CompileError> {
+        let model = self.model(id)?;
+        match model.kind {
+            ModelKind::Table => table_name(&model.table),
+            ModelKind::View => Err(CompileError::Malformed("a change of a view")),
+        }
     }
 
     /// `FROM (SELECT columns FROM (SELECT columns FROM view WHERE scope OFFSET 0) AS inner

@@ -8,7 +8,7 @@ use ormai_core::plan::Slot;
 use ormai_core::value::{ColumnType, Value};
 
 use crate::error::CompileError;
-use crate::kind::Kind;
+use crate::kind::{Kind, is_storable};
 
 /// A statement that can be run. Made by [`crate::Compiler`], and by [`crate::own`] from constants, only.
 #[derive(Clone)]
@@ -30,6 +30,7 @@ pub struct Text {
     lists: Vec<(Slot, usize)>,
     /// What the values of slots stand beside.
     kinds: Vec<(Slot, Kind)>,
+    change: bool,
 }
 
 /// What stands at one placeholder.
@@ -37,6 +38,8 @@ pub struct Text {
 pub(crate) enum BindPlace {
     /// The value of a slot.
     Value(Slot),
+    /// The value of a slot that is stored in a column of a type.
+    Stored(Slot, ColumnType),
     /// The value of a slot that limits the rows.
     Limit(Slot),
     /// The whole list of a slot as one array of a type.
@@ -54,7 +57,11 @@ pub(crate) enum BindPlace {
 impl BindPlace {
     fn slot(&self) -> Option<Slot> {
         match self {
-            Self::Value(slot) | Self::Limit(slot) | Self::Array(slot, _) | Self::Item(slot, _) => Some(*slot),
+            Self::Value(slot)
+            | Self::Stored(slot, _)
+            | Self::Limit(slot)
+            | Self::Array(slot, _)
+            | Self::Item(slot, _) => Some(*slot),
             Self::Zero | Self::Most | Self::Word(_) => None,
         }
     }
@@ -68,9 +75,12 @@ impl Text {
             let Some(slot) = place.slot() else { continue };
             slots = slots.max(slot.index() + 1);
             let places = match place {
-                BindPlace::Value(_) | BindPlace::Limit(_) | BindPlace::Zero | BindPlace::Most | BindPlace::Word(_) => {
-                    continue;
-                }
+                BindPlace::Value(_)
+                | BindPlace::Stored(..)
+                | BindPlace::Limit(_)
+                | BindPlace::Zero
+                | BindPlace::Most
+                | BindPlace::Word(_) => continue,
                 BindPlace::Array(..) => usize::MAX,
                 BindPlace::Item(_, index) => index + 1,
             };
@@ -79,12 +89,17 @@ impl Text {
                 None => lists.push((slot, places)),
             }
         }
-        Self { sql, binds, columns, slots, lists, kinds: Vec::new() }
+        Self { sql, binds, columns, slots, lists, kinds: Vec::new(), change: false }
     }
 
     /// The same, whose values have to be of kinds.
     pub(crate) fn of_kinds(self, kinds: Vec<(Slot, Kind)>) -> Self {
         Self { kinds, ..self }
+    }
+
+    /// The same, as the text of a statement that changes rows.
+    pub(crate) fn of_change(self, change: bool) -> Self {
+        Self { change, ..self }
     }
 
     /// The text, with the dialect's placeholders.
@@ -117,9 +132,14 @@ impl Text {
             }
         }
         for place in &self.binds {
-            if let BindPlace::Limit(slot) = place
-                && !matches!(values.get(slot.index()), Some(Value::Int(0..)))
-            {
+            let (slot, fits) = match place {
+                BindPlace::Limit(slot) => (slot, matches!(values.get(slot.index()), Some(Value::Int(0..)))),
+                BindPlace::Stored(slot, ty) => {
+                    (slot, values.get(slot.index()).is_some_and(|value| is_storable(value, ty)))
+                }
+                _ => continue,
+            };
+            if !fits {
                 return Err(CompileError::Values { slot: slot.index() });
             }
         }
@@ -140,6 +160,8 @@ pub enum Bind<'a> {
     Value(&'a Value),
     /// A list as one array whose items are of a type (PostgreSQL).
     Array(&'a [Value], &'a ColumnType),
+    /// A value that is stored in a column of a type, and must be read from it as the same.
+    Stored(&'a Value, &'a ColumnType),
 }
 
 impl Statement {
@@ -153,6 +175,12 @@ impl Statement {
         &self.text.columns
     }
 
+    /// Whether it changes rows: an INSERT, UPDATE or DELETE. Of an INSERT the key comes back
+    /// where the engine can say it, in the order of [`Self::columns`].
+    pub fn is_change(&self) -> bool {
+        self.text.change
+    }
+
     /// Whether a derived table in it is kept by itself, as those of views are.
     pub fn is_fenced(&self) -> bool {
         self.text.binds.iter().any(|place| matches!(place, BindPlace::Zero | BindPlace::Most))
@@ -162,6 +190,7 @@ impl Statement {
     pub fn binds(&self) -> impl Iterator<Item = Bind<'_>> {
         self.text.binds.iter().map(|place| match place {
             BindPlace::Value(slot) | BindPlace::Limit(slot) => Bind::Value(self.value(*slot)),
+            BindPlace::Stored(slot, ty) => Bind::Stored(self.value(*slot), ty),
             BindPlace::Zero => Bind::Value(&ZERO),
             BindPlace::Most => Bind::Value(&MOST),
             BindPlace::Word(word) => Bind::Value(word),

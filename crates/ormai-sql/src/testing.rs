@@ -25,4 +25,16 @@ impl Statement {
         let text = Text::new(Arc::from(sql), binds, columns.into_iter().collect());
         Self { text: Arc::new(text), values }
     }
+
+    /// [`Self::for_tests`] for a statement that changes rows. Its values are bound as those
+    /// of conditions are.
+    pub fn change_for_tests(
+        sql: &str,
+        values: impl IntoIterator<Item = (Value, Option<ColumnType>)>,
+        columns: impl IntoIterator<Item = ColumnType>,
+    ) -> Self {
+        let Self { text, values } = Self::for_tests(sql, values, columns);
+        let (sql, binds, columns) = (Arc::clone(&text.sql), text.binds.clone(), text.columns.clone());
+        Self { text: Arc::new(Text::new(sql, binds, columns).of_change(true)), values }
+    }
 }

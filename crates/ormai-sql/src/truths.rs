@@ -4,6 +4,7 @@ use ormai_core::plan::Truths;
 use ormai_core::value::ColumnType;
 use sea_query::SelectStatement;
 
+use crate::built::Built;
 use crate::error::CompileError;
 use crate::printer::{Printed, Printer};
 
@@ -19,6 +20,6 @@ impl Printer<'_> {
             query.expr(self.predicate(&mut row, question)?);
         }
         self.scoped(&mut query, &truths.row, row)?;
-        Ok(Printed { select: query, columns: vec![ColumnType::Bool; truths.questions.len()] })
+        Ok(Printed { built: Built::Select(query), columns: vec![ColumnType::Bool; truths.questions.len()] })
     }
 }

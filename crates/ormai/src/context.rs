@@ -1,8 +1,11 @@
 //! The circumstances of a call, with the database that it runs on.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
+use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::principal::{CallContext, Principal};
 use ormai_db::{Database, Session};
 use sqlx::Transaction;
@@ -12,19 +15,22 @@ use sqlx::{MySql, MySqlConnection};
 use sqlx::{PgConnection, Postgres};
 #[cfg(feature = "sqlite")]
 use sqlx::{Sqlite, SqliteConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::retry::Retry;
 
 /// Who is asking, and on which connection the statements run.
 ///
 /// Without more it uses the toolset's own pool. [`RunContext::on`] takes another pool, and
 /// [`RunContext::within`] a connection or an open transaction that the caller holds: then
 /// the statements see what that transaction has written and not yet committed, and nothing
-/// of the call stays behind in it.
+/// of the call stays behind in it but what it was asked to write, which the caller commits.
 pub struct RunContext<'c> {
     principal: Principal,
     request_id: Option<String>,
     trace_id: Option<String>,
     now: Option<Timestamp>,
+    retry: Retry,
     pub(crate) db: Db<'c>,
 }
 
@@ -34,8 +40,84 @@ pub(crate) enum Db<'c> {
     Own,
     /// On another pool of the same database.
     Pool(Database),
-    /// On a connection that the caller holds; one call at a time.
-    Held(Mutex<Session<'c>>),
+    /// On one connection; one call at a time.
+    Held(HeldSession<'c>),
+}
+
+/// A connection that several calls share, and the transaction of it that they belong to.
+pub(crate) struct HeldSession<'c> {
+    session: Arc<Mutex<Session<'c>>>,
+    /// How many transactions of ours are open around the calls of this context.
+    depth: usize,
+    /// Whether a transaction is under way that began in this context and has one of its own.
+    grouping: AtomicBool,
+}
+
+impl<'c> HeldSession<'c> {
+    pub(crate) fn new(session: Session<'c>) -> Self {
+        let depth = session.depth();
+        Self { session: Arc::new(Mutex::new(session)), depth, grouping: AtomicBool::new(false) }
+    }
+
+    /// The connection, for one call. What a call before it left half done is undone first.
+    pub(crate) async fn lock(&self) -> Result<MutexGuard<'_, Session<'c>>> {
+        let mut session = self.session.lock().await;
+        if self.grouping.load(Ordering::Acquire) {
+            return Err(under_way());
+        }
+        self.tidy(&mut session).await?;
+        Ok(session)
+    }
+
+    async fn tidy(&self, session: &mut Session<'c>) -> Result<()> {
+        session.rollback_to(self.depth).await.map_err(|error| {
+            tracing::warn!(detail = error.operator_detail(), "what a call left half done cannot be undone");
+            Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
+        })
+    }
+
+    /// The connection for a transaction inside; until the guard is dropped, only its own context
+    /// may use it.
+    pub(crate) fn group(&self) -> Result<Group<'_>> {
+        match self.grouping.compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(Group(&self.grouping)),
+            Err(_) => Err(under_way()),
+        }
+    }
+
+    /// The connection while a transaction of it is under way.
+    pub(crate) async fn lock_grouped(&self, depth: usize) -> Result<MutexGuard<'_, Session<'c>>> {
+        let mut session = self.session.lock().await;
+        session.rollback_to(depth).await.map_err(|_| {
+            Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
+        })?;
+        Ok(session)
+    }
+
+    /// How many transactions are open around the calls of this context.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The same connection inside of one transaction more.
+    pub(crate) fn inside(&self) -> Self {
+        let depth = self.depth + 1;
+        Self { session: Arc::clone(&self.session), depth, grouping: AtomicBool::new(false) }
+    }
+}
+
+/// Stands for a transaction that is under way.
+pub(crate) struct Group<'a>(&'a AtomicBool);
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+fn under_way() -> Error {
+    Error::new(ErrorCode::Internal, "a transaction of this context is under way")
+        .hint(Some("inside of it, make calls in the context that it gives".to_owned()))
 }
 
 /// A connection or an open transaction that the caller holds.
@@ -87,7 +169,7 @@ impl<'c> From<&'c mut Transaction<'_, MySql>> for Held<'c> {
 impl RunContext<'static> {
     /// A call by a principal on the toolset's pool.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, request_id: None, trace_id: None, now: None, db: Db::Own }
+        Self { principal, request_id: None, trace_id: None, now: None, retry: Retry::default(), db: Db::Own }
     }
 }
 
@@ -95,8 +177,7 @@ impl<'c> RunContext<'c> {
     /// Runs on another pool of the same database.
     #[must_use]
     pub fn on(self, database: impl Into<Database>) -> RunContext<'static> {
-        let Self { principal, request_id, trace_id, now, db: _ } = self;
-        RunContext { principal, request_id, trace_id, now, db: Db::Pool(database.into()) }
+        self.with(Db::Pool(database.into()))
     }
 
     /// Runs on a connection or an open transaction of the caller's:
@@ -110,8 +191,42 @@ impl<'c> RunContext<'c> {
     /// sends, and only a call in the same context proves that it did not.
     #[must_use]
     pub fn within<'s>(self, connection: impl Into<Held<'s>>) -> RunContext<'s> {
-        let Self { principal, request_id, trace_id, now, db: _ } = self;
-        RunContext { principal, request_id, trace_id, now, db: Db::Held(Mutex::new(connection.into().0)) }
+        self.with(Db::Held(HeldSession::new(connection.into().0)))
+    }
+
+    fn with<'s>(self, db: Db<'s>) -> RunContext<'s> {
+        let Self { principal, request_id, trace_id, now, retry, db: _ } = self;
+        RunContext { principal, request_id, trace_id, now, retry, db }
+    }
+
+    /// The same circumstances on one connection, for the calls of a transaction. Each call gets
+    /// an id of its own.
+    pub(crate) fn inside<'s>(&self, session: HeldSession<'s>) -> RunContext<'s> {
+        RunContext {
+            principal: self.principal.clone(),
+            request_id: None,
+            trace_id: self.trace_id.clone(),
+            now: self.now,
+            // What fails in a transaction is tried again as a whole.
+            retry: Retry::default(),
+            db: Db::Held(session),
+        }
+    }
+
+    /// Makes a write, or a transaction, again when another change was in its way (a deadlock or
+    /// a serialisation failure). Never on a connection of the caller's, whose transaction is not
+    /// ours to begin again.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    pub(crate) fn retries(&self) -> Retry {
+        match self.db {
+            Db::Own | Db::Pool(_) => self.retry,
+            Db::Held(_) => Retry::default(),
+        }
     }
 
     /// Names the call; otherwise it gets a UUID.

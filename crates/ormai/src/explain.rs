@@ -83,7 +83,7 @@ impl Explanation {
         let mut statements = Vec::new();
         while let Some(statement) = call.statement()? {
             let binds = statement.binds().map(|bind| match bind {
-                ormai_sql::Bind::Value(value) => shown(value),
+                ormai_sql::Bind::Value(value) | ormai_sql::Bind::Stored(value, _) => shown(value),
                 ormai_sql::Bind::Array(values, _) => values.iter().map(shown).collect(),
             });
             statements.push(ExplainedStatement { sql: statement.sql().to_string(), binds: binds.collect() });

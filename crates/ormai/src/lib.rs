@@ -25,17 +25,22 @@ mod context;
 mod engine;
 mod explain;
 mod response;
+mod retry;
 pub mod rls;
 pub mod schema;
 mod toolset;
+mod write;
+mod writes;
 
 pub use builder::{BuildError, Builder};
 pub use call::Call;
 pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
 pub use explain::{ExplainedStatement, Explanation, PARENT_KEY, Refusal, RefusedBy};
+pub use retry::Retry;
 pub use response::{CallResult, Data, Metadata, Response};
 pub use toolset::{OrmAi, Toolset};
+pub use write::{WriteCall, WriteStatement};
 
 pub use ormai_core::explain::{
     Cause, Did, Inspected, InspectedFilter, InspectedRule, Kind, Operator, Rule, Table, Verdict,
@@ -53,7 +58,10 @@ pub mod prelude {
     pub use crate::{OrmAi, RunContext, Toolset};
     pub use ormai_core::error::{Error, ErrorCode};
     pub use ormai_core::principal::Principal;
-    pub use ormai_core::request::{Aggregate, Get, Include, Query, field, relation};
+    pub use ormai_core::answer::Written;
+    pub use ormai_core::request::{
+        Aggregate, BulkUpdate, Create, Delete, Get, Include, Query, Update, field, relation,
+    };
 }
 
 /// The README's example is compiled with the documentation's tests.

@@ -83,11 +83,11 @@ impl OrmAi {
     }
 }
 
-/// The tools that read: each takes who is asking and what for.
+/// The tools: each takes who is asking and what for.
 #[derive(Clone, Debug)]
 pub struct Toolset {
     engine: Arc<RwLock<Arc<Engine>>>,
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl Toolset {
@@ -184,6 +184,10 @@ impl Toolset {
                 };
                 (Data::Description(description), metadata)
             }),
+            Ok(request) if request.tool().writes() => {
+                let written = self.write_as(ctx, call, &request).await;
+                written.map(|(written, metadata)| (Data::Answer(Answer::Written(written)), metadata))
+            }
             Ok(request) => {
                 self.run_as(ctx, call, request).await.map(|(answer, metadata)| (Data::Answer(answer), metadata))
             }
@@ -240,7 +244,7 @@ impl Toolset {
             Db::Pool(database) => {
                 once(&mut session(database, &engine, &context.request_id).await?, &statement, timeout).await
             }
-            Db::Held(session) => once(&mut *session.lock().await, &statement, timeout).await,
+            Db::Held(session) => once(&mut *session.lock().await?, &statement, timeout).await,
         };
         inspection.conclude(&rows.map_err(failed)?)
     }
@@ -255,7 +259,7 @@ impl Toolset {
         let (answer, mut metadata) = match &ctx.db {
             Db::Own => self.on_pool(&self.database, call).await,
             Db::Pool(database) => self.on_pool(database, call).await,
-            Db::Held(session) => drive(call, &mut *session.lock().await).await,
+            Db::Held(session) => drive(call, &mut *session.lock().await?).await,
         }?;
         metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
         Ok((answer, metadata))
@@ -268,7 +272,7 @@ impl Toolset {
 }
 
 /// A connection of a pool.
-async fn session(database: &Database, engine: &Engine, request_id: &str) -> Result<Session<'static>> {
+pub(crate) async fn session(database: &Database, engine: &Engine, request_id: &str) -> Result<Session<'static>> {
     if database.dialect() != engine.compiler().dialect() {
         return Err(Error::new(ErrorCode::Internal, "the context's database speaks another dialect"));
     }
@@ -306,7 +310,7 @@ async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
 }
 
 /// What the caller may know of a failure in the database; the rest goes to the log.
-fn failed(error: &DbError, request_id: &str) -> Error {
+pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
     tracing::warn!(request_id, detail = error.operator_detail(), "a statement failed");
     match error {
         DbError::Timeout => Error::new(ErrorCode::Timeout, "the request took too long and was stopped")

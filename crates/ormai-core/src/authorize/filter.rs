@@ -68,9 +68,8 @@ impl Planner<'_> {
     ) -> Result<Predicate> {
         self.way.push(Turn::Filter(model, relation));
         let relation = self.catalog().model(model).relation(relation);
-        let rows = RelatedRows::Scoped(
-            self.source(relation.target, Side::READ)?.unless(Fault::RelationFilterWithoutScope),
-        );
+        let rows =
+            RelatedRows::Scoped(self.source(relation.target, Side::READ)?.unless(Fault::RelationFilterWithoutScope));
         let filter = self.filters(filters, relation.target)?;
         self.way.pop();
         let (filter, negated) = match matching {

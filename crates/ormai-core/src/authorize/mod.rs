@@ -5,19 +5,21 @@
 mod filter;
 mod groups;
 mod keyset;
+mod reference;
 mod residual;
 mod rows;
 mod scope;
 mod trace;
+mod write;
 
 use crate::catalog::{Catalog, ModelId};
 use crate::cursor::CursorKey;
 use crate::error::{Error, ErrorCode, Result};
 use crate::explain::Trace;
-use crate::plan::{Applied, Binds, ScopedPlan};
+use crate::plan::{Applied, Binds, ScopedPlan, WritePlan};
 use crate::policy::{ModelRules, Operation, View};
 use crate::principal::CallContext;
-use crate::resolve::{Body, Resolved};
+use crate::resolve::{Body, Resolved, ResolvedWrite};
 use trace::Turn;
 
 /// What deciding needs to know beside the request.
@@ -55,6 +57,25 @@ pub fn bypasses(model: ModelId, operation: Operation, authority: Authority<'_>) 
 pub fn traced(resolved: Resolved, authority: Authority<'_>) -> (Trace, Result<ScopedPlan>) {
     let mut planner = Planner::new(authority, Some(Trace::default()));
     let plan = planner.plan(resolved);
+    (planner.trace.unwrap_or_default(), plan)
+}
+
+/// Decides a write.
+///
+/// # Errors
+///
+/// `TENANT_SCOPE_REQUIRED` and `PRINCIPAL_INCOMPLETE` when the principal lacks what the
+/// policy needs; `WRITE_NOT_ALLOWED` for a value that the policy sets otherwise;
+/// `VALIDATION_ERROR` for a reference that cannot lead anywhere.
+pub fn authorize_write(resolved: ResolvedWrite, authority: Authority<'_>) -> Result<WritePlan> {
+    Planner::new(authority, None).write(resolved)
+}
+
+/// Decides as [`authorize_write`] does, and tells what each rule did: all of them, or those up
+/// to the refusal.
+pub fn traced_write(resolved: ResolvedWrite, authority: Authority<'_>) -> (Trace, Result<WritePlan>) {
+    let mut planner = Planner::new(authority, Some(Trace::default()));
+    let plan = planner.write(resolved);
     (planner.trace.unwrap_or_default(), plan)
 }
 

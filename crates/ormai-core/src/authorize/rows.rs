@@ -142,7 +142,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn order_keys(&self, model: ModelId, order: &[(FieldId, Direction)]) -> Vec<OrderKey> {
+    pub(super) fn order_keys(&self, model: ModelId, order: &[(FieldId, Direction)]) -> Vec<OrderKey> {
         let model = self.catalog().model(model);
         order
             .iter()
@@ -155,7 +155,7 @@ impl Planner<'_> {
     }
 
     /// What of the outputs appears in the answer, and how.
-    fn layout(&self, model: ModelId, outputs: &Outputs, includes: &[Include]) -> Arc<Layout> {
+    pub(super) fn layout(&self, model: ModelId, outputs: &Outputs, includes: &[Include]) -> Arc<Layout> {
         let rules = self.authority.view.model(model);
         let model = self.catalog().model(model);
         let mut names = Vec::with_capacity(outputs.shown + includes.len());
@@ -180,17 +180,17 @@ fn order_field(key: &OrderKey) -> Option<FieldId> {
 }
 
 /// The columns of a statement: first those that are shown, then keys that are not.
-struct Outputs {
-    fields: Vec<FieldId>,
+pub(super) struct Outputs {
+    pub(super) fields: Vec<FieldId>,
     shown: usize,
 }
 
 impl Outputs {
-    fn new(select: Vec<FieldId>) -> Self {
+    pub(super) fn new(select: Vec<FieldId>) -> Self {
         Self { shown: select.len(), fields: select }
     }
 
-    fn keys(&mut self, fields: impl IntoIterator<Item = FieldId>) {
+    pub(super) fn keys(&mut self, fields: impl IntoIterator<Item = FieldId>) {
         for field in fields {
             if !self.fields.contains(&field) {
                 self.fields.push(field);
@@ -199,7 +199,7 @@ impl Outputs {
     }
 
     /// Where a field stands; every caller has put it in before.
-    fn position(&self, field: FieldId) -> usize {
+    pub(super) fn position(&self, field: FieldId) -> usize {
         self.fields.iter().position(|known| *known == field).unwrap_or(usize::MAX)
     }
 }

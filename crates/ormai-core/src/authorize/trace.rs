@@ -17,6 +17,10 @@ pub(super) enum Turn {
     Include(ModelId, RelationId),
     /// A filter over this relation of this model.
     Filter(ModelId, RelationId),
+    /// What a written row must satisfy.
+    Check,
+    /// What a reference of a written row to this model may point to.
+    Reference(ModelId),
 }
 
 impl Planner<'_> {
@@ -27,6 +31,8 @@ impl Planner<'_> {
         let way = self.way.iter().map(|turn| match turn {
             Turn::Include(model, relation) => format!("include {}", catalog.model(*model).relation(*relation).name),
             Turn::Filter(model, relation) => format!("filter {}", catalog.model(*model).relation(*relation).name),
+            Turn::Check => "with check".to_owned(),
+            Turn::Reference(target) => format!("reference to {}", catalog.model(*target).name),
         });
         let way: Vec<String> = way.collect();
         trace.tables.push(Table {

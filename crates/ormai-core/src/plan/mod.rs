@@ -15,9 +15,12 @@ mod show;
 #[cfg(feature = "strategies")]
 pub mod testing;
 mod tree;
+mod write;
 
 pub(crate) use build::{Binds, bucket};
 pub use shape::*;
 pub use show::literal;
 pub use tree::{Applied, AppliedRule, ScopedPlan};
 pub(crate) use tree::{Continuation, GroupsPlan, IncludePlan, Layout, PagePlan, Root, RowsPlan};
+pub use write::WritePlan;
+pub(crate) use write::{Before, Change, Keyed, References};

@@ -5,9 +5,9 @@
 //! which nothing but dev-dependencies turns on.
 
 use super::{
-    Aggregate, AggregateFunction, Delete, Direction, Exists, Figure, Insert, Keys, ListSlot, OrderBy, OrderKey, PerParent,
-    Predicate, Present, Related, RelatedRows, Select, Shape, Slot, Sought, Source, Step, Target, Term, Truth, Truths,
-    Update,
+    Aggregate, AggregateFunction, Delete, Direction, Exists, Figure, Insert, Keys, ListSlot, OrderBy, OrderKey,
+    PerParent, Predicate, Present, Related, RelatedRows, Select, Shape, Slot, Sought, Source, Step, Target, Term,
+    Truth, Truths, Update,
 };
 use crate::catalog::{FieldId, ModelId};
 use crate::value::Value;

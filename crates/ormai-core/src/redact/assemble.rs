@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::plan::{IncludePlan, Layout, PagePlan, Root, RowsPlan, ScopedPlan, Step};
 use crate::principal::CallContext;
 use crate::value::{Value, bytes};
+use crate::write::not_found;
 
 /// The most values that the keys of an include may have: with the other values of the
 /// statement they stay below what SQLite binds.
@@ -138,10 +139,7 @@ fn page(
                 let cells = related.of(0, raw);
                 row(&plan.layout, raw, redactor, cells)
             });
-            return found.map(Answer::Row).ok_or_else(|| {
-                Error::new(ErrorCode::RecordNotFound, "there is no such record for you")
-                    .hint(Some("find its key with `query`".to_owned()))
-            });
+            return found.map(Answer::Row).ok_or_else(not_found);
         }
         PagePlan::Many { continuation, .. } => continuation,
     };
@@ -164,6 +162,11 @@ fn page(
         })
         .collect();
     Ok(Answer::Page(Page { rows, has_more, next_cursor, total }))
+}
+
+/// The first rows of what was written, without relations.
+pub(crate) fn shown_rows(mut raw: Fetched, layout: &Arc<Layout>, most: usize, redactor: &Redactor<'_>) -> Vec<Row> {
+    raw.rows_mut().take(most).map(|raw| row(layout, raw, redactor, Vec::new())).collect()
 }
 
 /// One row: each value taken out of the raw row and shown as its field's action says.

@@ -13,6 +13,7 @@ use crate::policy::FieldAction;
 use crate::principal::Principal;
 use crate::value::Value;
 
+pub(crate) use assemble::shown_rows;
 pub use assemble::{Harvest, answer};
 
 /// The secret behind `action: hash`.

@@ -9,6 +9,7 @@ mod budget;
 mod filter;
 mod path;
 mod rows;
+mod write;
 
 use crate::catalog::{Catalog, FieldId, ModelId, RelationId};
 use crate::error::{Error, ErrorCode, Result};
@@ -21,6 +22,8 @@ use crate::value::{Pattern, Value};
 use budget::Spent;
 use path::Path;
 pub(crate) use rows::key_values;
+pub(crate) use write::Rows as WrittenRows;
+pub use write::{ResolvedWrite, resolve_write};
 
 /// A request whose every name is open to the principal and whose values fit their columns.
 /// Made by [`resolve`] only; it holds no scope yet and cannot be run.
@@ -93,7 +96,7 @@ pub(crate) enum GroupOrder {
 }
 
 /// A filter of the request, typed. Lists in it are conjunctions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),

@@ -183,6 +183,14 @@ impl<'a> Resolver<'a> {
 
     /// The key of a `get` as a filter on every part of the primary key.
     fn key(&self, place: Place<'a>, id: &Json) -> Result<Vec<Filter>> {
+        self.check_key(place)?;
+        let model = self.catalog.model(place.model);
+        let parts = model.primary_key.iter().zip(key_values(model, id, "id")?);
+        Ok(parts.map(|(field, value)| Filter::Compare { field: *field, op: Comparison::Eq, value }).collect())
+    }
+
+    /// Whether rows can be named by their key.
+    pub(crate) fn check_key(&self, place: Place<'a>) -> Result<()> {
         let model = self.catalog.model(place.model);
         let usable = |field: &FieldId| {
             place.rules.field(*field).is_some_and(|rule| rule.action == FieldAction::Allow || rule.filter_equality)
@@ -194,9 +202,7 @@ impl<'a> Resolver<'a> {
             )
             .hint(Some("find the row with `query`".to_owned())));
         }
-        let values = key_values(model, id, "id")?;
-        let parts = model.primary_key.iter().zip(values);
-        Ok(parts.map(|(field, value)| Filter::Compare { field: *field, op: Comparison::Eq, value }).collect())
+        Ok(())
     }
 }
 

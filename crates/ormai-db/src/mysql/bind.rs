@@ -21,7 +21,7 @@ pub(super) fn arguments(statement: &Statement) -> Result<MySqlArguments, DbError
     let mut arguments = MySqlArguments::default();
     for bind in statement.binds() {
         match bind {
-            Bind::Value(value) => add(&mut arguments, value)?,
+            Bind::Value(value) | Bind::Stored(value, _) => add(&mut arguments, value)?,
             Bind::Array(..) => return Err(DbError::failed("no list can be bound as one value")),
         }
     }

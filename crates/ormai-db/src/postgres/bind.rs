@@ -21,7 +21,7 @@ pub(super) fn arguments(statement: &Statement) -> Result<Bound, DbError> {
     let mut bound = Bound { arguments: PgArguments::default(), has_null: false };
     for bind in statement.binds() {
         let parameter = match bind {
-            Bind::Value(value) => {
+            Bind::Value(value) | Bind::Stored(value, _) => {
                 bound.has_null |= value.is_null();
                 scalar_or_array(value)?
             }

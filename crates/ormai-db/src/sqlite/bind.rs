@@ -14,7 +14,7 @@ pub(super) fn arguments(statement: &Statement) -> Result<SqliteArguments, DbErro
     let mut arguments = SqliteArguments::default();
     for bind in statement.binds() {
         match bind {
-            Bind::Value(value) => add(&mut arguments, value)?,
+            Bind::Value(value) | Bind::Stored(value, _) => add(&mut arguments, value)?,
             Bind::Array(..) => return Err(DbError::failed("SQLite has no arrays to bind")),
         }
     }

@@ -11,6 +11,7 @@ use sea_query::{
     Alias, BinOper, Expr, ExprTrait, FunctionCall, IntoIden, NullOrdering, SelectStatement, TypeRef, Values,
 };
 
+use crate::built::Built;
 use crate::error::CompileError;
 use crate::places::Places;
 use crate::printer::Printer;
@@ -62,7 +63,7 @@ pub(crate) enum TextUse {
 /// An engine's own way of saying things.
 pub(crate) trait Engine {
     /// The text with the engine's placeholders.
-    fn build(&self, select: &SelectStatement) -> (String, Values);
+    fn build(&self, built: &Built) -> Result<(String, Values), CompileError>;
 
     /// How many placeholders a statement may have.
     fn max_places(&self) -> usize;

@@ -8,10 +8,12 @@ use ormai_core::catalog::Collation;
 use ormai_core::plan::{Direction, ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
 use sea_query::{
-    BinOper, Expr, ExprTrait, Func, FunctionCall, MysqlQueryBuilder, NullOrdering, SelectStatement, Values,
+    BinOper, DynIden, Expr, ExprTrait, Func, FunctionCall, MysqlQueryBuilder, NullOrdering, QuotedBuilder,
+    SelectStatement, Values,
 };
 
 use super::{Engine, TextUse, collate, padded, quoted};
+use crate::built::Built;
 use crate::error::CompileError;
 use crate::places::Places;
 use crate::printer::Printer;
@@ -23,8 +25,12 @@ pub(super) const ESCAPE: char = '|';
 pub(super) struct MySql;
 
 impl Engine for MySql {
-    fn build(&self, select: &SelectStatement) -> (String, Values) {
-        select.build(MysqlQueryBuilder)
+    fn build(&self, built: &Built) -> Result<(String, Values), CompileError> {
+        let (mut sql, values) = built.text(MysqlQueryBuilder);
+        if let Built::Insert(_, row) = built {
+            sql.push_str(&returning(&row.key)?);
+        }
+        Ok((sql, values))
     }
 
     fn max_places(&self) -> usize {
@@ -169,4 +175,20 @@ fn as_binary(text: Expr) -> Expr {
 /// `CONVERT(text USING charset)`: of text it changes the bytes, of bytes the reading.
 fn convert(text: Expr, charset: &str) -> Expr {
     Func::cust("CONVERT").arg(text.binary(BinOper::Custom("USING"), quoted(charset))).into()
+}
+
+/// The key of a new row comes back. The builder says no RETURNING here, because MySQL has none;
+/// MariaDB runs the comment, and MySQL skips it, up to the first sign of its end.
+fn returning(key: &[DynIden]) -> Result<String, CompileError> {
+    let mut names = String::new();
+    for column in key {
+        if !names.is_empty() {
+            names.push_str(", ");
+        }
+        MysqlQueryBuilder.prepare_iden(column, &mut names);
+    }
+    if names.contains("*/") || names.contains("/*") {
+        return Err(CompileError::Malformed("a key whose name would begin or end a comment"));
+    }
+    Ok(format!(" /*M!100500 RETURNING {names} */"))
 }

@@ -8,6 +8,7 @@ use sea_query::{
 };
 
 use super::{Engine, TextUse, collate, padded};
+use crate::built::Built;
 use crate::error::CompileError;
 use crate::places::Places;
 use crate::printer::Printer;
@@ -19,8 +20,8 @@ pub(super) const ESCAPE: char = '\\';
 pub(super) struct Postgres;
 
 impl Engine for Postgres {
-    fn build(&self, select: &SelectStatement) -> (String, Values) {
-        select.build(PostgresQueryBuilder)
+    fn build(&self, built: &Built) -> Result<(String, Values), CompileError> {
+        Ok(built.text(PostgresQueryBuilder))
     }
 
     fn max_places(&self) -> usize {

@@ -10,6 +10,7 @@ use sea_query::{
 };
 
 use super::{Engine, TextUse, collate, padded};
+use crate::built::Built;
 use crate::error::CompileError;
 use crate::places::Places;
 use crate::printer::Printer;
@@ -18,8 +19,8 @@ use crate::term::Typed;
 pub(super) struct Sqlite;
 
 impl Engine for Sqlite {
-    fn build(&self, select: &SelectStatement) -> (String, Values) {
-        select.build(SqliteQueryBuilder)
+    fn build(&self, built: &Built) -> Result<(String, Values), CompileError> {
+        Ok(built.text(SqliteQueryBuilder))
     }
 
     fn max_places(&self) -> usize {

@@ -23,7 +23,7 @@ fn binds(statement: &Statement) -> Vec<String> {
         other => format!("{other:?}"),
     };
     let word = |bind| match bind {
-        Bind::Value(value) => one(value),
+        Bind::Value(value) | Bind::Stored(value, _) => one(value),
         Bind::Array(values, ty) => format!("{ty}[{}]", values.iter().map(one).collect::<Vec<_>>().join(" ")),
     };
     statement.binds().map(word).collect()

@@ -10,6 +10,7 @@ mod include;
 mod predicate;
 mod select;
 mod truths;
+mod write;
 
 use std::sync::Arc;
 

@@ -137,7 +137,7 @@ async fn explain(session: &mut Session<'_>, statement: &Statement, dialect: orma
         _ => ("EXPLAIN QUERY PLAN", vec![ColumnType::Int, ColumnType::Int, ColumnType::Int, ColumnType::Text]),
     };
     let values = statement.binds().map(|bind| match bind {
-        Bind::Value(value) => (value.clone(), None),
+        Bind::Value(value) | Bind::Stored(value, _) => (value.clone(), None),
         Bind::Array(values, ty) => (Value::Array(values.to_vec()), Some(ty.clone())),
     });
     let explained =

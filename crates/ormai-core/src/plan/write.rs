@@ -1,0 +1,139 @@
+//! The plan of a write: what is looked at before, the change, and how it is read back.
+
+use std::sync::Arc;
+
+use super::{Applied, Delete, Keys, Layout, ListSlot, Select, Shape, Slot, Step, Target, Update, bucket};
+use crate::catalog::{FieldId, ModelId};
+use crate::error::{Error, ErrorCode, Result};
+use crate::policy::Operation;
+use crate::value::Value;
+
+/// What a principal may write of what was asked: the rows that are changed carry their scope,
+/// and what is written is read back through its check.
+///
+/// Made by [`crate::authorize::authorize_write`] only; [`crate::write::Course`] takes it through.
+#[derive(Debug)]
+pub struct WritePlan {
+    pub(crate) model: ModelId,
+    pub(crate) operation: Operation,
+    pub(crate) timeout_ms: u32,
+    pub(crate) applied: Vec<Applied>,
+    pub(crate) references: Option<References>,
+    /// The rows as they are, locked: read where the answer or the change needs them.
+    pub(crate) before: Option<Before>,
+    pub(crate) change: Change,
+    /// The rows as they were written, through their check; `None` when they are gone.
+    pub(crate) after: Option<Keyed>,
+    /// The key of the one row that is meant, as far as the request or the policy says it; else
+    /// empty.
+    pub(crate) one: Vec<Value>,
+    /// Where the key stands in the rows of `before` and `after`.
+    pub(crate) key: Vec<usize>,
+    pub(crate) layout: Arc<Layout>,
+    /// How many rows may be changed; `None` where one is meant.
+    pub(crate) cap: Option<usize>,
+    pub(crate) dry_run: bool,
+    pub(crate) needs_approval: bool,
+    /// The references that the request chose, by the names of their fields.
+    pub(crate) chosen_references: Vec<String>,
+    /// The fields without a default that the request could have given and did not.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// Whether the references of a write lead to rows that the principal may see.
+#[derive(Debug)]
+pub(crate) struct References {
+    /// Taken out when it is run.
+    pub(crate) step: Option<Step>,
+    /// What must come back, in order.
+    pub(crate) expected: Vec<bool>,
+}
+
+/// How rows are looked at before they change.
+#[derive(Debug)]
+pub(crate) enum Before {
+    /// Chosen by filters, or the one with a key.
+    Found(Step),
+    /// Named by their keys.
+    Named(Keyed, Vec<Vec<Value>>),
+}
+
+/// The statement that changes something; taken out when it is run.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// A new row.
+    Insert(Option<Step>),
+    /// One row.
+    One(Option<Step>),
+    /// Rows whose keys come from looking at them before.
+    Many(Option<Keyed>),
+}
+
+/// A step that waits for keys.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    pub(crate) shape: Shape,
+    pub(crate) binds: Vec<Value>,
+}
+
+impl WritePlan {
+    /// How long each statement may run, in milliseconds.
+    pub fn timeout_ms(&self) -> u32 {
+        self.timeout_ms
+    }
+
+    /// The rules that took part, each once.
+    pub fn applied(&self) -> &[Applied] {
+        &self.applied
+    }
+
+    /// The model that is written.
+    pub fn model(&self) -> ModelId {
+        self.model
+    }
+
+    /// What is done to it.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Whether somebody else has to approve it before it is done.
+    pub fn needs_approval(&self) -> bool {
+        self.needs_approval
+    }
+
+    /// The same, to be told and not to be kept: everything is looked at that a preview shows.
+    #[must_use]
+    pub fn previewed(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+}
+
+impl Keyed {
+    /// The step for the rows with these keys: each key with all of its parts.
+    pub(crate) fn step(mut self, keys: &[Vec<Value>], fields: &[FieldId]) -> Result<Step> {
+        let mut lists = Vec::with_capacity(fields.len());
+        for part in 0..fields.len() {
+            let values: Option<Vec<Value>> = keys.iter().map(|key| key.get(part).cloned()).collect();
+            let values = values.ok_or_else(|| Error::new(ErrorCode::Internal, "a key lacks a part"))?;
+            let slot = u16::try_from(self.binds.len())
+                .map_err(|_| Error::new(ErrorCode::QueryTooBroad, "a write needs too many values"))?;
+            lists.push(ListSlot { slot: Slot(slot), bucket: bucket(values.len()) });
+            self.binds.push(Value::Array(values));
+        }
+        let keys = Keys { fields: fields.to_vec(), lists };
+        match &mut self.shape {
+            Shape::Select(Select { per_parent: Some(parents), .. }) => parents.keys = keys,
+            Shape::Update(Update { target: Target { keys: known, .. }, .. })
+            | Shape::Delete(Delete { target: Target { keys: known, .. } }) => *known = Some(keys),
+            _ => return Err(Error::new(ErrorCode::Internal, "a step takes no keys")),
+        }
+        Ok(Step { shape: self.shape, binds: self.binds })
+    }
+}

@@ -1,0 +1,172 @@
+//! One write, without I/O: it hands out statements, takes back rows and counts, and ends in an
+//! answer that may be kept or must not be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ormai_core::answer::{Fetched, Written};
+use ormai_core::authorize::{Authority, authorize_write, traced_write};
+use ormai_core::error::{Error, Result};
+use ormai_core::explain::Trace;
+use ormai_core::plan::{Step, WritePlan};
+use ormai_core::policy::View;
+use ormai_core::principal::CallContext;
+use ormai_core::redact::Redactor;
+use ormai_core::request::Request;
+use ormai_core::resolve::{ResolvedWrite, resolve_write};
+use ormai_core::write::{Course, Obstacle, WriteStep};
+use ormai_db::{ConflictKind, DbError};
+use ormai_sql::Statement;
+
+use crate::Engine;
+use crate::response::{Metadata, applied_names};
+
+/// A write on its way. It runs in one transaction, which is committed only when
+/// [`WriteCall::conclude`] has given an answer that is no preview.
+#[derive(Debug)]
+pub struct WriteCall {
+    engine: Arc<Engine>,
+    view: Arc<View>,
+    context: CallContext,
+    course: Course,
+}
+
+/// A statement of a write, to be run as what it is.
+#[derive(Debug)]
+pub enum WriteStatement {
+    /// It reads rows; they go into [`WriteCall::read`].
+    Read(Statement),
+    /// It changes rows; their number and the rows that came back go into [`WriteCall::changed`].
+    Change(Statement),
+}
+
+impl WriteCall {
+    /// Resolves and authorizes a write. Nothing has touched the database yet.
+    ///
+    /// # Errors
+    ///
+    /// Every refusal that the policy, the principal and the request decide among themselves.
+    pub fn begin(engine: Arc<Engine>, context: CallContext, request: &Request) -> Result<Self> {
+        Self::decided(engine, context, request, authorize_write)
+    }
+
+    /// As [`WriteCall::begin`], with what each rule did: all of them, or those up to a refusal.
+    pub(crate) fn traced(engine: Arc<Engine>, context: CallContext, request: &Request) -> (Trace, Result<Self>) {
+        let mut trace = Trace::default();
+        let call = Self::decided(engine, context, request, |resolved, authority| {
+            let (told, plan) = traced_write(resolved, authority);
+            trace = told;
+            plan
+        });
+        (trace, call)
+    }
+
+    fn decided(
+        engine: Arc<Engine>,
+        context: CallContext,
+        request: &Request,
+        decide: impl FnOnce(ResolvedWrite, Authority<'_>) -> Result<WritePlan>,
+    ) -> Result<Self> {
+        let view = engine.view(context.principal.roles());
+        let catalog = engine.policy().catalog();
+        let resolved = resolve_write(request, catalog, &view)?;
+        let authority = Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor };
+        let course = Course::new(decide(resolved, authority)?, catalog);
+        Ok(Self { engine, view, context, course })
+    }
+
+    /// The next statement, or `None` when there is nothing left to do.
+    ///
+    /// # Errors
+    ///
+    /// `INTERNAL` when a statement cannot be printed.
+    pub fn statement(&mut self) -> Result<Option<WriteStatement>> {
+        Ok(match self.course.step()? {
+            Some(WriteStep::Read(step)) => Some(WriteStatement::Read(self.compile(step)?)),
+            Some(WriteStep::Change(step)) => Some(WriteStatement::Change(self.compile(step)?)),
+            None => None,
+        })
+    }
+
+    fn compile(&self, step: Step) -> Result<Statement> {
+        self.engine.compile(step, &self.context.request_id)
+    }
+
+    /// Takes in the rows of the statement that came out last.
+    ///
+    /// # Errors
+    ///
+    /// What the rows decide; then the transaction must be rolled back.
+    pub fn read(&mut self, rows: Fetched) -> Result<()> {
+        self.course.read(rows)
+    }
+
+    /// Takes in what the statement that came out last has changed.
+    ///
+    /// # Errors
+    ///
+    /// What the count decides; then the transaction must be rolled back.
+    pub fn changed(&mut self, affected: u64, rows: &Fetched) -> Result<()> {
+        self.course.changed(affected, rows)
+    }
+
+    /// Names the call in logs and audit records.
+    pub fn request_id(&self) -> &str {
+        &self.context.request_id
+    }
+
+    /// How long each statement may run.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(u64::from(self.course.plan().timeout_ms()))
+    }
+
+    /// The plan, to see what it asks for.
+    pub fn plan(&self) -> &WritePlan {
+        self.course.plan()
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    pub(crate) fn context(&self) -> &CallContext {
+        &self.context
+    }
+
+    /// What the caller may know of a failure in the database; the rest goes to the log.
+    pub(crate) fn failed(&self, error: &DbError) -> Error {
+        let obstacle = match error {
+            DbError::Conflict { kind, .. } => match kind {
+                ConflictKind::Unique => Obstacle::Taken,
+                ConflictKind::Reference => Obstacle::ReferredTo,
+                ConflictKind::NotNull => Obstacle::Missing,
+                ConflictKind::Concurrent => Obstacle::Concurrent,
+                _ => Obstacle::Unfit,
+            },
+            DbError::OutOfRange(_) => Obstacle::Unfit,
+            _ => return crate::toolset::failed(error, self.request_id()),
+        };
+        tracing::warn!(request_id = self.request_id(), detail = error.operator_detail(), "a write was refused");
+        self.course.obstacle(obstacle)
+    }
+
+    /// The answer, redacted, with what is to be known about it.
+    ///
+    /// # Errors
+    ///
+    /// `INTERNAL` when statements are still due.
+    pub fn conclude(&mut self) -> Result<(Written, Metadata)> {
+        let policy = self.engine.policy();
+        let policies_applied = applied_names(policy.catalog(), &self.view, self.course.plan().applied());
+        let redactor = Redactor::new(self.engine.keys().hash.as_ref(), &self.context.principal);
+        let written = self.course.conclude(&redactor)?;
+        let metadata = Metadata {
+            request_id: self.context.request_id.clone(),
+            row_count: usize::try_from(written.affected()).unwrap_or(usize::MAX),
+            execution_time_ms: 0.0,
+            policy_version: policy.version().to_owned(),
+            policies_applied,
+        };
+        Ok((written, metadata))
+    }
+}
