@@ -9,6 +9,7 @@ mod compile_fail;
 mod condition;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
 mod keyset;
 #[cfg(test)]
 mod laws;

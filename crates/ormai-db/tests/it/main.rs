@@ -3,6 +3,8 @@
 
 mod errors;
 mod held;
+mod idempotency;
+mod install;
 mod introspect;
 mod limits;
 mod privileges;
