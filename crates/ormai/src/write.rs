@@ -156,17 +156,21 @@ impl WriteCall {
     ///
     /// `INTERNAL` when statements are still due.
     pub fn conclude(&mut self) -> Result<(Written, Metadata)> {
-        let policy = self.engine.policy();
-        let policies_applied = applied_names(policy.catalog(), &self.view, self.course.plan().applied());
         let redactor = Redactor::new(self.engine.keys().hash.as_ref(), &self.context.principal);
         let written = self.course.conclude(&redactor)?;
-        let metadata = Metadata {
+        let metadata = self.metadata(&written);
+        Ok((written, metadata))
+    }
+
+    /// What is to be known about an answer to this write.
+    pub(crate) fn metadata(&self, written: &Written) -> Metadata {
+        let policy = self.engine.policy();
+        Metadata {
             request_id: self.context.request_id.clone(),
             row_count: usize::try_from(written.affected()).unwrap_or(usize::MAX),
             execution_time_ms: 0.0,
             policy_version: policy.version().to_owned(),
-            policies_applied,
-        };
-        Ok((written, metadata))
+            policies_applied: applied_names(policy.catalog(), &self.view, self.course.plan().applied()),
+        }
     }
 }

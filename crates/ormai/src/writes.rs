@@ -1,20 +1,24 @@
 //! The tools that write, and transactions: the driver of [`WriteCall`] for sqlx.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ormai_core::answer::Written;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::fault::Fault;
+use ormai_core::idempotency::Claim;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{BulkUpdate, Create, Delete, Request, Update};
 use ormai_db::{Database, Session};
 
+use crate::approvals::{Wait, engine_of};
 use crate::context::{Db, HeldSession};
+use crate::once::{self, Turn, commit_failed};
 use crate::response::{Metadata, Response};
 use crate::toolset::{Toolset, failed, session};
 use crate::write::{WriteCall, WriteStatement};
-use crate::RunContext;
+use crate::{Engine, RunContext};
 
 /// How long the beginning of a transaction that calls share may take.
 const BEGIN: Duration = Duration::from_secs(5);
@@ -69,17 +73,28 @@ impl Toolset {
         context: CallContext,
         request: &Request,
     ) -> Result<(Written, Metadata)> {
+        self.write_by(ctx, context, request, Word::Requester).await
+    }
+
+    /// A write by somebody's word.
+    pub(crate) async fn write_by(
+        &self,
+        ctx: &RunContext<'_>,
+        context: CallContext,
+        request: &Request,
+        word: Word<'_>,
+    ) -> Result<(Written, Metadata)> {
         let begun = Instant::now();
         let mut tried = 0;
         loop {
-            let call = WriteCall::begin(self.engine(), context.clone(), request)?;
+            let errand = self.errand(&context, request, word)?;
             tried += 1;
             let written = match &ctx.db {
-                Db::Own => self.write_on_pool(&self.database, call).await,
-                Db::Pool(database) => self.write_on_pool(database, call).await,
+                Db::Own => self.write_on_pool(&self.database, errand).await,
+                Db::Pool(database) => self.write_on_pool(database, errand).await,
                 Db::Held(held) => {
                     let mut session = held.lock().await?;
-                    let written = kept_or_undone(call, &mut session).await;
+                    let written = kept_or_undone(errand, &mut session).await;
                     released(&mut session, written, &context.request_id).await
                 }
             };
@@ -96,10 +111,29 @@ impl Toolset {
         }
     }
 
-    async fn write_on_pool(&self, database: &Database, call: WriteCall) -> Result<(Written, Metadata)> {
-        let request_id = call.request_id().to_owned();
-        let mut session = session(database, call.engine(), &request_id).await?;
-        let written = kept_or_undone(call, &mut session).await;
+    /// A write with what has to be seen to beside it.
+    fn errand<'a>(&'a self, context: &CallContext, request: &'a Request, word: Word<'a>) -> Result<Errand<'a>> {
+        let engine = engine_of(word, self);
+        let mut call = WriteCall::begin(engine, context.clone(), request)?;
+        let (claim, wait) = match word {
+            Word::Approved { id, engine } => {
+                (Some(Claim::of_approval(id, request, engine.policy().version())?), None)
+            }
+            Word::Requester if call.plan().needs_approval() && !request.is_dry_run() => {
+                let (claim, wait) = (call.key_claim(request)?, self.wait(&call)?);
+                // Nothing of it is kept; what it shows is parked with it.
+                call = WriteCall::begin(Arc::clone(call.engine()), context.clone(), &request.clone().into_dry_run())?;
+                (claim, Some(wait))
+            }
+            Word::Requester => (call.key_claim(request)?, None),
+        };
+        Ok(Errand { call, request, claim, wait })
+    }
+
+    async fn write_on_pool(&self, database: &Database, errand: Errand<'_>) -> Result<(Written, Metadata)> {
+        let request_id = errand.call.request_id().to_owned();
+        let mut session = session(database, errand.call.engine(), &request_id).await?;
+        let written = kept_or_undone(errand, &mut session).await;
         released(&mut session, written, &request_id).await
     }
 
@@ -193,25 +227,91 @@ async fn grouped<T>(
     released(&mut session, done, &id).await
 }
 
+/// By whose word a write is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word<'a> {
+    /// The requester's, who may have to wait for another's.
+    Requester,
+    /// An approver's, for the request with an id and under this policy.
+    Approved {
+        id: &'a str,
+        engine: &'a Arc<Engine>,
+    },
+}
+
+/// A write with what has to be seen to beside it.
+struct Errand<'a> {
+    /// The write; a dry run of it, when it waits.
+    call: WriteCall,
+    /// As it was asked for.
+    request: &'a Request,
+    /// What says that it was made.
+    claim: Option<Claim>,
+    wait: Option<Wait<'a>>,
+}
+
 /// A write in a transaction of its own, or in a savepoint of the one that is open: kept when it
 /// has an answer, else undone.
-async fn kept_or_undone(mut call: WriteCall, session: &mut Session<'_>) -> Result<(Written, Metadata)> {
-    let id = call.request_id().to_owned();
-    session.begin(call.timeout()).await.map_err(|error| call.failed(&error))?;
-    if let Err(error) = exchange(&mut call, session).await {
-        match Fault::RefusedWriteKept.is_on() {
-            true => drop(session.commit().await),
-            false => undo(session, &id).await,
-        }
-        return Err(error);
+async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Result<(Written, Metadata)> {
+    let id = errand.call.request_id().to_owned();
+    if let Some(wait) = errand.wait {
+        wait.check_ledger(&errand.call, session).await?;
     }
-    let is_kept = !call.plan().is_dry_run() || Fault::DryRunKept.is_on();
-    match call.conclude() {
-        Ok(answer) if is_kept => session.commit().await.map(|()| answer).map_err(|error| call.failed(&error)),
-        concluded => {
-            undo(session, &id).await;
-            concluded
+    session.begin(errand.call.timeout()).await.map_err(|error| errand.call.failed(&error))?;
+    match errand.made(session).await {
+        Ok((answer, true)) => {
+            let committed = session.commit().await;
+            committed.map(|()| answer).map_err(|error| commit_failed(&errand.call, errand.claim.as_ref(), &error))
         }
+        Ok((answer, false)) => {
+            undo(session, &id).await;
+            Ok(answer)
+        }
+        Err(error) => {
+            match Fault::RefusedWriteKept.is_on() {
+                true => drop(session.commit().await),
+                false => undo(session, &id).await,
+            }
+            Err(error)
+        }
+    }
+}
+
+impl Errand<'_> {
+    /// The answer, and whether the transaction is to be kept.
+    async fn made(&mut self, session: &mut Session<'_>) -> Result<((Written, Metadata), bool)> {
+        if let Some(claim) = &self.claim
+            && let Turn::Done(written) = once::claim(&self.call, claim, session).await?
+        {
+            let metadata = self.call.metadata(&written);
+            return Ok(((written, metadata), false));
+        }
+        let (written, metadata) = match self.wait {
+            None => {
+                exchange(&mut self.call, session).await?;
+                self.call.conclude()?
+            }
+            Some(wait) => {
+                let preview = self.tried(session).await?;
+                let written = wait.park(&self.call, self.request, &preview).await?;
+                let metadata = self.call.metadata(&written);
+                (written, metadata)
+            }
+        };
+        let is_kept = !self.request.is_dry_run() || Fault::DryRunKept.is_on();
+        if let Some(claim) = self.claim.as_ref().filter(|_| is_kept) {
+            once::record(&self.call, claim, &written, session).await?;
+        }
+        Ok(((written, metadata), is_kept))
+    }
+
+    /// What the write would do. Of the claim around it nothing is undone.
+    async fn tried(&mut self, session: &mut Session<'_>) -> Result<Written> {
+        session.begin(self.call.timeout()).await.map_err(|error| self.call.failed(&error))?;
+        let tried = exchange(&mut self.call, session).await;
+        session.rollback().await.map_err(|error| self.call.failed(&error))?;
+        tried?;
+        self.call.conclude().map(|(preview, _)| preview)
     }
 }
 

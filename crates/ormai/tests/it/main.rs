@@ -8,12 +8,15 @@
 )]
 
 mod answers;
+mod approval_store;
+mod approvals;
 mod cursors;
 mod errors;
 mod explain;
 mod faults;
 mod folded;
 mod hostile_values;
+mod idempotency;
 mod laws;
 mod limits;
 mod non_interference;

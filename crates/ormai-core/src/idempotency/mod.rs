@@ -1,6 +1,8 @@
 //! What stands in the ledger of idempotency keys: digests, so that neither keys nor requests are
 //! stored a second time.
 
+mod recorded;
+
 use std::fmt::Write as _;
 
 use serde_json::Value as Json;
