@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ormai_core::answer::Written;
+use ormai_core::answer::{Pending, Written};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::fault::Fault;
 use ormai_core::idempotency::Claim;
@@ -12,7 +12,7 @@ use ormai_core::principal::CallContext;
 use ormai_core::request::{BulkUpdate, Create, Delete, Request, Update};
 use ormai_db::{Database, Session};
 
-use crate::approvals::{Wait, engine_of};
+use crate::approvals::{Parking, Wait, engine_of};
 use crate::context::{Db, HeldSession};
 use crate::once::{self, Turn, commit_failed};
 use crate::response::{Metadata, Response};
@@ -88,6 +88,7 @@ impl Toolset {
         let mut tried = 0;
         loop {
             let errand = self.errand(&context, request, word)?;
+            let (wait, engine) = (errand.wait, Arc::clone(errand.call.engine()));
             tried += 1;
             let written = match &ctx.db {
                 Db::Own => self.write_on_pool(&self.database, errand).await,
@@ -99,7 +100,12 @@ impl Toolset {
                 }
             };
             match written {
-                Ok((written, mut metadata)) => {
+                Ok(Made { written, mut metadata, preview }) => {
+                    if let (Some(wait), Written::Pending(pending)) = (wait, &written) {
+                        // Only now: the store may be the same database, or wait for the same connection.
+                        let parked = Parking { engine: &engine, context: &context, request, wait, pending };
+                        self.park(ctx, parked, preview).await?;
+                    }
                     metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
                     return Ok((written, metadata));
                 }
@@ -130,7 +136,21 @@ impl Toolset {
         Ok(Errand { call, request, claim, wait })
     }
 
-    async fn write_on_pool(&self, database: &Database, errand: Errand<'_>) -> Result<(Written, Metadata)> {
+    /// Parks a write that was tried. Under a key that was used before, it was parked then, unless the
+    /// process ended in between.
+    async fn park(&self, ctx: &RunContext<'_>, parking: Parking<'_>, preview: Option<Written>) -> Result<()> {
+        let preview = match preview {
+            Some(preview) => preview,
+            None if parking.is_parked().await? => return Ok(()),
+            None => {
+                let dry = parking.request.clone().into_dry_run();
+                Box::pin(self.write_by(ctx, parking.context.clone(), &dry, Word::Requester)).await?.0
+            }
+        };
+        parking.park(&preview).await
+    }
+
+    async fn write_on_pool(&self, database: &Database, errand: Errand<'_>) -> Result<Made> {
         let request_id = errand.call.request_id().to_owned();
         let mut session = session(database, errand.call.engine(), &request_id).await?;
         let written = kept_or_undone(errand, &mut session).await;
@@ -250,9 +270,17 @@ struct Errand<'a> {
     wait: Option<Wait<'a>>,
 }
 
+/// What a write came to.
+struct Made {
+    written: Written,
+    metadata: Metadata,
+    /// What it would do, when it waits.
+    preview: Option<Written>,
+}
+
 /// A write in a transaction of its own, or in a savepoint of the one that is open: kept when it
 /// has an answer, else undone.
-async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Result<(Written, Metadata)> {
+async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Result<Made> {
     let id = errand.call.request_id().to_owned();
     if let Some(wait) = errand.wait {
         wait.check_ledger(&errand.call, session).await?;
@@ -279,30 +307,31 @@ async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Re
 
 impl Errand<'_> {
     /// The answer, and whether the transaction is to be kept.
-    async fn made(&mut self, session: &mut Session<'_>) -> Result<((Written, Metadata), bool)> {
+    async fn made(&mut self, session: &mut Session<'_>) -> Result<(Made, bool)> {
         if let Some(claim) = &self.claim
             && let Turn::Done(written) = once::claim(&self.call, claim, session).await?
         {
             let metadata = self.call.metadata(&written);
-            return Ok(((written, metadata), false));
+            return Ok((Made { written, metadata, preview: None }, false));
         }
-        let (written, metadata) = match self.wait {
+        let (written, metadata, preview) = match self.wait {
             None => {
                 exchange(&mut self.call, session).await?;
-                self.call.conclude()?
+                let (written, metadata) = self.call.conclude()?;
+                (written, metadata, None)
             }
-            Some(wait) => {
+            Some(_) => {
                 let preview = self.tried(session).await?;
-                let written = wait.park(&self.call, self.request, &preview).await?;
+                let written = Written::Pending(Pending::new(format!("apr-{}", uuid::Uuid::now_v7())));
                 let metadata = self.call.metadata(&written);
-                (written, metadata)
+                (written, metadata, Some(preview))
             }
         };
         let is_kept = !self.request.is_dry_run() || Fault::DryRunKept.is_on();
         if let Some(claim) = self.claim.as_ref().filter(|_| is_kept) {
             once::record(&self.call, claim, &written, session).await?;
         }
-        Ok(((written, metadata), is_kept))
+        Ok((Made { written, metadata, preview }, is_kept))
     }
 
     /// What the write would do. Of the claim around it nothing is undone.

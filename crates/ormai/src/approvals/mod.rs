@@ -18,6 +18,6 @@ mod rights;
 mod store;
 
 pub use decide::Approvals;
-pub(crate) use parking::{Wait, engine_of};
+pub(crate) use parking::{Parking, Wait, engine_of};
 pub use record::{Approval, Decision, Outcome, Status};
 pub use store::{ApprovalFilter, ApprovalStore, Change, MemoryApprovals, SqlApprovals, StoreError, Storing};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ormai_core::answer::{Pending, Written};
+use ormai_core::catalog::ModelId;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::idempotency::Claim;
 use ormai_core::principal::CallContext;
@@ -27,6 +28,7 @@ const LOOK: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait<'a> {
     store: &'a dyn ApprovalStore,
+    model: ModelId,
     ttl_s: u32,
 }
 
@@ -52,7 +54,7 @@ impl Toolset {
             return Err(Error::new(ErrorCode::PrincipalIncomplete, missing)
                 .hint(Some("the host application sets it from the verified caller; a request cannot".to_owned())));
         }
-        Ok(Wait { store, ttl_s: rules.approval_ttl_s })
+        Ok(Wait { store, model: call.plan().model(), ttl_s: rules.approval_ttl_s })
     }
 
     /// Makes the write of an approved request under the requester, once.
@@ -91,32 +93,56 @@ impl Wait<'_> {
             Err(error) => Err(call.failed(&error)),
         }
     }
+}
 
-    /// Parks the request, with what its dry run showed.
-    pub(crate) async fn park(&self, call: &WriteCall, request: &Request, preview: &Written) -> Result<Written> {
-        let (engine, context) = (call.engine(), call.context());
+/// A request on its way into the store.
+#[derive(Clone, Copy)]
+pub(crate) struct Parking<'a> {
+    /// The policy that it was tried under.
+    pub(crate) engine: &'a Engine,
+    pub(crate) context: &'a CallContext,
+    pub(crate) request: &'a Request,
+    pub(crate) wait: Wait<'a>,
+    pub(crate) pending: &'a Pending,
+}
+
+impl Parking<'_> {
+    /// Whether it is there already.
+    pub(crate) async fn is_parked(&self) -> Result<bool> {
+        let found = self.wait.store.find(&self.pending.approval_id).await;
+        found.map(|found| found.is_some()).map_err(|error| refused(&error, self.context))
+    }
+
+    /// Stores it, with what its dry run showed.
+    pub(crate) async fn park(&self, preview: &Written) -> Result<()> {
+        let (policy, context) = (self.engine.policy(), self.context);
         let unwritten = |_| Error::new(ErrorCode::Internal, "the preview of the write cannot be written down");
         let expires_at = context
             .now
-            .checked_add(Duration::from_secs(u64::from(self.ttl_s)))
+            .checked_add(Duration::from_secs(u64::from(self.wait.ttl_s)))
             .map_err(|_| Error::new(ErrorCode::Internal, "the approval would never expire"))?;
         let approval = Approval {
-            id: format!("apr-{}", uuid::Uuid::now_v7()),
+            id: self.pending.approval_id.clone(),
             status: Status::Pending,
             requested_at: context.now,
             expires_at,
             requester: context.principal.clone(),
-            policy_version: engine.policy().version().to_owned(),
-            tool: request.tool(),
-            model: engine.policy().catalog().model(call.plan().model()).name.clone(),
-            request: request.arguments()?,
+            policy_version: policy.version().to_owned(),
+            tool: self.request.tool(),
+            model: policy.catalog().model(self.wait.model).name.clone(),
+            request: self.request.arguments()?,
             preview: serde_json::to_value(preview).map_err(unwritten)?,
             decision: None,
             outcome: None,
         };
-        self.store.park(&approval).await.map_err(|error| refused(&error, context))?;
+        if let Err(error) = self.wait.store.park(&approval).await
+            // Of two who send the same under one key, one parks it.
+            && !matches!(self.wait.store.find(&approval.id).await, Ok(Some(_)))
+        {
+            return Err(refused(&error, context));
+        }
         tracing::info!(request_id = %context.request_id, approval = approval.id, "a write waits for an approval");
-        Ok(Written::Pending(Pending::new(approval.id)))
+        Ok(())
     }
 }
 

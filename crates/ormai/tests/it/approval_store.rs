@@ -8,7 +8,7 @@ use ormai::approvals::{
 };
 use ormai::principal::Principal;
 use ormai::request::Tool;
-use ormai_testkit::{TestDatabase, every_engine};
+use ormai_testkit::every_engine;
 use serde_json::{Value as Json, json};
 
 fn approval(id: &str, tenant: impl Into<Json>) -> Approval {

@@ -4,8 +4,8 @@
 use ormai::approvals::{ApprovalFilter, Status};
 use ormai::policy::Format;
 use ormai::prelude::*;
-use ormai::request::{BulkUpdate, Create, Delete};
-use ormai_testkit::{TestDatabase, every_engine};
+use ormai::request::{BulkUpdate, Create, Delete, Request};
+use ormai_testkit::every_engine;
 use serde_json::{Value as Json, json};
 
 use super::{POLICY, after, agent, ask, by, manager, note, noted, refused, shop};
@@ -157,13 +157,10 @@ every_engine! {
         let ormai = shop(test).await;
         let create = Create::new("Order").set("id", 900).set("user_id", "user-123").set("status", "new").set("total", "1.00");
         let bulk = BulkUpdate::new("Order").ids([1, 2]).set("note", "both");
-        let waiting = [
-            ask(&ormai, agent(), create).await,
-            ask(&ormai, agent(), bulk).await,
-            ask(&ormai, agent(), Delete::new("Order", 900)).await,
-        ];
+        let writes: [Request; 3] = [create.into(), bulk.into(), Delete::new("Order", 900).into()];
         let mut counts = Vec::new();
-        for id in waiting {
+        for write in writes {
+            let id = ask(&ormai, agent(), write).await;
             let made = ormai.approvals().approve(&by(manager()), &id, None).await.unwrap();
             counts.push(serde_json::to_value(made.outcome).unwrap());
         }

@@ -10,7 +10,7 @@ use ormai::prelude::*;
 use ormai::request::Create;
 use ormai_testkit::{Dataset, TestDatabase, every_engine};
 
-use super::{POLICY, agent, ask, by, note, shop, with_store};
+use super::{POLICY, after, agent, ask, by, shop, with_store};
 
 /// Drops a future after so many turns; what it came to, if it ended before.
 async fn dropped_after<F: Future>(turns: usize, future: F) -> Option<F::Output> {
@@ -100,7 +100,7 @@ every_engine! {
             dropped.push(left);
             let done = match (left, &ended) {
                 (Status::Pending, None) => ormai.approvals().approve(&ctx, &id, None).await.unwrap(),
-                _ => ormai.approvals().resume_at(&id, super::after(60)).await.unwrap(),
+                _ => ormai.approvals().resume_at(&id, after(60)).await.unwrap(),
             };
             assert_eq!(done.status, Status::Executed, "dropped after {turns} turns, {left}");
             turns += 1;
@@ -113,13 +113,5 @@ every_engine! {
         for status in [Status::Pending, Status::Approved, Status::Executed] {
             assert!(dropped.contains(&status), "{dropped:?}");
         }
-    }
-
-    async fn a_write_that_was_made_and_not_marked_is_not_made_again(test: &TestDatabase) {
-        let ormai = shop(test).await;
-        let id = ask(&ormai, agent(), note("once")).await;
-        let ctx = by(Principal::new("acme-corp").user("boss").role("manager"));
-        ormai.approvals().approve(&ctx, &id, None).await.unwrap();
-        assert_eq!(test.count("ormai_idempotency").await, 1);
     }
 }

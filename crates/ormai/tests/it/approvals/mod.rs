@@ -2,6 +2,7 @@
 
 mod attack_20;
 mod crash;
+mod failing;
 mod parking;
 
 use std::sync::Arc;
@@ -94,7 +95,7 @@ pub(crate) fn note(text: &str) -> Update {
 
 /// What an order's note is now.
 pub(crate) async fn noted(ormai: &OrmAi, id: i64) -> Json {
-    let get = Get::new("Order", id).select(["note"]);
+    let get = Get::model("Order", id).select(["note"]);
     let row = ormai.tools().get(&RunContext::new(agent()), get).await.unwrap();
     serde_json::to_value(&row.data).unwrap()["note"].clone()
 }

@@ -7,7 +7,7 @@ use ormai::approvals::{MemoryApprovals, Status};
 use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai::request::{Request, Update};
-use ormai_testkit::{Dataset, TestDatabase, every_engine, guide_catalog};
+use ormai_testkit::{Dataset, every_engine, guide_catalog};
 use serde_json::{Value as Json, json};
 
 use super::{ASKED, POLICY, after, agent, ask, by, is_pending, manager, note, noted, shop, with_store};
@@ -44,7 +44,7 @@ every_engine! {
         for (request, expected) in [
             (Update::new("Order", 4_242).set("note", "x"), "RECORD_NOT_FOUND"),
             (Update::new("Order", 1).set("tenant_id", "globex"), "WRITE_NOT_ALLOWED"),
-            (Update::new("Order", 1).set("user_id", "user-201"), "VALIDATION_ERROR"),
+            (Update::new("Order", 1).set("total", "much"), "VALIDATION_ERROR"),
             (Update::new("Order", 1).set("nothing", 1), "FIELD_NOT_ALLOWED"),
         ] {
             assert_eq!(code(&refused(&ormai, agent(), request.clone()).await), expected, "{request:?}");
