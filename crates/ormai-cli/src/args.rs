@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Check(Check),
     /// Tell what a principal may see and do
     Describe(Describe),
-    /// Call a tool as a principal
+    /// Call a tool as a principal: read rows, or write them
     Call(Call),
     /// Tell what a call would do and why: rules, predicates, SQL and binds
     Explain(Explain),
@@ -162,9 +162,10 @@ pub(crate) enum ToolFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Call {
-    /// `query`, `get`, `aggregate` or `describe_schema`
+    /// `describe_schema`, `query`, `get`, `aggregate`, or a write: `create`, `update`, `delete`, `bulk_update`
     pub(crate) tool: String,
-    /// The arguments as JSON, such as '{"model": "Order", "limit": 5}'
+    /// The arguments as JSON, such as '{"model": "Order", "limit": 5}', or for a write
+    /// '{"model": "Order", "data": {"status": "pending"}, "dry_run": true}'
     pub(crate) arguments: String,
     #[command(flatten)]
     pub(crate) principal: PrincipalArguments,

@@ -248,6 +248,34 @@ impl Course {
         }
     }
 
+    /// Takes in what would let the write go on, so that all of its steps come out: to explain
+    /// them. NULL stands for keys that are known only when rows are read.
+    pub fn suppose(&mut self) -> Result<()> {
+        let key = match self.plan.one.is_empty() {
+            true => vec![Value::Null; self.fields.len()],
+            false => self.plan.one.clone(),
+        };
+        match self.stage {
+            Stage::References => {
+                let expected = self.plan.references.iter().flat_map(|references| &references.expected);
+                let truths: Vec<Value> = expected.map(|truth| Value::Bool(*truth)).collect();
+                self.read(Fetched::new(truths.len(), truths))
+            }
+            Stage::Before | Stage::After => {
+                let width = self.plan.key.iter().max().map_or(0, |last| last + 1);
+                let mut row = vec![Value::Null; width];
+                for (at, value) in self.plan.key.iter().zip(key) {
+                    if let Some(cell) = row.get_mut(*at) {
+                        *cell = value;
+                    }
+                }
+                self.read(Fetched::new(width, row))
+            }
+            Stage::Change => self.changed(1, &Fetched::new(key.len(), key)),
+            Stage::Done => Err(out_of_order()),
+        }
+    }
+
     fn check_references(&self, rows: &Fetched) -> Result<()> {
         let Some(references) = &self.plan.references else { return Err(out_of_order()) };
         let found = rows.rows().next().unwrap_or_default();

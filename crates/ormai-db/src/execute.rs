@@ -1,7 +1,6 @@
 //! The one place where a compiled statement becomes text for a driver.
 
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
@@ -60,9 +59,13 @@ pub(crate) fn savepoint(mark: Mark, depth: usize) -> sqlx::RawSql {
     }))
 }
 
+/// What a driver tells of a statement, as it comes.
+type Answer<'a, DB> =
+    BoxStream<'a, Result<Either<<DB as sqlx::Database>::QueryResult, <DB as sqlx::Database>::Row>, sqlx::Error>>;
+
 /// The rows of a statement, and what else came of it.
 pub(crate) async fn collected<DB: sqlx::Database>(
-    mut answer: BoxStream<'_, Result<Either<DB::QueryResult, DB::Row>, sqlx::Error>>,
+    mut answer: Answer<'_, DB>,
 ) -> Result<(Vec<DB::Row>, DB::QueryResult), sqlx::Error> {
     let (mut rows, mut result) = (Vec::new(), DB::QueryResult::default());
     while let Some(part) = answer.try_next().await? {
@@ -72,12 +75,6 @@ pub(crate) async fn collected<DB: sqlx::Database>(
         }
     }
     Ok((rows, result))
-}
-
-/// Polls a future once, where nothing can be awaited: what it has to send is sent, and its
-/// answer is left to whoever uses the connection next.
-pub(crate) fn begun<F: Future>(future: F) {
-    let _ = std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()));
 }
 
 /// A script of native row-level security. Several statements in one text take no arguments.

@@ -37,6 +37,7 @@ mod postgres;
 mod privileges;
 pub mod rls;
 mod session;
+mod settle;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transaction;

@@ -5,7 +5,7 @@ use ormai_core::error::ErrorCode;
 use ormai_core::plan::{ScopedPlan, Step};
 use ormai_core::principal::{CallContext, Principal};
 use ormai_core::redact::{Harvest, HashKey, Redactor, answer};
-use ormai_core::request::{Filter, Include, Request, Tool};
+use ormai_core::request::{Chosen, Filter, Include, Request, Tool, limits};
 use ormai_core::value::{ColumnType, Value};
 use ormai_sql::{CompileError, Statement};
 use serde_json::{Value as Json, json};
@@ -20,13 +20,15 @@ const MARKER: &str = "xq7'\"`\\;--";
 /// statements, in each dialect, for each kind of principal; nothing panics. A statement is
 /// made of the words of its dialect and the names of the catalog alone, it holds no string,
 /// and it has a placeholder for each of its values. Where the text values of the request are
-/// marked, and those of the principal always are, no mark is in a statement.
+/// marked, and those of the principal always are, no mark is in a statement. What is read is
+/// written as it was read, and a write names its rows.
 ///
 /// # Panics
 ///
 /// When that does not hold.
 pub fn law(bytes: &[u8]) {
     tried(bytes);
+    writes(bytes);
 }
 
 /// How many statements a law's bytes come to; for tests, whose corpus must come to some.
@@ -38,8 +40,7 @@ pub fn tried(bytes: &[u8]) -> usize {
     let mut statements = 0;
     for tool in Tool::ALL {
         let Ok(request) = Request::from_json(tool, bytes) else { continue };
-        let arguments = request.arguments().unwrap();
-        assert_eq!(Request::from_value(tool, &arguments).as_ref(), Ok(&request), "{arguments}");
+        read_again(&request);
         if tool == Tool::DescribeSchema || tool.writes() {
             continue; // without a plan
         }
@@ -50,6 +51,46 @@ pub fn tried(bytes: &[u8]) -> usize {
         }
     }
     statements
+}
+
+/// How many writes a law's bytes come to. Each says which rows it is about and what it changes.
+///
+/// # Panics
+///
+/// When one does not.
+pub fn writes(bytes: &[u8]) -> usize {
+    let mut writes = 0;
+    for tool in Tool::ALL.into_iter().filter(|tool| tool.writes()) {
+        let Ok(request) = Request::from_json(tool, bytes) else { continue };
+        writes += 1;
+        read_again(&request);
+        match &request {
+            Request::Create(_) => {}
+            Request::Update(update) => assert!(is_key(&update.id) && !update.data.is_empty(), "{update:?}"),
+            Request::Delete(delete) => assert!(is_key(&delete.id), "{delete:?}"),
+            Request::BulkUpdate(bulk) => {
+                assert!(!bulk.data.is_empty(), "{bulk:?}");
+                match bulk.chosen().unwrap() {
+                    Chosen::Filters(filters) => assert!(!filters.is_empty() && bulk.ids.is_none(), "{bulk:?}"),
+                    Chosen::Ids(ids) => assert!(!ids.is_empty() && ids.iter().all(is_key), "{bulk:?}"),
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    writes
+}
+
+fn is_key(id: &Json) -> bool {
+    !id.is_null() && !id.is_array()
+}
+
+/// A request is read as it is written, unless it has grown too long: short forms are written out.
+fn read_again(request: &Request) {
+    let text = request.arguments().unwrap().to_string();
+    if text.len() <= limits::REQUEST_BYTES {
+        assert_eq!(Request::from_json(request.tool(), text.as_bytes()).as_ref(), Ok(request), "{text}");
+    }
 }
 
 /// A plain one, one with attributes and an overlay, and one who bypasses.

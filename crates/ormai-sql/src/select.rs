@@ -16,6 +16,9 @@ impl Printer<'_> {
         if select.outputs.is_empty() {
             return Err(CompileError::Malformed("no column comes back"));
         }
+        if select.for_update && select.per_parent.is_some() {
+            return Err(CompileError::Malformed("rows of several parents that are locked"));
+        }
         let columns = self.output_types(select)?;
         let select = match &select.per_parent {
             None => self.page(select)?,
@@ -38,7 +41,11 @@ impl Printer<'_> {
             key.add(&mut query);
         }
         query.limit(self.places.limit(select.limit));
-        self.scoped(&mut query, &select.source, row)?;
+        if select.for_update {
+            self.locked(&mut query, &select.source, row)?;
+        } else {
+            self.scoped(&mut query, &select.source, row)?;
+        }
         Ok(query)
     }
 

@@ -25,6 +25,29 @@ impl Printer<'_> {
         source: &Source,
         row: Row,
     ) -> Result<(), CompileError> {
+        self.derived_scoped(query, source, row, false)
+    }
+
+    /// The same, and the rows that come back stay locked until the transaction ends, where the
+    /// engine has such locks. Rows of other tables, which conditions read, are not locked.
+    pub(crate) fn locked(
+        &mut self,
+        query: &mut SelectStatement,
+        source: &Source,
+        row: Row,
+    ) -> Result<(), CompileError> {
+        // There are no rows of its own to lock.
+        self.writable(source.model)?;
+        self.derived_scoped(query, source, row, true)
+    }
+
+    fn derived_scoped(
+        &mut self,
+        query: &mut SelectStatement,
+        source: &Source,
+        row: Row,
+        locked: bool,
+    ) -> Result<(), CompileError> {
         if source.model != row.model {
             return Err(CompileError::Malformed("a row of another model than its source"));
         }
@@ -34,7 +57,7 @@ impl Printer<'_> {
             return self.fenced(query, &source.scope, row, inside);
         }
         let scope = self.condition(&mut inside, &source.scope)?;
-        self.derived(query, Row { used: row.used, alias: row.alias, ..inside }, scope)
+        self.derived(query, Row { used: row.used, alias: row.alias, ..inside }, scope, locked)
     }
 
     /// `table WHERE scope AND filter AND keys`, for an UPDATE or DELETE: the table whose rows are
@@ -119,15 +142,24 @@ impl Printer<'_> {
     /// `FROM (SELECT columns FROM table) AS alias`: the rows as they are stored, for the
     /// conditions of a policy.
     pub(crate) fn stored(&mut self, query: &mut SelectStatement, row: Row) -> Result<(), CompileError> {
-        self.derived(query, row, None)
+        self.derived(query, row, None, false)
     }
 
-    fn derived(&mut self, query: &mut SelectStatement, row: Row, scope: Option<Expr>) -> Result<(), CompileError> {
+    fn derived(
+        &mut self,
+        query: &mut SelectStatement,
+        row: Row,
+        scope: Option<Expr>,
+        locked: bool,
+    ) -> Result<(), CompileError> {
         let inner = inner_alias(&row);
         let mut table = self.columns(&inner, row.model, &row.used)?;
         table.from_as(self.table_name(&row)?, Alias::new(&inner));
         if let Some(scope) = scope {
             table.and_where(scope);
+        }
+        if locked {
+            self.engine.lock(query, &mut table, &row.alias);
         }
         query.from_subquery(table, Alias::new(&row.alias));
         Ok(())

@@ -29,6 +29,6 @@ pub mod world;
 pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
-pub use fixtures::{Dataset, Size, guide_policy};
+pub use fixtures::{Dataset, Size, guide_policy, writes_policy};
 pub use scale::Scale;
 pub use tally::{Share, Tally};

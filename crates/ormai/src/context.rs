@@ -88,9 +88,10 @@ impl<'c> HeldSession<'c> {
     /// The connection while a transaction of it is under way.
     pub(crate) async fn lock_grouped(&self, depth: usize) -> Result<MutexGuard<'_, Session<'c>>> {
         let mut session = self.session.lock().await;
-        session.rollback_to(depth).await.map_err(|_| {
-            Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
-        })?;
+        session
+            .rollback_to(depth)
+            .await
+            .map_err(|_| Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with"))?;
         Ok(session)
     }
 

@@ -6,10 +6,11 @@ use ormai_core::answer::Fetched;
 use ormai_core::error::{Error, Result};
 use ormai_core::explain::{Rule, Table, Trace};
 use ormai_core::value::Value;
+use ormai_sql::{Bind, Statement};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::Call;
+use crate::{Call, WriteCall, WriteStatement};
 
 /// What stands for the keys of parents in the statements of includes: they are known only
 /// once the rows above have been read.
@@ -29,8 +30,13 @@ pub struct Explanation {
     pub scope: String,
     /// What the request asks of it, in words.
     pub filter: String,
+    /// What a written row must satisfy, in words; `None` where nothing is written that stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
     /// The statements in their order: the root, one for each include (in which
-    /// [`PARENT_KEY`] stands for the keys of the rows above), and the count.
+    /// [`PARENT_KEY`] stands for the keys of the rows above), and the count. Of a write: the
+    /// references, the rows before, the change, and the rows after; null stands for keys that
+    /// are known only when rows are read.
     pub statements: Vec<ExplainedStatement>,
 }
 
@@ -82,16 +88,42 @@ impl Explanation {
         let timeout_ms = call.plan().timeout_ms();
         let mut statements = Vec::new();
         while let Some(statement) = call.statement()? {
-            let binds = statement.binds().map(|bind| match bind {
-                ormai_sql::Bind::Value(value) | ormai_sql::Bind::Stored(value, _) => shown(value),
-                ormai_sql::Bind::Array(values, _) => values.iter().map(shown).collect(),
-            });
-            statements.push(ExplainedStatement { sql: statement.sql().to_string(), binds: binds.collect() });
+            statements.push(ExplainedStatement::of(&statement));
             // A parent that stands for any, so that the statements of includes come out too.
             let parent = vec![Value::Text(PARENT_KEY.to_owned()); statement.columns().len()];
             call.feed(Fetched::new(statement.columns().len(), parent));
         }
-        Ok(Self { policy_version, timeout_ms, tables, scope, filter, statements })
+        Ok(Self { policy_version, timeout_ms, tables, scope, filter, check: None, statements })
+    }
+
+    pub(crate) fn of_write(trace: Trace, call: Result<WriteCall>) -> std::result::Result<Self, Box<Refusal>> {
+        let tables = trace.tables.clone();
+        call.and_then(|call| Self::permitted_write(tables, call)).map_err(|error| Refusal::of(error, trace))
+    }
+
+    fn permitted_write(tables: Vec<Table>, mut call: WriteCall) -> Result<Self> {
+        let policy_version = call.engine().policy().version().to_owned();
+        let catalog = call.engine().policy().catalog().clone();
+        let plan = call.plan();
+        let (scope, filter) = (plan.show_using(&catalog), plan.show_filter(&catalog));
+        let check = Some(plan.show_check(&catalog)).filter(|check| !check.is_empty());
+        let timeout_ms = plan.timeout_ms();
+        let mut statements = Vec::new();
+        while let Some(WriteStatement::Read(statement) | WriteStatement::Change(statement)) = call.statement()? {
+            statements.push(ExplainedStatement::of(&statement));
+            call.suppose()?;
+        }
+        Ok(Self { policy_version, timeout_ms, tables, scope, filter, check, statements })
+    }
+}
+
+impl ExplainedStatement {
+    fn of(statement: &Statement) -> Self {
+        let binds = statement.binds().map(|bind| match bind {
+            Bind::Value(value) | Bind::Stored(value, _) => shown(value),
+            Bind::Array(values, _) => values.iter().map(shown).collect(),
+        });
+        Self { sql: statement.sql().to_string(), binds: binds.collect() }
     }
 }
 

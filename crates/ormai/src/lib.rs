@@ -39,8 +39,8 @@ pub use call::Call;
 pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
 pub use explain::{ExplainedStatement, Explanation, PARENT_KEY, Refusal, RefusedBy};
-pub use retry::Retry;
 pub use response::{CallResult, Data, Metadata, Response};
+pub use retry::Retry;
 pub use toolset::{OrmAi, Toolset};
 pub use write::{WriteCall, WriteStatement};
 
@@ -58,9 +58,9 @@ pub use sqlx;
 /// What most programs need.
 pub mod prelude {
     pub use crate::{OrmAi, RunContext, Toolset};
+    pub use ormai_core::answer::Written;
     pub use ormai_core::error::{Error, ErrorCode};
     pub use ormai_core::principal::Principal;
-    pub use ormai_core::answer::Written;
     pub use ormai_core::request::{
         Aggregate, BulkUpdate, Create, Delete, Get, Include, Query, Update, field, relation,
     };

@@ -20,7 +20,7 @@ use crate::approvals::{ApprovalStore, Approvals};
 use crate::context::Db;
 use crate::response::{CallResult, Data, Metadata, Response};
 use crate::schema::{self, Description};
-use crate::{BuildError, Builder, Call, Engine, Explanation, Refusal, RunContext};
+use crate::{BuildError, Builder, Call, Engine, Explanation, Refusal, RunContext, WriteCall};
 
 /// A database with a policy in force.
 #[derive(Clone, Debug)]
@@ -249,6 +249,10 @@ impl Toolset {
     ///
     /// The refusal, when the request would be refused, with the rule that refused.
     pub fn explain(&self, ctx: &RunContext<'_>, request: Request) -> std::result::Result<Explanation, Box<Refusal>> {
+        if request.tool().writes() {
+            let (trace, call) = WriteCall::traced(self.engine(), ctx.call(), &request);
+            return Explanation::of_write(trace, call);
+        }
         let (trace, call) = Call::traced(self.engine(), ctx.call(), request);
         Explanation::of(trace, call)
     }

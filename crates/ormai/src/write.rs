@@ -110,6 +110,11 @@ impl WriteCall {
         self.course.changed(affected, rows)
     }
 
+    /// Takes in what would let the write go on, to explain the statements after it.
+    pub(crate) fn suppose(&mut self) -> Result<()> {
+        self.course.suppose()
+    }
+
     /// Names the call in logs and audit records.
     pub fn request_id(&self) -> &str {
         &self.context.request_id
@@ -127,10 +132,6 @@ impl WriteCall {
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
-    }
-
-    pub(crate) fn context(&self) -> &CallContext {
-        &self.context
     }
 
     /// What the caller may know of a failure in the database; the rest goes to the log.

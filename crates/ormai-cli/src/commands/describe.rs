@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ormai::RunContext;
 use ormai::request::DescribeSchema;
-use ormai::schema::{Definition, DescribedModel};
+use ormai::schema::{Definition, DescribedModel, DescribedWrites};
 use serde_json::json;
 
 use super::call::refusal;
@@ -60,5 +60,32 @@ fn show(model: &DescribedModel) -> Result<(), Failure> {
         }
         output::line(format!("figures: {}", figures.join(", ")))?;
     }
+    if let Some(writes) = &model.writes {
+        show_writes(writes)?;
+    }
     output::line(format!("at most {} rows\n", model.limits.max_rows))
+}
+
+fn show_writes(writes: &DescribedWrites) -> Result<(), Failure> {
+    let actions = writes.actions.iter().map(|(tool, action)| match *action {
+        "allow" => (*tool).to_owned(),
+        _ => format!("{tool} (after an approval)"),
+    });
+    output::line(format!("writes: {}", actions.collect::<Vec<_>>().join(", ")))?;
+    let lists = [
+        ("data takes", &writes.writable),
+        ("required", &writes.required),
+        ("not changed by an update", &writes.immutable),
+        ("filled by a create", &writes.auto_set),
+    ];
+    for (says, fields) in lists.into_iter().filter(|(_, fields)| !fields.is_empty()) {
+        output::line(format!("  {says}: {}", fields.join(", ")))?;
+    }
+    if writes.require_reason {
+        output::line("  each with a reason")?;
+    }
+    match writes.max_affected_rows {
+        Some(rows) => output::line(format!("  one write changes at most {rows} rows")),
+        None => Ok(()),
+    }
 }

@@ -82,8 +82,16 @@ fn refused(refused: &Refusal, as_json: bool) -> Result<(), Failure> {
 pub(crate) fn show(explanation: &Explanation) -> Result<(), Failure> {
     output::line(format!("permitted under policy {}", explanation.policy_version))?;
     show_tables(&explanation.tables)?;
-    output::line(format!("scope   {}", explanation.scope))?;
-    output::line(format!("filter  {}", explanation.filter))?;
+    let said = [
+        ("scope", Some(&explanation.scope)),
+        ("filter", Some(&explanation.filter)),
+        ("check", explanation.check.as_ref()),
+    ];
+    for (name, words) in said {
+        if let Some(words) = words.filter(|words| !words.is_empty()) {
+            output::line(format!("{name:<8}{words}"))?;
+        }
+    }
     for statement in &explanation.statements {
         output::line(format!("SQL     {}", statement.sql))?;
         output::line(format!("binds   {}", Json::Array(statement.binds.clone())))?;

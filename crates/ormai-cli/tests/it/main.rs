@@ -15,3 +15,5 @@ mod misuse;
 mod row_level_security;
 #[cfg(test)]
 mod strangers_database;
+#[cfg(test)]
+mod writes;

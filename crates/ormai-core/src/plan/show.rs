@@ -41,9 +41,7 @@ impl Step {
 
     /// A predicate about a model, with the values of this step, in words.
     pub(crate) fn shown(&self, catalog: &Catalog, model: ModelId, predicate: &Predicate) -> String {
-        let mut writer = Writer { catalog, binds: &self.binds, text: String::new() };
-        writer.predicate(model, predicate, false);
-        writer.text
+        shown(catalog, model, predicate, &self.binds)
     }
 
     /// A term about a model, in words.
@@ -52,6 +50,13 @@ impl Step {
         writer.term(model, term);
         writer.text
     }
+}
+
+/// A predicate about a model with the values of its slots, in words.
+pub(super) fn shown(catalog: &Catalog, model: ModelId, predicate: &Predicate, binds: &[Value]) -> String {
+    let mut writer = Writer { catalog, binds, text: String::new() };
+    writer.predicate(model, predicate, false);
+    writer.text
 }
 
 /// A value as it would stand in SQL.

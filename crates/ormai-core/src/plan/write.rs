@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::show::shown;
 use super::{Applied, Delete, Keys, Layout, ListSlot, Select, Shape, Slot, Step, Target, Update, bucket};
-use crate::catalog::{FieldId, ModelId};
+use crate::catalog::{Catalog, FieldId, ModelId};
 use crate::error::{Error, ErrorCode, Result};
 use crate::policy::Operation;
 use crate::value::Value;
@@ -105,6 +106,47 @@ impl WritePlan {
     /// Whether somebody else has to approve it before it is done.
     pub fn needs_approval(&self) -> bool {
         self.needs_approval
+    }
+
+    /// What the policy admits of the rows that are changed, in words; empty for a new row.
+    pub fn show_using(&self, catalog: &Catalog) -> String {
+        let Some((target, binds)) = self.target() else { return String::new() };
+        shown(catalog, self.model, &target.source.scope, binds)
+    }
+
+    /// Which rows the request itself means, in words; empty for a new row, and where a bulk update
+    /// finds its rows first.
+    pub fn show_filter(&self, catalog: &Catalog) -> String {
+        let found = match (&self.before, self.target()) {
+            (Some(Before::Found(Step { shape: Shape::Select(select), binds })), _) => {
+                Some((&select.filter, binds.as_slice()))
+            }
+            (_, target) => target.map(|(target, binds)| (&target.filter, binds)),
+        };
+        found.map(|(filter, binds)| shown(catalog, self.model, filter, binds)).unwrap_or_default()
+    }
+
+    /// What a written row must satisfy, in words; empty where it goes.
+    pub fn show_check(&self, catalog: &Catalog) -> String {
+        match &self.after {
+            Some(Keyed { shape: Shape::Select(select), binds }) => {
+                shown(catalog, self.model, &select.source.scope, binds)
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn target(&self) -> Option<(&Target, &[Value])> {
+        let (shape, binds) = match &self.change {
+            Change::Insert(_) | Change::One(None) | Change::Many(None) => return None,
+            Change::One(Some(step)) => (&step.shape, &step.binds),
+            Change::Many(Some(keyed)) => (&keyed.shape, &keyed.binds),
+        };
+        match shape {
+            Shape::Update(update) => Some((&update.target, binds)),
+            Shape::Delete(delete) => Some((&delete.target, binds)),
+            _ => None,
+        }
     }
 
     /// The same, to be told and not to be kept: everything is looked at that a preview shows.

@@ -18,7 +18,7 @@ pub struct Misfit {
     pub expected: String,
 }
 
-fn expected(what: impl Into<String>) -> Misfit {
+pub(super) fn expected(what: impl Into<String>) -> Misfit {
     Misfit { expected: what.into() }
 }
 

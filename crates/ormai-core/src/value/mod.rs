@@ -4,6 +4,7 @@
 
 pub(crate) mod bytes;
 mod column_type;
+mod fit;
 mod from_json;
 mod pattern;
 mod to_json;
@@ -14,6 +15,7 @@ use jiff::civil::{Date, DateTime, Time};
 use uuid::Uuid;
 
 pub use column_type::ColumnType;
+pub use fit::{JSON_LEVELS, fit};
 pub use from_json::Misfit;
 pub use pattern::{Pattern, PatternPart};
 

@@ -25,6 +25,7 @@ mod redact;
 mod reference;
 #[cfg(test)]
 mod request;
+#[cfg(test)]
 mod request_write;
 #[cfg(test)]
 mod resolve;

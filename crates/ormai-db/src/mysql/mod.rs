@@ -26,6 +26,7 @@ use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
 use crate::pool::{Lease, Open, Pool};
 use crate::session::Changed;
+use crate::settle;
 use crate::transaction::{Top, Undone};
 use settings::Scope;
 
@@ -34,6 +35,10 @@ const TRUSTED: Duration = Duration::from_secs(30);
 
 /// The database stops a statement at its limit; this much later the network is to blame.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a session that is dropped in a transaction of the caller's waits until what it did
+/// there is undone.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Where connections come from.
 #[derive(Clone, Debug)]
@@ -356,12 +361,16 @@ impl<'c> Session<'c> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if let Held::Caller(connection, _) = &mut self.held {
-            if let Some(top) = self.top {
-                transaction::undo_soon(connection, top);
+        if !matches!(self.held, Held::Caller(..)) {
+            if self.running || self.top.is_some() {
+                self.abandon();
             }
-        } else if self.running || self.top.is_some() {
-            self.abandon();
+        } else if self.top.is_some() {
+            if self.running {
+                settle::answered(self.resume(), SETTLE);
+            } else {
+                settle::answered(self.roll_back(1), SETTLE);
+            }
         }
     }
 }

@@ -2,6 +2,10 @@
 //! coerced or cut in silence, and the time limit. On connections that are not ours it is
 //! changed for a session, and put back.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlArguments, MySqlRow};
@@ -157,7 +161,18 @@ pub(super) async fn synchronize(connection: &mut MySqlConnection, patience: Dura
         }
         Ok(())
     };
-    tokio::time::timeout(patience, synchronized).await.map_err(|_| lost())?
+    tokio::time::timeout(patience, contained(synchronized)).await.map_err(|_| lost())?.unwrap_or_else(|| Err(lost()))
+}
+
+/// `None` when the driver panics, as it does over an answer that it takes for another one's: a
+/// statement that was dropped while it was prepared leaves one.
+async fn contained<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 async fn echoes(connection: &mut MySqlConnection) -> bool {

@@ -92,7 +92,7 @@ impl Session<'_> {
         self.ended(undone)
     }
 
-    async fn roll_back(&mut self, depth: usize) -> Result<Undone, DbError> {
+    pub(super) async fn roll_back(&mut self, depth: usize) -> Result<Undone, DbError> {
         let top = self.top;
         let connection = self.held.connection()?;
         if depth > 1 {
@@ -126,13 +126,5 @@ pub(super) async fn undo(connection: &mut MySqlConnection, depth: usize) -> Resu
         Ok(_) => Ok(Undone::Level),
         Err(error) if number(&error) == Some(NO_SAVEPOINT) => Ok(Undone::Everything),
         Err(error) => Err(sorted(&error)),
-    }
-}
-
-/// Has what is open on the caller's connection undone, where nothing can be awaited.
-pub(super) fn undo_soon(connection: &mut MySqlConnection, top: Top) {
-    match top {
-        Top::Transaction => execute::begun(connection.execute("ROLLBACK")),
-        Top::Savepoint => execute::begun(connection.execute(execute::savepoint(Mark::Undo, 1))),
     }
 }

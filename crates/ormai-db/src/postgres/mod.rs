@@ -27,6 +27,7 @@ use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
 use crate::pool::{Lease, Open, Pool};
 use crate::session::Changed;
+use crate::settle;
 use crate::transaction::Top;
 use timeout::Scope;
 
@@ -59,6 +60,10 @@ const TRUSTED: Duration = Duration::from_secs(30);
 
 /// The database stops a statement at its limit; this much later the network is to blame.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a session that is dropped in a transaction of the caller's waits until what it did
+/// there is undone.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Where connections come from.
 #[derive(Clone, Debug)]
@@ -381,14 +386,13 @@ impl<'c> Session<'c> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if let Held::Caller(connection, _) = &mut self.held {
-            match self.top {
-                Some(Top::Transaction) => transaction::roll_back_soon(connection),
-                Some(Top::Savepoint) => Scope::undo_soon(connection),
-                None => {}
-            }
-        } else if self.running || self.top.is_some() {
-            self.abandon();
+        match (&mut self.held, self.top) {
+            (Held::Caller(connection, _), Some(Top::Transaction)) => transaction::roll_back_soon(connection),
+            (Held::Caller(..), Some(Top::Savepoint)) if self.running => settle::answered(self.resume(), SETTLE),
+            (Held::Caller(..), Some(Top::Savepoint)) => settle::answered(self.roll_back(1), SETTLE),
+            (Held::Caller(..), None) => {}
+            (_, None) if !self.running => {}
+            _ => self.abandon(),
         }
     }
 }

@@ -130,11 +130,6 @@ impl Scope {
         Ok(())
     }
 
-    /// Has a transaction of ours in the caller's undone, where nothing can be awaited.
-    pub(super) fn undo_soon(connection: &mut PgConnection) {
-        execute::begun(connection.execute(UNDO));
-    }
-
     pub(super) async fn enter(&mut self, connection: &mut PgConnection, wanted: u64) -> Result<(), DbError> {
         match self {
             Self::Savepoint { timeout_ms: Some(now) }

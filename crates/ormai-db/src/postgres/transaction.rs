@@ -8,6 +8,7 @@ use super::{GRACE, Held, Session, patience, sorted};
 use crate::error::DbError;
 use crate::execute::{self, Mark};
 use crate::limits::milliseconds;
+use crate::settle;
 use crate::transaction::{Top, Undone};
 
 impl Session<'_> {
@@ -91,7 +92,7 @@ impl Session<'_> {
         self.ended(undone)
     }
 
-    async fn roll_back(&mut self, depth: usize) -> Result<Undone, DbError> {
+    pub(super) async fn roll_back(&mut self, depth: usize) -> Result<Undone, DbError> {
         let before = self.limits.pop().flatten();
         if depth > 1 {
             let connection = self.held.connection()?;
@@ -132,6 +133,6 @@ impl Held<'_> {
 /// Other than a statement, what the driver begins with is sent whatever it still waits for.
 pub(super) fn roll_back_soon(connection: &mut PgConnection) {
     if !connection.is_in_transaction() {
-        execute::begun(connection.begin_with("ROLLBACK"));
+        settle::begun(connection.begin_with("ROLLBACK"));
     }
 }

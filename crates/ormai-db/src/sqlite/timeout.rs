@@ -3,16 +3,14 @@
 //! Installing the handler takes a turn of the connection's worker thread, so it is done
 //! once; setting the deadline of a statement is one atomic store.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::error::DbError;
+use crate::settle;
 use crate::sqlite::sorted;
 
 /// How many steps of SQLite's virtual machine pass between two looks at the clock: some
@@ -87,21 +85,6 @@ pub(crate) async fn watch(connection: &mut SqliteConnection, deadline: &Arc<Dead
 /// Waits, without an executor, until an abandoned statement has ended, so that the deadline
 /// cannot hit whatever its owner runs next. The worker thread answers on its own.
 pub(crate) fn settle(connection: &mut SqliteConnection, deadline: &Deadline) {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let give_up = Instant::now() + SETTLE;
-    let mut ping = pin!(connection.ping());
-    while ping.as_mut().poll(&mut context).is_pending() {
-        let Some(left) = give_up.checked_duration_since(Instant::now()) else { break };
-        std::thread::park_timeout(left);
-    }
+    let _ = settle::settled(connection.ping(), SETTLE);
     deadline.disarm();
 }

@@ -11,6 +11,7 @@ use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use super::{GRACE, Held, Session, sorted};
 use crate::error::{ConflictKind, DbError};
 use crate::execute::{self, Mark};
+use crate::settle;
 use crate::transaction::{Top, Undone};
 
 impl Session<'_> {
@@ -129,10 +130,10 @@ pub(super) async fn roll_back(connection: &mut SqliteConnection) -> Result<(), D
 /// one command after the other, whether or not somebody waits for the answer.
 pub(super) fn undo_soon(connection: &mut SqliteConnection, top: Top) {
     match top {
-        Top::Transaction => execute::begun(connection.execute("ROLLBACK")),
+        Top::Transaction => settle::begun(connection.execute("ROLLBACK")),
         Top::Savepoint => {
-            execute::begun(connection.execute(execute::savepoint(Mark::Undo, 1)));
-            execute::begun(connection.execute(execute::savepoint(Mark::Keep, 1)));
+            settle::begun(connection.execute(execute::savepoint(Mark::Undo, 1)));
+            settle::begun(connection.execute(execute::savepoint(Mark::Keep, 1)));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Databases as the pipeline sees them.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
+mod cancelled;
 mod errors;
 mod held;
 mod idempotency;

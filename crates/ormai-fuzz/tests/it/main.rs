@@ -67,6 +67,12 @@ fn no_request_puts_a_value_into_a_statement() {
 }
 
 #[test]
+fn every_write_names_its_rows_and_is_written_as_it_is_read() {
+    let writes = hold("request", 5_000, request::writes);
+    assert!(writes > 300, "only {writes} writes");
+}
+
+#[test]
 fn no_cursor_opens_but_where_it_was_made() {
     let opened = hold("cursor", 3_000, cursor::tried);
     assert!(opened > 3, "only {opened} cursors open at all");

@@ -8,7 +8,7 @@ use ormai_core::catalog::Collation;
 use ormai_core::plan::{Direction, ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
 use sea_query::{
-    BinOper, DynIden, Expr, ExprTrait, Func, FunctionCall, MysqlQueryBuilder, NullOrdering, QuotedBuilder,
+    BinOper, DynIden, Expr, ExprTrait, Func, FunctionCall, LockType, MysqlQueryBuilder, NullOrdering, QuotedBuilder,
     SelectStatement, Values,
 };
 
@@ -45,6 +45,12 @@ impl Engine for MySql {
 
     fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
         table.limit(places.most());
+    }
+
+    /// Within: a lock that is said outside does not reach into a derived table. It is merged all
+    /// the same, so that no more rows are locked than the conditions around it find.
+    fn lock(&self, _: &mut SelectStatement, table: &mut SelectStatement, _: &str) {
+        table.lock(LockType::Update);
     }
 
     fn truth(&self, truth: Truth) -> Expr {

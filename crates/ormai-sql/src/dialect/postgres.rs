@@ -4,7 +4,8 @@ use ormai_core::catalog::Collation;
 use ormai_core::plan::{ListSlot, OrderKey, Truth};
 use ormai_core::value::ColumnType;
 use sea_query::{
-    BinOper, Expr, ExprTrait, Func, FunctionCall, NullOrdering, PostgresQueryBuilder, SelectStatement, Values,
+    Alias, BinOper, Expr, ExprTrait, Func, FunctionCall, LockType, NullOrdering, PostgresQueryBuilder, SelectStatement,
+    Values,
 };
 
 use super::{Engine, TextUse, collate, padded};
@@ -36,6 +37,11 @@ impl Engine for Postgres {
 
     fn fence(&self, table: &mut SelectStatement, places: &mut Places) {
         table.offset(places.zero());
+    }
+
+    /// Outside, where the LIMIT has been: within, all rows of the scope would be locked.
+    fn lock(&self, query: &mut SelectStatement, _: &mut SelectStatement, alias: &str) {
+        query.lock_with_tables(LockType::Update, [Alias::new(alias)]);
     }
 
     fn truth(&self, truth: Truth) -> Expr {

@@ -36,6 +36,9 @@ impl Engine for Sqlite {
         table.limit(places.most());
     }
 
+    /// There is one writer at a time, and no lock on rows.
+    fn lock(&self, _: &mut SelectStatement, _: &mut SelectStatement, _: &str) {}
+
     /// Not the words: where a table has a column named `false`, `WHERE FALSE` reads it.
     fn truth(&self, truth: Truth) -> Expr {
         match truth {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use insta::assert_snapshot;
 use ormai_core::catalog::{Catalog, CatalogBuilder, ModelBuilder, ModelKind, TableName};
 use ormai_core::plan::testing::{self, delete, exists, insert, keys, list, present, related, slot, target, update};
-use ormai_core::plan::{Keys, Predicate, RelatedRows, Shape, Step, Target};
+use ormai_core::plan::{
+    Comparison, Direction, Keys, OrderBy, Predicate, RelatedRows, Shape, Step, Target, Term, Truth,
+};
 use ormai_core::value::{ColumnType, Value};
 use ormai_sql::{CompileError, Compiler, Dialect};
 
@@ -89,11 +91,7 @@ fn restrictions_reach_other_tables_from_the_one_that_is_changed() {
     let region = related(users.id, user.clone(), users.column("region"));
     let scope = Predicate::And(vec![
         orders.is("tenant_id", 0),
-        Predicate::Compare {
-            op: ormai_core::plan::Comparison::Eq,
-            left: region,
-            right: ormai_core::plan::Term::Bind(slot(2)),
-        },
+        Predicate::Compare { op: Comparison::Eq, left: region, right: Term::Bind(slot(2)) },
         exists(has_items, RelatedRows::Stored(items.id), items.is("sku", 3), true),
     ]);
     let theirs = exists(user, RelatedRows::Scoped(users.scoped()), users.is("id", 4), false);
@@ -170,9 +168,47 @@ fn rows_are_looked_for_within_the_scope() {
     let rows = vec![
         (users.scoped(), users.is("id", 1)),
         (items.scoped(), Predicate::And(vec![items.is("order_id", 2), items.is("line", 3)])),
-        (testing::source(users.id, Predicate::Const(ormai_core::plan::Truth::False)), users.is("id", 1)),
+        (testing::source(users.id, Predicate::Const(Truth::False)), users.is("id", 1)),
     ];
     assert_snapshot!(each(&catalog, &Shape::Present(present(rows))));
+}
+
+#[test]
+fn rows_that_will_be_changed_are_locked_and_no_others() {
+    let catalog = shop();
+    let (orders, users) = (of(&catalog, "Order"), of(&catalog, "User"));
+    let user = vec![(orders.field("user_id"), users.field("id"))];
+    let in_region = exists(user, RelatedRows::Stored(users.id), users.is("region", 2), false);
+    let source = testing::source(orders.id, Predicate::And(vec![orders.is("tenant_id", 0), in_region]));
+    let mut select = testing::select(source, orders.fields(["id", "total"]), 1);
+    select.filter = orders.is("items", 3);
+    select.order = vec![testing::order(OrderBy::Field(orders.field("id")), Direction::Asc, false)];
+    select.for_update = true;
+    assert_snapshot!(each(&catalog, &Shape::Select(select)));
+}
+
+#[test]
+fn what_has_no_rows_of_its_own_cannot_be_locked() {
+    let catalog = shop();
+    let users = of(&catalog, "User");
+    let mut included = users.ids();
+    included.for_update = true;
+    included.per_parent = Some(testing::per_parent(users.fields(["id"]), vec![list(2, 0)], true));
+    let view = a_view();
+    let mut viewed = of(&view, "It").ids();
+    viewed.for_update = true;
+    for dialect in DIALECTS {
+        let refused = |why: &str| format!("{dialect:?}: the plan is malformed: {why}");
+        let found = one(&catalog, dialect, &Shape::Select(included.clone()));
+        assert_eq!(found, refused("rows of several parents that are locked"));
+        assert_eq!(one(&view, dialect, &Shape::Select(viewed.clone())), refused("a change of a view"));
+    }
+}
+
+fn a_view() -> Arc<Catalog> {
+    let view = ModelBuilder::table("It", "it").field("id", ColumnType::Int).field("tenant_id", ColumnType::Text);
+    let view = ModelBuilder { kind: ModelKind::View, ..view };
+    Arc::new(CatalogBuilder::new().model(view).build().unwrap())
 }
 
 #[test]
@@ -217,9 +253,7 @@ fn rows_that_nobody_named_are_not_changed() {
 
 #[test]
 fn nothing_is_changed_in_a_view() {
-    let view = ModelBuilder::table("It", "it").field("id", ColumnType::Int).field("tenant_id", ColumnType::Text);
-    let view = ModelBuilder { kind: ModelKind::View, ..view };
-    let catalog = Arc::new(CatalogBuilder::new().model(view).build().unwrap());
+    let catalog = a_view();
     let it = of(&catalog, "It");
     let shapes =
         [new_row(&it, ["tenant_id"], &["id"]), set(&it, by_id(&it), ["id"]), Shape::Delete(delete(by_id(&it)))];

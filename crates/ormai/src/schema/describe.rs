@@ -1,11 +1,16 @@
 //! `describe_schema`
 
+use std::collections::BTreeMap;
+
 use ormai_core::catalog::{Catalog, FieldId, RelationKind};
 use ormai_core::error::Result;
-use ormai_core::policy::{FieldAction, ModelRules, View};
+use ormai_core::policy::{FieldAction, ModelRules, View, WriteAction};
+use ormai_core::request::Tool;
 use ormai_core::resolve::find_model;
 use ormai_core::value::ColumnType;
 use serde::Serialize;
+
+use super::writes::{WRITES, Writable};
 
 /// What a principal may see and do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +36,9 @@ pub struct DescribedModel {
     /// What may be aggregated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregations: Option<DescribedAggregations>,
+    /// What may be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes: Option<DescribedWrites>,
     /// What a request may ask for at most.
     pub limits: DescribedLimits,
 }
@@ -76,10 +84,36 @@ pub struct DescribedAggregations {
     pub count: bool,
     /// The fields by function, such as `sum`: `total`.
     #[serde(flatten)]
-    pub functions: std::collections::BTreeMap<&'static str, Vec<String>>,
+    pub functions: BTreeMap<&'static str, Vec<String>>,
     /// Groups of fewer rows are hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_group_size: Option<u32>,
+}
+
+/// What may be written. Only of fields that are open, and never of those that say whose a row is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct DescribedWrites {
+    /// `allow` or `require_approval`, by tool. What is not here is not open.
+    pub actions: BTreeMap<&'static str, &'static str>,
+    /// The fields that `data` may name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub writable: Vec<String>,
+    /// Those that a create must name, and that are never null.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<String>,
+    /// Those that an update may not name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub immutable: Vec<String>,
+    /// Those that a create fills by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub auto_set: Vec<String>,
+    /// Whether each write needs a `reason`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_reason: bool,
+    /// The most rows that one write changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_affected_rows: Option<u32>,
 }
 
 /// What a request may ask for at most.
@@ -175,10 +209,43 @@ fn describe_model(catalog: &Catalog, view: &View, rules: &ModelRules) -> Describ
         fields,
         relations,
         aggregations,
+        writes: describe_writes(Writable::new(catalog, rules)),
         limits: DescribedLimits {
             max_rows: rules.budget.max_rows,
             max_include_depth: rules.budget.max_include_depth,
             max_selected_fields: rules.budget.max_selected_fields,
         },
     }
+}
+
+fn describe_writes(writable: Writable<'_>) -> Option<DescribedWrites> {
+    let actions: BTreeMap<&str, &str> = WRITES
+        .into_iter()
+        .filter_map(|tool| match writable.action(tool) {
+            WriteAction::Allow => Some((tool.name(), "allow")),
+            WriteAction::RequireApproval => Some((tool.name(), "require_approval")),
+            WriteAction::Deny => None,
+        })
+        .collect();
+    if actions.is_empty() {
+        return None;
+    }
+    let creates = writable.is_open(Tool::Create);
+    let updates = writable.is_open(Tool::Update) || writable.is_open(Tool::BulkUpdate);
+    let told = |holds: &dyn Fn(FieldId) -> bool| {
+        let fields = told_fields(writable.rules).filter(|id| holds(*id));
+        fields.map(|id| writable.model.field(id).name.clone()).collect()
+    };
+    let (created, changed): (Vec<FieldId>, Vec<FieldId>) = (writable.created().collect(), writable.changed().collect());
+    let write = &writable.rules.write;
+    let is_writable = |id: FieldId| creates && created.contains(&id) || updates && changed.contains(&id);
+    Some(DescribedWrites {
+        actions,
+        writable: told(&is_writable),
+        required: told(&|id| is_writable(id) && write.required_fields.contains(&id)),
+        immutable: told(&|id| updates && writable.is_fixed(id)),
+        auto_set: told(&|id| creates && writable.is_set(id)),
+        require_reason: write.require_reason,
+        max_affected_rows: write.max_affected_rows,
+    })
 }

@@ -5,8 +5,10 @@
 
 mod definitions;
 mod describe;
+mod writes;
 
 pub use definitions::{DEFAULT_BYTE_BUDGET, Definition, definitions};
 pub use describe::{
-    DescribedAggregations, DescribedField, DescribedLimits, DescribedModel, DescribedRelation, Description, describe,
+    DescribedAggregations, DescribedField, DescribedLimits, DescribedModel, DescribedRelation, DescribedWrites,
+    Description, describe,
 };

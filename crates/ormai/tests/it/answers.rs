@@ -53,7 +53,7 @@ every_engine! {
         for who in [acme(), admin(), Principal::without_tenant()] {
             let tools = ormai.tools().definitions(&RunContext::new(who));
             let names: Vec<&str> = tools.iter().map(|tool| tool.tool.name()).collect();
-            assert_eq!(names, ["describe_schema", "query", "get", "aggregate"]);
+            assert_eq!(names, ["describe_schema", "query", "get", "aggregate", "create"]);
             let list: Vec<_> = tools.iter().map(ormai::schema::Definition::to_anthropic).collect();
             let bytes = serde_json::to_string(&list).unwrap().len();
             assert!(bytes <= ormai::schema::DEFAULT_BYTE_BUDGET, "the tool list has {bytes} bytes");
@@ -63,6 +63,8 @@ every_engine! {
             let engine = ormai.tools().engine();
             let roomy = ormai::schema::definitions(engine.policy().catalog(), &engine.view(&[]), 10_000);
             assert!(select(&roomy)["enum"].as_array().unwrap().contains(&json!("status")));
+            let data = &roomy[4].parameters["properties"]["data"];
+            assert_eq!((&data["required"], &data["properties"]["total"]), (&json!(["status"]), &json!({"type": ["number", "string"]})));
             for form in [ormai::schema::Definition::to_anthropic, ormai::schema::Definition::to_openai, ormai::schema::Definition::to_json_schema] {
                 assert!(!tools.iter().any(|tool| form(tool).to_string().contains("tenant_id")));
             }

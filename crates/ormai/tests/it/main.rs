@@ -29,3 +29,4 @@ mod shared_connections;
 mod strangers_rows;
 mod support;
 mod who;
+mod writes_told;
