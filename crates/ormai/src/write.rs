@@ -115,6 +115,10 @@ impl WriteCall {
         self.course.suppose()
     }
 
+    pub(crate) fn context(&self) -> &CallContext {
+        &self.context
+    }
+
     /// Names the call in logs and audit records.
     pub fn request_id(&self) -> &str {
         &self.context.request_id

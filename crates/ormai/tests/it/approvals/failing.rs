@@ -65,8 +65,8 @@ impl ApprovalStore for Failing {
 every_engine! {
     async fn what_cannot_be_parked_is_no_yes_and_can_be_asked_again(test: &TestDatabase) {
         test.load(&Dataset::demo()).await;
-        let ormai = with_store(test, POLICY, Failing::at(&["park", "park"])).await;
         for request in [note("plain"), note("keyed").idempotency_key("k")] {
+            let ormai = with_store(test, POLICY, Failing::at(&["park"])).await;
             let arguments = ormai::request::Request::from(request.clone()).arguments().unwrap();
             let ctx = RunContext::new(agent()).now(after(0));
             let told = outcome(&ctx, &ormai, "update", &arguments).await;
