@@ -77,17 +77,3 @@ pub(crate) fn not_installed(code: ErrorCode) -> Error {
     Error::new(code, "idempotency keys and approvals are not set up in this database")
         .hint(Some("the operator runs `ormai install`, or `OrmAi::install`".to_owned()))
 }
-
-/// When the connection went while the transaction was committed, a ledger tells the next try what
-/// came of it.
-pub(crate) fn commit_failed(call: &WriteCall, claim: Option<&Claim>, error: &DbError) -> Error {
-    match (claim, error) {
-        (Some(_), DbError::OutcomeUnknown(_)) => {
-            tracing::warn!(request_id = call.request_id(), detail = error.operator_detail(), "a commit was lost");
-            let lost = "the connection was lost while the write was stored";
-            Error::new(ErrorCode::DatabaseUnavailable, lost)
-                .hint(Some("make the same call again, with the same idempotency key".to_owned()))
-        }
-        _ => call.failed(error),
-    }
-}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ormai_core::answer::{Fetched, Written};
 use ormai_core::authorize::{Authority, authorize_write, traced_write};
-use ormai_core::error::{Error, Result};
+use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::Trace;
 use ormai_core::plan::{Step, WritePlan};
 use ormai_core::policy::View;
@@ -148,11 +148,22 @@ impl WriteCall {
                 ConflictKind::Concurrent => Obstacle::Concurrent,
                 _ => Obstacle::Unfit,
             },
-            DbError::OutOfRange(_) => Obstacle::Unfit,
-            _ => return crate::toolset::failed(error, self.request_id()),
+            DbError::OutOfRange(_) | DbError::Refused(_) => Obstacle::Unfit,
+            _ => return failed(error, self.request_id()),
         };
         tracing::warn!(request_id = self.request_id(), detail = error.operator_detail(), "a write was refused");
         self.course.obstacle(obstacle)
+    }
+
+    /// What the caller may know of a failure while the write was being kept. When it was claimed
+    /// it can be sent again, whatever became of it: the ledger tells.
+    pub(crate) fn not_kept(&self, error: &DbError, is_claimed: bool) -> Error {
+        let mut told = self.failed(error);
+        if matches!(error, DbError::OutcomeUnknown(_)) && is_claimed {
+            told.retryable = true;
+            told.hint = Some("send the same call again under the same `idempotency_key`".to_owned());
+        }
+        told
     }
 
     /// The answer, redacted, with what is to be known about it.
@@ -177,5 +188,28 @@ impl WriteCall {
             policy_version: policy.version().to_owned(),
             policies_applied: applied_names(policy.catalog(), &self.view, self.course.plan().applied()),
         }
+    }
+}
+
+/// What the caller of a write may know of a failure that says nothing of the write itself.
+pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
+    match error {
+        DbError::Timeout => {
+            tracing::warn!(request_id, "a write was stopped at its time limit");
+            Error::new(ErrorCode::Timeout, "the write took too long and was stopped; nothing was changed")
+                .hint(Some("change fewer rows at once, or try again later".to_owned()))
+        }
+        DbError::OutcomeUnknown(_) => {
+            tracing::error!(request_id, detail = error.operator_detail(), "nobody knows whether a write was kept");
+            let mut unknown = Error::new(ErrorCode::DatabaseUnavailable, "it is not known whether the write was made")
+                .hint(Some("read the record before the write is sent again".to_owned()));
+            unknown.retryable = false;
+            unknown
+        }
+        DbError::ReadOnly(_) => {
+            tracing::warn!(request_id, detail = error.operator_detail(), "the database takes no writes");
+            Error::new(ErrorCode::WriteNotAllowed, "the database takes no writes")
+        }
+        error => crate::toolset::failed(error, request_id),
     }
 }

@@ -14,10 +14,10 @@ use ormai_db::{Database, Session};
 
 use crate::approvals::{Parking, Wait, engine_of};
 use crate::context::{Db, HeldSession};
-use crate::once::{self, Turn, commit_failed};
+use crate::once::{self, Turn};
 use crate::response::{Metadata, Response};
-use crate::toolset::{Toolset, failed, session};
-use crate::write::{WriteCall, WriteStatement};
+use crate::toolset::{Toolset, session};
+use crate::write::{WriteCall, WriteStatement, failed};
 use crate::{Engine, RunContext};
 
 /// How long the beginning of a transaction that calls share may take.
@@ -289,7 +289,7 @@ async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Re
     match errand.made(session).await {
         Ok((answer, true)) => {
             let committed = session.commit().await;
-            committed.map(|()| answer).map_err(|error| commit_failed(&errand.call, errand.claim.as_ref(), &error))
+            committed.map(|()| answer).map_err(|error| errand.call.not_kept(&error, errand.claim.is_some()))
         }
         Ok((answer, false)) => {
             undo(session, &id).await;

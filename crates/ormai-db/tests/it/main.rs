@@ -9,6 +9,7 @@ mod install;
 mod introspect;
 mod limits;
 mod privileges;
+mod stored;
 mod support;
 mod transactions;
 mod types;
