@@ -43,9 +43,15 @@ pub(crate) async fn claim(call: &WriteCall, claim: &Claim, session: &mut Session
 
 /// The answer of a record, when it is one to this claim.
 pub(crate) fn answer(claim: &Claim, recorded: &Recorded) -> Result<Written> {
+    let answer = Written::from_record(&recorded.answer)
+        .ok_or_else(|| Error::new(ErrorCode::Internal, "the recorded answer cannot be read"))?;
     match claim.standing(&recorded.fingerprint) {
-        Standing::Same => Written::from_record(&recorded.answer)
-            .ok_or_else(|| Error::new(ErrorCode::Internal, "the recorded answer cannot be read")),
+        Standing::Same => Ok(answer),
+        Standing::OtherPolicy if matches!(answer, Written::Pending(_)) => Err(Error::new(
+            ErrorCode::Conflict,
+            "an approval was asked for under this idempotency key before the policy changed",
+        )
+        .hint(Some("ask for it anew, under another key".to_owned()))),
         Standing::OtherPolicy => Err(Error::new(
             ErrorCode::Conflict,
             "the write was done under this idempotency key before the policy changed",

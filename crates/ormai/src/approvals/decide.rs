@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use ormai_core::answer::Written;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::principal::{CallContext, Principal};
+use ormai_core::request::limits;
 
 use super::record::{Approval, Decision, Outcome, Status};
 use super::rights::{self, Part};
@@ -32,6 +33,9 @@ impl<'a> Approvals<'a> {
     /// `DATABASE_UNAVAILABLE` or `INTERNAL` when the store does not answer.
     pub async fn list(&self, ctx: &RunContext<'_>, filter: &ApprovalFilter) -> Result<Vec<Approval>> {
         let (engine, call, store) = (self.tools.engine(), ctx.call(), self.store()?);
+        if filter.before.as_deref().is_some_and(|before| !is_name(before)) {
+            return Err(Error::invalid("before", "expected the id of an approval"));
+        }
         let tenant = (!rights::looks_beyond(&engine, &call)).then(|| call.principal.tenant_id());
         let mut page = ApprovalFilter { status: filter.status, before: filter.before.clone(), limit: Some(BATCH) };
         if filter.status == Some(Status::Expired) {
@@ -76,6 +80,7 @@ impl<'a> Approvals<'a> {
     /// error that may be tried again, after which the request is approved and not yet made.
     pub async fn approve(&self, ctx: &RunContext<'_>, id: &str, note: Option<&str>) -> Result<Approval> {
         let call = ctx.call();
+        check_note(note)?;
         let approval = self.decidable(&call, id).await?;
         let by_me = |decision: &Decision| {
             (&decision.tenant_id, &decision.user_id) == (call.principal.tenant_id(), call.principal.user_id())
@@ -103,6 +108,7 @@ impl<'a> Approvals<'a> {
     /// As [`Approvals::approve`]; there is nothing to try again.
     pub async fn reject(&self, ctx: &RunContext<'_>, id: &str, note: Option<&str>) -> Result<Approval> {
         let call = ctx.call();
+        check_note(note)?;
         let approval = self.decidable(&call, id).await?;
         if approval.status != Status::Pending {
             return Err(gone(&approval));
@@ -212,7 +218,11 @@ impl<'a> Approvals<'a> {
     }
 
     async fn find(&self, call: &CallContext, id: &str) -> Result<Approval> {
-        self.store()?.find(id).await.map_err(|error| told(&error, call))?.ok_or_else(not_there)
+        let store = self.store()?;
+        if !is_name(id) {
+            return Err(not_there());
+        }
+        store.find(id).await.map_err(|error| told(&error, call))?.ok_or_else(not_there)
     }
 
     async fn advance(
@@ -249,6 +259,21 @@ fn at(mut approval: Approval, now: Timestamp) -> Approval {
         approval.status = Status::Expired;
     }
     approval
+}
+
+/// Whether this is how approvals are named; a store is asked for nothing else.
+fn is_name(id: &str) -> bool {
+    let rest = id.strip_prefix("apr-");
+    rest.is_some_and(|rest| rest.len() <= 40 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+}
+
+fn check_note(note: Option<&str>) -> Result<()> {
+    match note {
+        Some(note) if note.len() > limits::REASON_BYTES => {
+            Err(Error::invalid("note", format!("a note has at most {} bytes", limits::REASON_BYTES)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn not_there() -> Error {

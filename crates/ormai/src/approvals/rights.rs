@@ -34,10 +34,16 @@ pub(super) fn part(engine: &Engine, call: &CallContext, approval: &Approval) -> 
 }
 
 /// The same user of the same tenant. A principal without a user is nobody in particular.
-pub(super) fn is_requester(principal: &Principal, requester: &Principal) -> bool {
-    principal.tenant_id() == requester.tenant_id()
-        && is_given(principal.user_id())
-        && principal.user_id() == requester.user_id()
+fn is_requester(principal: &Principal, requester: &Principal) -> bool {
+    is_given(principal.user_id())
+        && principal.tenant_id() == requester.tenant_id()
+        && is_same(principal.user_id(), requester.user_id())
+}
+
+/// Whether two ids may be one: `7` is `"7"` where a column makes them so.
+fn is_same(one: &Json, other: &Json) -> bool {
+    let text = |id: &Json| id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+    text(one) == text(other)
 }
 
 fn may_decide(engine: &Engine, call: &CallContext, approval: &Approval) -> bool {
@@ -46,8 +52,9 @@ fn may_decide(engine: &Engine, call: &CallContext, approval: &Approval) -> bool 
     let (Some(model), Some(operation)) = (catalog.find(&approval.model), operation(approval.tool)) else {
         return false;
     };
-    // Both are somebody, so that they can be told to be two.
-    if !is_given(approver.user_id()) || !is_given(requester.user_id()) {
+    // Both are somebody, and two, whatever tenant they come from.
+    let (one, other) = (approver.user_id(), requester.user_id());
+    if !is_given(one) || !is_given(other) || is_same(one, other) {
         return false;
     }
     let view = engine.view(requester.roles());

@@ -1,14 +1,16 @@
 //! An approval used twice, for another request, by the requester, after expiry, after the policy
 //! changed, by a stranger; and nobody's word is no.
 
-use ormai::approvals::{ApprovalFilter, Status};
+use std::sync::Arc;
+
+use ormai::approvals::{ApprovalFilter, SqlApprovals, Status};
 use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai::request::{BulkUpdate, Create, Delete, Request};
-use ormai_testkit::every_engine;
+use ormai_testkit::{Dataset, every_engine};
 use serde_json::{Value as Json, json};
 
-use super::{POLICY, after, agent, ask, by, manager, note, noted, refused, shop};
+use super::{POLICY, after, agent, ask, by, manager, note, noted, refused, shop, with_store};
 
 every_engine! {
     async fn attack_20_an_approval_is_good_for_one_write(test: &TestDatabase) {
@@ -94,6 +96,7 @@ every_engine! {
             ("no tenant", Principal::without_tenant().user("boss").role("manager")),
             ("an empty tenant", Principal::new("").user("boss").role("manager")),
             ("no user", Principal::new("acme-corp").role("manager")),
+            ("the requester by another tenant", Principal::new("system").user("user-123").role("manager").role("super_admin")),
             ("an empty user", Principal::new("acme-corp").user("").role("manager")),
             ("metadata that imitates", acme().metadata("roles", json!(["manager"]))),
         ];
@@ -111,6 +114,40 @@ every_engine! {
         }
         assert_eq!(noted(&ormai, 1).await, Json::Null);
         assert_eq!(ormai.approvals().show(&by(manager()), &id).await.unwrap().status, Status::Pending);
+    }
+
+    /// `7` and `"7"` are one user where a column of integers makes them so.
+    async fn attack_20_the_requester_spelt_as_another_type(test: &TestDatabase) {
+        let ormai = shop(test).await;
+        let seven = |user: Json| Principal::new("acme-corp").user(user).role("manager");
+        for (asks, approves) in [(json!(7), json!("7")), (json!("7"), json!(7)), (json!("null"), Json::Null)] {
+            let id = ask(&ormai, seven(asks), note("own")).await;
+            assert!(ormai.approvals().approve(&by(seven(approves)), &id, None).await.is_err());
+            assert_eq!(ormai.approvals().show(&by(manager()), &id).await.unwrap().status, Status::Pending);
+        }
+    }
+
+    async fn attack_20_what_is_no_approvals_name_is_not_there(test: &TestDatabase) {
+        test.load(&Dataset::demo()).await;
+        let store = Arc::new(SqlApprovals::connect(test.url()).await.unwrap());
+        let ormai = with_store(test, POLICY, store).await;
+        let id = ask(&ormai, agent(), note("x")).await;
+        let missing = ormai.approvals().show(&by(manager()), "apr-1").await.unwrap_err();
+        assert_eq!(missing.code, ErrorCode::RecordNotFound);
+        let upper = id.to_uppercase();
+        let long = format!("apr-{}", "a".repeat(100_000));
+        for name in ["", "apr-", "apr-é", "apr-\0", "apr-%", "apr-' OR 1 = 1 --", " ", &upper, &format!("{id} "), &long] {
+            assert_eq!(ormai.approvals().approve(&by(manager()), name, None).await.unwrap_err(), missing, "{name}");
+        }
+        let filter = ApprovalFilter::new().before("' OR 1 = 1");
+        assert_eq!(ormai.approvals().list(&by(manager()), &filter).await.unwrap_err().code, ErrorCode::ValidationError);
+        let long = "a".repeat(100_000);
+        let refused = ormai.approvals().approve(&by(manager()), &id, Some(&long)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::ValidationError);
+        // What a note says is kept as it is.
+        let note = "'; \0 \\ \" é 𝄞";
+        let approved = ormai.approvals().approve(&by(manager()), &id, Some(note)).await.unwrap();
+        assert_eq!(approved.decision.unwrap().note.as_deref(), Some(note));
     }
 
     async fn attack_20_another_tenants_approver_needs_a_bypass_too(test: &TestDatabase) {
