@@ -56,7 +56,10 @@ pub async fn claim(
     let recorded = find(session, id, limit).await?;
     // A claim whose transaction was committed without an answer: nobody knows what was done.
     recorded.map(Claimed::Recorded).ok_or_else(|| {
-        DbError::conflict(ConflictKind::Concurrent, "the claim of the idempotency key is not to be seen, or has no answer")
+        DbError::conflict(
+            ConflictKind::Concurrent,
+            "the claim of the idempotency key is not to be seen, or has no answer",
+        )
     })
 }
 

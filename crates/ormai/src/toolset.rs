@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use ormai_core::answer::{Answer, Fetched, Groups, Page, Row};
 use ormai_core::authorize::Authority;
 use ormai_core::error::{Error, ErrorCode, Result};
@@ -11,7 +12,6 @@ use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument}
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
 use ormai_core::resolve::resolve;
-use jiff::Timestamp;
 use ormai_db::{Database, DbError, OwnTable, Session};
 use ormai_sql::Statement;
 use serde_json::Value as Json;

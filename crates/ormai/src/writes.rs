@@ -122,9 +122,7 @@ impl Toolset {
         let engine = engine_of(word, self);
         let mut call = WriteCall::begin(engine, context.clone(), request)?;
         let (claim, wait) = match word {
-            Word::Approved { id, engine } => {
-                (Some(Claim::of_approval(id, request, engine.policy().version())?), None)
-            }
+            Word::Approved { id, engine } => (Some(Claim::of_approval(id, request, engine.policy().version())?), None),
             Word::Requester if call.plan().needs_approval() && !request.is_dry_run() => {
                 let (claim, wait) = (call.key_claim(request)?, self.wait(&call)?);
                 // Nothing of it is kept; what it shows is parked with it.
@@ -158,8 +156,8 @@ impl Toolset {
     }
 
     /// Groups calls: all that they write is kept, or nothing of it. Inside, use the context that
-    /// `work` is given; a call that is refused leaves nothing of itself and does not end the
-    /// transaction. It is committed when `work` succeeds, and rolled back when it fails or is
+    /// `work` is given; a write that is refused leaves nothing of itself and does not end the
+    /// transaction, a read that fails in the database does. It is committed when `work` succeeds, and rolled back when it fails or is
     /// dropped. In a transaction (also one of the caller's) it is a savepoint of it.
     ///
     /// With [`RunContext::retry`], `work` is done again from the start after a deadlock or a
@@ -253,10 +251,7 @@ pub(crate) enum Word<'a> {
     /// The requester's, who may have to wait for another's.
     Requester,
     /// An approver's, for the request with an id and under this policy.
-    Approved {
-        id: &'a str,
-        engine: &'a Arc<Engine>,
-    },
+    Approved { id: &'a str, engine: &'a Arc<Engine> },
 }
 
 /// A write with what has to be seen to beside it.

@@ -21,10 +21,8 @@ pub(crate) async fn run(config: &Path, as_json: bool) -> Result<(), Failure> {
         tables.push((OwnTable::Approvals.name(), "the store of approvals", !made.is_empty()));
     }
     if as_json {
-        let tables: Vec<_> = tables
-            .iter()
-            .map(|(table, place, made)| json!({"table": table, "in": place, "made": made}))
-            .collect();
+        let tables: Vec<_> =
+            tables.iter().map(|(table, place, made)| json!({"table": table, "in": place, "made": made})).collect();
         return output::json(&json!({"tables": tables}));
     }
     let said = |made: bool| if made { "made" } else { "was there" };

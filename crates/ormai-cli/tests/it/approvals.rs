@@ -160,7 +160,8 @@ fn a_store_of_approvals_is_checked() {
         ("{store: sqlite, url: 'sqlite:a', pool: 1}", "unknown key `pool`"),
         ("sqlite", "`approvals` must be a mapping"),
     ] {
-        let text = format!("database: {{url: 'sqlite:shop.db?mode=rwc'}}\npolicy: policy.yaml\napprovals: {approvals}\n");
+        let text =
+            format!("database: {{url: 'sqlite:shop.db?mode=rwc'}}\npolicy: policy.yaml\napprovals: {approvals}\n");
         fs::write(here.join("ormai.yaml"), text).unwrap();
         let said = run(here, &["install"], 2);
         assert!(said.contains(expected), "{approvals}: {said}");
@@ -170,7 +171,8 @@ fn a_store_of_approvals_is_checked() {
 /// Every command, and every option of the commands that decide, is on the page.
 #[test]
 fn the_page_of_the_command_line_names_every_command() {
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/command-line.md")).unwrap();
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/command-line.md")).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let commands = |of: &[&str]| -> Vec<String> {
         let help = run(directory.path(), &[of, &["--help"]].concat(), 0);
@@ -188,6 +190,9 @@ fn the_page_of_the_command_line_names_every_command() {
         all.extend(children);
     }
     for command in all {
-        assert!(page.contains(&format!("| `ormai {command}")), "`ormai {command}` is not in docs/reference/command-line.md");
+        assert!(
+            page.contains(&format!("| `ormai {command}")),
+            "`ormai {command}` is not in docs/reference/command-line.md"
+        );
     }
 }

@@ -107,15 +107,8 @@ fn without_metadata<S: serde::Serializer>(principal: &Principal, serializer: S) 
 
 impl Status {
     /// All of them, in the order of a life.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Approved,
-        Self::Executed,
-        Self::Failed,
-        Self::Rejected,
-        Self::Expired,
-        Self::Void,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Approved, Self::Executed, Self::Failed, Self::Rejected, Self::Expired, Self::Void];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {

@@ -3,7 +3,7 @@
 use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai::request::{BulkUpdate, Create, Delete, Request, Update};
-use ormai_testkit::{Dataset, Engine, Pool, TestDatabase, every_engine, guide_catalog};
+use ormai_testkit::{Dataset, TestDatabase, every_engine, guide_catalog};
 use serde_json::{Value as Json, json};
 
 use crate::support::{CURSOR_KEY, acme, code, database, globex, outcome};
@@ -44,7 +44,8 @@ async fn uninstalled(test: &TestDatabase) -> OrmAi {
 }
 
 fn new(id: i64) -> Create {
-    let create = Create::new("Order").set("id", id).set("status", "new").set("total", "1.10").set("note", "s\"ec ret\\");
+    let create =
+        Create::new("Order").set("id", id).set("status", "new").set("total", "1.10").set("note", "s\"ec ret\\");
     create.set("user_id", "user-123")
 }
 
@@ -57,7 +58,8 @@ async fn send(ormai: &OrmAi, who: &Principal, request: impl Into<Request>) -> Js
 async fn bytes(ormai: &OrmAi, who: &Principal, request: impl Into<Request>) -> String {
     let request = request.into();
     let arguments = request.arguments().unwrap().to_string();
-    let result = ormai.tools().call_json(&RunContext::new(who.clone()), request.tool().name(), arguments.as_bytes()).await;
+    let result =
+        ormai.tools().call_json(&RunContext::new(who.clone()), request.tool().name(), arguments.as_bytes()).await;
     match result {
         ormai::CallResult::Answered { data, .. } => serde_json::to_string(&data).unwrap(),
         other => panic!("{other:?}"),
@@ -87,7 +89,8 @@ every_engine! {
         assert_eq!(first[2], "{\"updated_count\":2}");
         assert_eq!(test.count("orders").await, orders);
         assert_eq!(test.count("ormai_idempotency").await, 4);
-        assert_eq!(column(test, "SELECT count(*) FROM orders WHERE status <> 'since'").await, ["0"]);
+        test.execute("CREATE VIEW written_again AS SELECT id FROM orders WHERE status <> 'since'").await;
+        assert_eq!(test.count("written_again").await, 0);
     }
 
     async fn of_sixteen_who_send_the_same_at_once_one_writes(test: &TestDatabase) {
@@ -128,7 +131,9 @@ every_engine! {
             assert_eq!(told["error"]["message"], "the idempotency key was used for another request");
             assert_eq!(code(&told), "CONFLICT");
         }
-        assert_eq!(column(test, "SELECT status FROM orders WHERE id IN (900, 901)").await, ["new"]);
+        test.execute("CREATE VIEW made AS SELECT id FROM orders WHERE id >= 900").await;
+        test.execute("CREATE VIEW as_first AS SELECT id FROM orders WHERE id >= 900 AND status = 'new'").await;
+        assert_eq!((test.count("made").await, test.count("as_first").await), (1, 1));
     }
 
     async fn a_key_is_one_users_of_one_tenant(test: &TestDatabase) {
@@ -227,25 +232,14 @@ every_engine! {
     async fn no_key_and_no_name_stands_in_the_ledger(test: &TestDatabase) {
         let ormai = shop(test).await;
         send(&ormai, &acme(), new(900).idempotency_key("the-key-itself")).await;
-        for column_name in ["id", "fingerprint", "answer"] {
-            let stored = column(test, &format!("SELECT {column_name} FROM ormai_idempotency")).await;
-            for word in ["the-key-itself", "s\\\"ec"] {
-                assert!(!stored[0].contains(word), "{word} in {stored:?}");
-            }
+        let like = |word: &str| {
+            let parts = ["id", "fingerprint", "answer"].map(|column| format!("{column} LIKE '%{word}%'"));
+            format!("SELECT id FROM ormai_idempotency WHERE {}", parts.join(" OR "))
+        };
+        // Nor does the value that is masked in the answer.
+        for (view, word, found) in [("keys", "the-key-itself", 0), ("masked", "ec ret", 0), ("shown", "user-123", 1)] {
+            test.execute(&format!("CREATE VIEW {view}_told AS {}", like(word))).await;
+            assert_eq!(test.count(&format!("{view}_told")).await, found, "{word}");
         }
     }
-}
-
-/// The first column of a query, as text.
-async fn column(test: &TestDatabase, sql: &str) -> Vec<String> {
-    use ormai::sqlx::{AssertSqlSafe, query_scalar};
-
-    let cast = if test.engine() == Engine::MySql { "char" } else { "text" };
-    let sql = AssertSqlSafe(format!("WITH t (a) AS ({sql}) SELECT CAST(a AS {cast}) FROM t"));
-    match test.pool() {
-        Pool::Sqlite(pool) => query_scalar(sql).fetch_all(pool).await,
-        Pool::Postgres(pool) => query_scalar(sql).fetch_all(pool).await,
-        Pool::MySql(pool) => query_scalar(sql).fetch_all(pool).await,
-    }
-    .unwrap()
 }

@@ -10,6 +10,7 @@
 mod answers;
 mod approval_store;
 mod approvals;
+mod bulk_updates;
 mod cursors;
 mod errors;
 mod explain;
@@ -24,6 +25,7 @@ mod plan_cache;
 mod plans;
 mod policy_files;
 mod reads;
+mod replaced_keys;
 mod row_level_security;
 mod shared_connections;
 mod strangers_rows;

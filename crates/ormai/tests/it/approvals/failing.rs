@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use ormai::approvals::{
-    Approval, ApprovalFilter, ApprovalStore, Change, MemoryApprovals, Status, StoreError, Storing,
-};
+use ormai::approvals::{Approval, ApprovalFilter, ApprovalStore, Change, MemoryApprovals, Status, StoreError, Storing};
 use ormai::prelude::*;
 use ormai_testkit::{Dataset, every_engine};
 use serde_json::Value as Json;
