@@ -30,5 +30,5 @@ pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy, writes_policy};
-pub use scale::Scale;
+pub use scale::{Scale, Stretch};
 pub use tally::{Share, Tally};

@@ -14,15 +14,21 @@ use crate::error::DbError;
 
 pub(super) struct Bound {
     pub(super) arguments: PgArguments,
-    pub(super) has_null: bool,
+    /// Whether a NULL among them is declared otherwise than a value in its place would be.
+    pub(super) has_bare_null: bool,
 }
 
 pub(super) fn arguments(statement: &Statement) -> Result<Bound, DbError> {
-    let mut bound = Bound { arguments: PgArguments::default(), has_null: false };
+    let mut bound = Bound { arguments: PgArguments::default(), has_bare_null: false };
     for bind in statement.binds() {
         let parameter = match bind {
+            Bind::Stored(Value::Null, column) => {
+                let ty = declared(column);
+                bound.has_bare_null |= ty.is_none();
+                Parameter { ty: ty.unwrap_or(0), bytes: None }
+            }
             Bind::Value(value) | Bind::Stored(value, _) => {
-                bound.has_null |= value.is_null();
+                bound.has_bare_null |= value.is_null();
                 scalar_or_array(value)?
             }
             Bind::Array(items, of) => array(items, element(of)?)?,
@@ -118,6 +124,16 @@ fn scalar(value: &Value) -> Result<(u32, Option<Vec<u8>>), DbError> {
 
 fn numeric_bytes(decimal: &BigDecimal) -> Result<Vec<u8>, DbError> {
     numeric::encode(decimal).ok_or_else(|| DbError::failed("a number to bind is beyond what PostgreSQL holds"))
+}
+
+/// The type that the values of a column are declared with, which [`scalar`] declares too.
+fn declared(column: &ColumnType) -> Option<u32> {
+    match column {
+        // Text is left to its place.
+        ColumnType::Text | ColumnType::Char | ColumnType::Enum(_) => Some(0),
+        ColumnType::Array(_) => None,
+        other => element(other).ok(),
+    }
 }
 
 /// The element type of an array whose items are of a column's type.

@@ -24,6 +24,7 @@ mod reads;
 mod row_level_security;
 mod shared_connections;
 mod strangers_rows;
+mod stress;
 mod support;
 mod who;
 mod writes_told;
