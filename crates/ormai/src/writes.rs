@@ -13,8 +13,8 @@ use ormai_db::{Database, Session};
 use crate::RunContext;
 use crate::context::{Db, HeldSession};
 use crate::response::{Metadata, Response};
-use crate::toolset::{Toolset, failed, session};
-use crate::write::{WriteCall, WriteStatement};
+use crate::toolset::{Toolset, session};
+use crate::write::{WriteCall, WriteStatement, failed};
 
 /// How long the beginning of a transaction that calls share may take.
 const BEGIN: Duration = Duration::from_secs(5);
@@ -207,7 +207,7 @@ async fn kept_or_undone(mut call: WriteCall, session: &mut Session<'_>) -> Resul
     }
     let is_kept = !call.plan().is_dry_run() || Fault::DryRunKept.is_on();
     match call.conclude() {
-        Ok(answer) if is_kept => session.commit().await.map(|()| answer).map_err(|error| call.failed(&error)),
+        Ok(answer) if is_kept => session.commit().await.map(|()| answer).map_err(|error| call.not_kept(&error)),
         concluded => {
             undo(session, &id).await;
             concluded

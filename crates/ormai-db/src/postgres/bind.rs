@@ -14,24 +14,19 @@ use crate::error::DbError;
 
 pub(super) struct Bound {
     pub(super) arguments: PgArguments,
-    /// Whether a NULL among them is declared otherwise than a value in its place would be.
-    pub(super) has_bare_null: bool,
+    pub(super) has_null: bool,
 }
 
 pub(super) fn arguments(statement: &Statement) -> Result<Bound, DbError> {
-    let mut bound = Bound { arguments: PgArguments::default(), has_bare_null: false };
+    let mut bound = Bound { arguments: PgArguments::default(), has_null: false };
     for bind in statement.binds() {
         let parameter = match bind {
-            Bind::Stored(Value::Null, column) => {
-                let ty = declared(column);
-                bound.has_bare_null |= ty.is_none();
-                Parameter { ty: ty.unwrap_or(0), bytes: None }
-            }
-            Bind::Value(value) | Bind::Stored(value, _) => {
-                bound.has_bare_null |= value.is_null();
+            Bind::Value(value) => {
+                bound.has_null |= value.is_null();
                 scalar_or_array(value)?
             }
             Bind::Array(items, of) => array(items, element(of)?)?,
+            Bind::Stored(value, ty) => stored(value, ty)?,
         };
         bound.arguments.add(parameter).map_err(refused)?;
     }
@@ -84,6 +79,31 @@ fn scalar_or_array(value: &Value) -> Result<Parameter, DbError> {
     Ok(Parameter { ty, bytes })
 }
 
+/// A value that is stored. Its column alone says the type to declare, so that every value of the
+/// column fits the same prepared statement; the server makes the column's own of it, or refuses.
+fn stored(value: &Value, column: &ColumnType) -> Result<Parameter, DbError> {
+    if let ColumnType::Array(of) = column {
+        let of = element(of)?;
+        return match value {
+            Value::Array(items) => array(items, of),
+            _ => Ok(Parameter { ty: array_of(of), bytes: None }),
+        };
+    }
+    let (ty, bytes) = match (column, value) {
+        (ColumnType::Decimal, Value::Int(int)) => scalar(&Value::Decimal((*int).into()))?,
+        (_, value) => scalar(value)?,
+    };
+    let declared = match column {
+        // Text, enums, `citext` and `name` have one binary form.
+        ColumnType::Text | ColumnType::Char | ColumnType::Enum(_) => 0,
+        other => element(other)?,
+    };
+    if bytes.is_some() && ty != declared {
+        return Err(DbError::failed("a value to store is not of its column's type"));
+    }
+    Ok(Parameter { ty: declared, bytes })
+}
+
 /// The type to declare and the binary form.
 fn scalar(value: &Value) -> Result<(u32, Option<Vec<u8>>), DbError> {
     let beyond = || DbError::failed("a value to bind is beyond what PostgreSQL holds");
@@ -124,16 +144,6 @@ fn scalar(value: &Value) -> Result<(u32, Option<Vec<u8>>), DbError> {
 
 fn numeric_bytes(decimal: &BigDecimal) -> Result<Vec<u8>, DbError> {
     numeric::encode(decimal).ok_or_else(|| DbError::failed("a number to bind is beyond what PostgreSQL holds"))
-}
-
-/// The type that the values of a column are declared with, which [`scalar`] declares too.
-fn declared(column: &ColumnType) -> Option<u32> {
-    match column {
-        // Text is left to its place.
-        ColumnType::Text | ColumnType::Char | ColumnType::Enum(_) => Some(0),
-        ColumnType::Array(_) => None,
-        other => element(other).ok(),
-    }
 }
 
 /// The element type of an array whose items are of a column's type.

@@ -289,8 +289,8 @@ impl<'c> Session<'c> {
         limit: Duration,
     ) -> Result<Answered, DbError> {
         let connection = self.held.enter(milliseconds(limit)).await?;
-        // What a bare NULL is depends on its place, so such a statement is not kept.
-        let query = execute::compiled::<Postgres>(statement.sql(), bound.arguments, !bound.has_bare_null);
+        // What NULL is bound as depends on its place, so such a statement is not kept.
+        let query = execute::compiled::<Postgres>(statement.sql(), bound.arguments, !bound.has_null);
         let answer = execute::collected::<Postgres>(connection.fetch_many(query)).await;
         let writes = self.top.is_some();
         let answer = answer.map_err(|error| if writes { refused(&error) } else { sorted(&error) });

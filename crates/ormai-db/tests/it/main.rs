@@ -7,6 +7,7 @@ mod held;
 mod introspect;
 mod limits;
 mod privileges;
+mod stored;
 mod support;
 mod transactions;
 mod types;
