@@ -36,7 +36,7 @@ impl Writer {
     pub(super) fn new(number: usize, seed: u64, ormai: &OrmAi) -> Self {
         let journal = Journal { writer: number, ..Journal::default() };
         let chance = Chance(seed.wrapping_mul(WRITERS as u64).wrapping_add(number as u64));
-        Self { journal, tools: ormai.tools(), number, next: first_key(number), chance }
+        Self { journal, tools: ormai.tools().clone(), number, next: first_key(number), chance }
     }
 
     pub(super) async fn write_until(&mut self, end: Instant) {
