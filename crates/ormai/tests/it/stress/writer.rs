@@ -1,6 +1,7 @@
 //! One writer: it makes calls by chance, and takes down what it was told.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use ormai::prelude::*;
@@ -41,17 +42,19 @@ impl Writer {
 
     pub(super) async fn write_until(&mut self, end: Instant) {
         while Instant::now() < end {
-            match self.chance.below(100) {
-                0..=22 => self.create().await,
-                23..=37 => self.update().await,
-                38..=43 => self.delete().await,
-                44..=55 => self.bulk().await,
-                56..=67 => self.transaction().await,
-                68..=75 => self.cross().await,
-                76..=82 => self.read().await,
-                83..=96 => self.refused_create().await,
-                _ => self.refused_change().await,
-            }
+            // Boxed, because without optimisation each of them would have its place on the stack.
+            let calls: Pin<Box<dyn Future<Output = ()> + '_>> = match self.chance.below(100) {
+                0..=22 => Box::pin(self.create()),
+                23..=37 => Box::pin(self.update()),
+                38..=43 => Box::pin(self.delete()),
+                44..=55 => Box::pin(self.bulk()),
+                56..=67 => Box::pin(self.transaction()),
+                68..=75 => Box::pin(self.cross()),
+                76..=82 => Box::pin(self.read()),
+                83..=96 => Box::pin(self.refused_create()),
+                _ => Box::pin(self.refused_change()),
+            };
+            calls.await;
         }
     }
 
