@@ -96,7 +96,7 @@ fn vocabulary(dialect: Dialect) -> Vocabulary {
             escape: "E'\\\\'",
         },
         Dialect::Sqlite => Vocabulary {
-            words: &["DEFAULT", "FIRST", "GLOB", "LAST", "NULLS", "RETURNING"],
+            words: &["ABORT", "DEFAULT", "FIRST", "GLOB", "LAST", "NULLS", "RETURNING"],
             names: &["BINARY", "keys"],
             quote: '"',
             escape: "'\\'",

@@ -21,6 +21,7 @@ mod plan_cache;
 mod plans;
 mod policy_files;
 mod reads;
+mod replaced_keys;
 mod row_level_security;
 mod shared_connections;
 mod strangers_rows;
