@@ -188,6 +188,17 @@ fn rows_that_will_be_changed_are_locked_and_no_others() {
 }
 
 #[test]
+fn rows_that_their_keys_name_are_locked_as_well() {
+    let catalog = shop();
+    let orders = of(&catalog, "Order");
+    let mut select = testing::select(orders.scoped(), orders.fields(["id", "total"]), 1);
+    select.per_parent = Some(testing::per_parent(orders.fields(["id"]), vec![list(2, 2)], false));
+    select.order = vec![testing::order(OrderBy::Field(orders.field("id")), Direction::Asc, false)];
+    select.for_update = true;
+    assert_snapshot!(each(&catalog, &Shape::Select(select)));
+}
+
+#[test]
 fn what_has_no_rows_of_its_own_cannot_be_locked() {
     let catalog = shop();
     let users = of(&catalog, "User");
