@@ -74,12 +74,14 @@ impl Toolset {
         loop {
             let call = WriteCall::begin(self.engine(), context.clone(), request)?;
             tried += 1;
+            // Boxed, because each transaction around a call would have its place for all of it on the
+            // stack.
             let written = match &ctx.db {
-                Db::Own => self.write_on_pool(&self.database, call).await,
-                Db::Pool(database) => self.write_on_pool(database, call).await,
+                Db::Own => Box::pin(self.write_on_pool(&self.database, call)).await,
+                Db::Pool(database) => Box::pin(self.write_on_pool(database, call)).await,
                 Db::Held(held) => {
                     let mut session = held.lock().await?;
-                    let written = kept_or_undone(call, &mut session).await;
+                    let written = Box::pin(kept_or_undone(call, &mut session)).await;
                     released(&mut session, written, &context.request_id).await
                 }
             };
@@ -179,7 +181,7 @@ async fn grouped<T>(
     let failed = |error: &ormai_db::DbError| failed_transaction(error, &id);
     held.lock_grouped(held.depth()).await?.begin(BEGIN).await.map_err(|error| failed(&error))?;
     let inner = ctx.inside(held.inside());
-    let done = work(&inner).await;
+    let done = Box::pin(work(&inner)).await;
     drop(inner);
     // What a call inside left half done does not count.
     let mut session = held.lock_grouped(held.depth() + 1).await?;
