@@ -4,6 +4,8 @@
 mod cancelled;
 mod errors;
 mod held;
+mod idempotency;
+mod install;
 mod introspect;
 mod joined;
 mod limits;

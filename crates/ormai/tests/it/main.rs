@@ -8,6 +8,8 @@
 )]
 
 mod answers;
+mod approval_store;
+mod approvals;
 mod bulk_updates;
 mod cursors;
 mod errors;
@@ -15,6 +17,7 @@ mod explain;
 mod faults;
 mod folded;
 mod hostile_values;
+mod idempotency;
 mod laws;
 mod limits;
 mod non_interference;
