@@ -1,4 +1,5 @@
 //! What must hold after all writers have ended.
+#![expect(clippy::disallowed_methods, reason = "what is stored is read past everything that is tested")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -40,6 +41,7 @@ pub(super) async fn check(test: &TestDatabase, database: &Database, ormai: &OrmA
         compare(journal, is_there, &stored.marks, &mut wrong);
     }
     compare_marks(journals, &stored.marks, &mut wrong);
+    compare_entries(journals, &stored.entries, &mut wrong);
     for tenant in (0..TENANTS).map(tenant_of) {
         let query = json!({"model": "Note", "limit": 1, "with_total": true});
         let page = ask(ormai, &Principal::new(tenant.as_str()), "query", query).await;
@@ -101,6 +103,29 @@ fn compare_marks(journals: &[Journal], marks: &[(i64, i64)], wrong: &mut Vec<Str
     }
 }
 
+/// What was sent under a key was done once, however often it was sent.
+fn compare_entries(journals: &[Journal], entries: &[(i64, String)], wrong: &mut Vec<String>) {
+    let mut found: BTreeMap<i64, usize> = BTreeMap::new();
+    for (token, tenant) in entries {
+        *found.entry(*token).or_default() += 1;
+        if writer_of(*token).map(tenant_of).as_ref() != Some(tenant) {
+            wrong.push(format!("entry {token} is of {tenant}"));
+        }
+    }
+    for token in journals.iter().flat_map(|journal| &journal.entries) {
+        let times = found.remove(token).unwrap_or_default();
+        if times != 1 {
+            wrong.push(format!("entry {token} was acknowledged and is there {times} times"));
+        }
+    }
+    let may_be = |token: &i64| journals.iter().any(|journal| journal.open_entries.contains(token));
+    for (token, times) in found {
+        if times > 1 || !may_be(&token) {
+            wrong.push(format!("entry {token} is there {times} times, and was not acknowledged"));
+        }
+    }
+}
+
 /// As many connections as there may be are to be had at once: none has leaked.
 async fn connections_are_free(database: &Database) {
     let mut sessions = Vec::new();
@@ -143,6 +168,7 @@ async fn nothing_is_open(test: &TestDatabase) -> bool {
 struct Stored {
     notes: Vec<(i64, String, i64, Note)>,
     marks: Vec<(i64, i64)>,
+    entries: Vec<(i64, String)>,
 }
 
 async fn stored(test: &TestDatabase) -> Stored {
@@ -155,7 +181,12 @@ async fn stored(test: &TestDatabase) -> Stored {
                 (row.get(0), row.get(1), row.get(2), note)
             });
             let marks = sqlx::query("SELECT id, mark FROM shared ORDER BY id").fetch_all($pool).await.unwrap();
-            Stored { notes: notes.collect(), marks: marks.iter().map(|row| (row.get(0), row.get(1))).collect() }
+            let entries = sqlx::query("SELECT token, tenant_id FROM entries").fetch_all($pool).await.unwrap();
+            Stored {
+                notes: notes.collect(),
+                marks: marks.iter().map(|row| (row.get(0), row.get(1))).collect(),
+                entries: entries.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            }
         }};
     }
     match test.pool() {

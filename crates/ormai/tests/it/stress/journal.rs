@@ -22,13 +22,15 @@ pub(super) struct Journal {
     pub(super) writer: usize,
     /// Rows that are there.
     pub(super) notes: BTreeMap<i64, Note>,
-    /// What nobody was told of: as before, or done as a whole.
+    /// What nobody was told of: as before, or done as a whole. Nobody touches these rows any more.
     pub(super) open: Vec<Open>,
-    /// Rows that such a call could have written, and that nobody touches any more.
-    pub(super) frozen: BTreeSet<i64>,
     /// Marks of the shared rows that were acknowledged, and those that nobody was told of.
     pub(super) marks: BTreeSet<i64>,
     pub(super) open_marks: BTreeSet<i64>,
+    /// What was sent under keys, perhaps several times: what was acknowledged is there once, and what
+    /// nobody was told of at most once.
+    pub(super) entries: BTreeSet<i64>,
+    pub(super) open_entries: BTreeSet<i64>,
     /// What was seen that must not be.
     pub(super) wrong: Vec<String>,
     /// What was met, by name.
@@ -75,7 +77,6 @@ impl Journal {
             Ending::GivenUp => {
                 self.count(&format!("{what}: given up"));
                 let before: Changes = changes.keys().map(|key| (*key, self.notes.remove(key))).collect();
-                self.frozen.extend(changes.keys());
                 self.open_marks.extend(mark);
                 self.open.push(Open { before, after: changes, mark });
             }

@@ -7,6 +7,8 @@
 mod aftermath;
 mod given_up;
 mod journal;
+mod refused;
+mod steps;
 mod tables;
 mod writer;
 
@@ -27,6 +29,10 @@ use writer::Writer;
 /// How many write at once, and for how many tenants.
 const WRITERS: usize = 64;
 const TENANTS: usize = 8;
+
+/// Fewer write in the short form, so that each comes to do much.
+const SHORT: Duration = Duration::from_secs(1);
+const FEW: usize = 16;
 
 /// How many connections they share.
 const CONNECTIONS: u32 = 12;
@@ -70,15 +76,17 @@ async fn callers_pool(test: &TestDatabase) -> Database {
 }
 
 async fn all_write(test: &TestDatabase, database: Database, on: &str) {
-    let Stretch { duration, seed } = Stretch::from_environment(Duration::from_millis(1_000));
+    let Stretch { duration, seed } = Stretch::from_environment(SHORT);
     test.execute(tables::TABLES).await;
+    test.execute(&tables::entries(test.engine())).await;
     test.execute(tables::trigger(test.engine())).await;
     test.execute(&tables::shared_rows()).await;
     let ormai = OrmAi::builder().database(database.clone()).policy_text(tables::POLICY, Format::Yaml);
     let ormai = Arc::new(ormai.build().await.unwrap());
+    ormai.install().await.unwrap();
 
     let (began, runtime) = (Instant::now(), tokio::runtime::Handle::current());
-    let writers: Vec<_> = (0..WRITERS)
+    let writers: Vec<_> = (0..if duration > SHORT { WRITERS } else { FEW })
         .map(|number| {
             let (ormai, runtime) = (Arc::clone(&ormai), runtime.clone());
             // A thread each: what a writer does in a transaction need not be fit to change threads.

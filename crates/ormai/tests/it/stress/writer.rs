@@ -5,32 +5,21 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use ormai::prelude::*;
-use ormai::{Response, Retry, Toolset};
+use ormai::{Retry, Toolset};
 use serde_json::{Value as Json, json};
 
 use super::given_up::given_up;
 use super::journal::{Changes, Ending, Journal, Note};
-use super::tables::{CAP, NEGATIVE, RAISES, TAKES_LONG, first_key, tenant_of};
+use super::steps::{Step, all, as_told, is_on_purpose, on_purpose, stored};
+use super::tables::{CAP, first_key, tenant_of};
 use super::{TENANTS, WRITERS};
-
-/// A step of a transaction.
-enum Step {
-    Create(i64, Note),
-    Update(i64, i64),
-    Delete(i64),
-    /// A call that is refused, for a word that is taken; the transaction goes on without it.
-    Refused(i64, Note),
-    Mark(i64, i64),
-    /// Calls in a transaction of their own, and whether they are kept.
-    Nested(Vec<Step>, bool),
-}
 
 pub(super) struct Writer {
     pub(super) journal: Journal,
-    tools: Toolset,
-    number: usize,
+    pub(super) tools: Toolset,
+    pub(super) number: usize,
     next: i64,
-    chance: Chance,
+    pub(super) chance: Chance,
 }
 
 impl Writer {
@@ -44,7 +33,8 @@ impl Writer {
         while Instant::now() < end {
             // Boxed, because without optimisation each of them would have its place on the stack.
             let calls: Pin<Box<dyn Future<Output = ()> + '_>> = match self.chance.below(100) {
-                0..=22 => Box::pin(self.create()),
+                0..=17 => Box::pin(self.create()),
+                18..=22 => Box::pin(self.keyed()),
                 23..=37 => Box::pin(self.update()),
                 38..=43 => Box::pin(self.delete()),
                 44..=55 => Box::pin(self.bulk()),
@@ -63,6 +53,27 @@ impl Writer {
         let (polls, ctx) = (self.polls(), self.context());
         let ending = ended(polls, stored(self.tools.create(&ctx, create(self.number, key, &note)), note.amount)).await;
         self.journal.ended("create", [(key, Some(note))].into(), None, &ending);
+    }
+
+    /// The same under a key, until it is acknowledged or given up for good.
+    async fn keyed(&mut self) {
+        let (token, _) = self.new_note();
+        let entry = Create::new("Entry").set("token", token).idempotency_key(format!("entry {token}"));
+        self.journal.open_entries.insert(token);
+        for _ in 0..1 + self.chance.below(3) {
+            let (polls, ctx) = (if self.chance.is(2) { self.polls() } else { None }, self.context());
+            let call = self.tools.create(&ctx, entry.clone());
+            let ending = ended(polls, async {
+                let told = serde_json::to_value(call.await?.data).unwrap();
+                as_told(told["token"] == token, &told)
+            });
+            let ending = ending.await;
+            if matches!(ending, Ending::Done) {
+                self.journal.open_entries.remove(&token);
+                self.journal.entries.insert(token);
+            }
+            self.journal.ended("keyed", Changes::new(), None, &ending);
+        }
     }
 
     async fn update(&mut self) {
@@ -208,120 +219,7 @@ impl Writer {
         }
     }
 
-    /// New rows that the database or the policy refuses, and one that is only tried.
-    async fn refused_create(&mut self) {
-        let (key, mut note) = self.new_note();
-        let (what, expected) = match self.chance.below(12) {
-            0..=2 => {
-                let Some((_, taken)) = self.some_note() else { return };
-                note.word = taken.word;
-                ("a word that is taken", ErrorCode::Conflict)
-            }
-            3..=4 => {
-                note.shared_id = (note.shared_id + 2) % (2 * TENANTS as i64);
-                ("a stranger's row referred to", ErrorCode::ValidationError)
-            }
-            5..=6 => {
-                note.shared_id = -1;
-                ("no row referred to", ErrorCode::ValidationError)
-            }
-            7..=8 => {
-                note.amount = NEGATIVE;
-                ("a check", ErrorCode::ValidationError)
-            }
-            9 => {
-                note.amount = RAISES;
-                ("a trigger that raises", ErrorCode::ValidationError)
-            }
-            // Rarely: it is a second of everybody's on SQLite.
-            10 if self.chance.is(20) => {
-                note.amount = TAKES_LONG;
-                ("a trigger that takes long", ErrorCode::Timeout)
-            }
-            _ => {
-                let (polls, ctx) = (self.polls(), self.context());
-                let call = self.tools.create(&ctx, create(self.number, key, &note).dry_run());
-                let ending = ended(polls, async { call.await.map(|_| ()) }).await;
-                self.journal.ended("dry run", Changes::new(), None, &ending);
-                return;
-            }
-        };
-        let (polls, ctx) = (self.polls(), self.context());
-        let ending = ended(polls, async { self.tools.create(&ctx, create(self.number, key, &note)).await.map(|_| ()) });
-        let ending = ending.await;
-        self.refused(what, expected, ending);
-    }
-
-    /// Changes that reach no row of this tenant, or too many.
-    async fn refused_change(&mut self) {
-        let stranger = (self.number + 1 + self.chance.index(TENANTS - 1)) % WRITERS;
-        let key = first_key(stranger) + i64::try_from(self.chance.below(20)).unwrap();
-        let (polls, ctx) = (self.polls(), self.context());
-        let (what, expected, ending) = match self.chance.below(4) {
-            0 => {
-                let call = self.tools.update(&ctx, update(key, 7));
-                let ending = ended(polls, async { call.await.map(|_| ()) }).await;
-                ("a stranger's row updated", ErrorCode::RecordNotFound, ending)
-            }
-            1 => {
-                let call = self.tools.delete(&ctx, Delete::new("Note", key));
-                let ending = ended(polls, async { call.await.map(|_| ()) }).await;
-                ("a stranger's row deleted", ErrorCode::RecordNotFound, ending)
-            }
-            2 => {
-                let Some((key, _)) = self.some_note() else { return };
-                let call = self.tools.update(&ctx, update(key, NEGATIVE));
-                let ending = ended(polls, async { call.await.map(|_| ()) }).await;
-                ("an update against a check", ErrorCode::ValidationError, ending)
-            }
-            _ if self.journal.notes.len() > CAP => {
-                let bulk = BulkUpdate::new("Note").filter(field("writer").eq(self.number)).set("amount", 7);
-                let call = self.tools.bulk_update(&ctx, bulk);
-                let ending = ended(polls, async { call.await.map(|_| ()) }).await;
-                ("more rows than may change", ErrorCode::MaxAffectedRowsExceeded, ending)
-            }
-            _ => return,
-        };
-        self.refused(what, expected, ending);
-    }
-
-    fn refused(&mut self, what: &str, expected: ErrorCode, ending: Ending) {
-        match ending {
-            Ending::Done => self.journal.refused(what, expected, Ok(())),
-            Ending::Refused(error) => self.journal.refused(what, expected, Err(error)),
-            Ending::GivenUp => self.journal.count(&format!("{what}: given up")),
-        }
-    }
-
-    fn step_create(&mut self, changes: &mut Changes) -> Step {
-        let (key, note) = self.new_note();
-        changes.insert(key, Some(note.clone()));
-        Step::Create(key, note)
-    }
-
-    /// A change of a row that nothing else in the transaction changes.
-    fn step_change(&mut self, changes: &mut Changes, touched: &mut BTreeSet<i64>) -> Option<Step> {
-        let (key, note) = self.some_note()?;
-        if !touched.insert(key) {
-            return None;
-        }
-        if self.chance.is(3) {
-            changes.insert(key, None);
-            return Some(Step::Delete(key));
-        }
-        let amount = self.chance.amount();
-        changes.insert(key, Some(Note { amount, ..note }));
-        Some(Step::Update(key, amount))
-    }
-
-    /// A row whose word another one has, which no transaction of this writer changes.
-    fn step_refused(&mut self) -> Option<Step> {
-        let taken = self.journal.notes.first_key_value()?.1.word.clone();
-        let (key, note) = self.new_note();
-        Some(Step::Refused(key, Note { word: taken, ..note }))
-    }
-
-    fn new_note(&mut self) -> (i64, Note) {
+    pub(super) fn new_note(&mut self) -> (i64, Note) {
         let key = self.next;
         self.next += 1;
         let [left, right] = self.shared();
@@ -330,7 +228,7 @@ impl Writer {
     }
 
     /// A row that is there. Never the first, whose word stays taken.
-    fn some_note(&mut self) -> Option<(i64, Note)> {
+    pub(super) fn some_note(&mut self) -> Option<(i64, Note)> {
         let written = u64::try_from(self.next - first_key(self.number)).unwrap();
         let from = first_key(self.number) + i64::try_from(self.chance.below(written.max(1))).unwrap();
         let first = *self.journal.notes.first_key_value()?.0;
@@ -344,16 +242,16 @@ impl Writer {
     }
 
     /// After how many polls a call is given up; `None` for most.
-    fn polls(&mut self) -> Option<usize> {
+    pub(super) fn polls(&mut self) -> Option<usize> {
         self.chance.is(8).then(|| 1 + self.chance.index(30))
     }
 
-    fn context(&self) -> RunContext<'static> {
+    pub(super) fn context(&self) -> RunContext<'static> {
         RunContext::new(Principal::new(tenant_of(self.number)).user("writer"))
     }
 }
 
-fn create(writer: usize, key: i64, note: &Note) -> Create {
+pub(super) fn create(writer: usize, key: i64, note: &Note) -> Create {
     Create::new("Note")
         .set("id", key)
         .set("writer", writer)
@@ -362,68 +260,11 @@ fn create(writer: usize, key: i64, note: &Note) -> Create {
         .set("amount", note.amount)
 }
 
-fn update(key: i64, amount: i64) -> Update {
+pub(super) fn update(key: i64, amount: i64) -> Update {
     Update::new("Note", key).set("amount", amount)
 }
 
-async fn all(tools: &Toolset, tx: &RunContext<'_>, writer: usize, steps: &[Step]) -> Result<(), Error> {
-    for step in steps {
-        match step {
-            Step::Nested(inner, is_kept) => {
-                let done = tools.transaction(tx, async |tx: &RunContext<'_>| {
-                    for step in inner {
-                        one(tools, tx, writer, step).await?;
-                    }
-                    if *is_kept { Ok(()) } else { Err(on_purpose()) }
-                });
-                match done.await {
-                    Err(error) if is_on_purpose(&error) && !is_kept => {}
-                    done => done?,
-                }
-            }
-            step => one(tools, tx, writer, step).await?,
-        }
-    }
-    Ok(())
-}
-
-async fn one(tools: &Toolset, tx: &RunContext<'_>, writer: usize, step: &Step) -> Result<(), Error> {
-    match step {
-        Step::Create(key, note) => stored(tools.create(tx, create(writer, *key, note)), note.amount).await,
-        Step::Update(key, amount) => stored(tools.update(tx, update(*key, *amount)), *amount).await,
-        Step::Delete(key) => tools.delete(tx, Delete::new("Note", *key)).await.map(|_| ()),
-        Step::Mark(id, mark) => tools.update(tx, Update::new("Shared", *id).set("mark", *mark)).await.map(|_| ()),
-        Step::Refused(key, note) => match tools.create(tx, create(writer, *key, note)).await {
-            Err(error) if error.code == ErrorCode::Conflict && !error.retryable => Ok(()),
-            Err(error) => Err(error),
-            Ok(told) => as_told(false, &serde_json::to_value(told.data).unwrap()),
-        },
-        Step::Nested(..) => as_told(false, &json!("no deeper")),
-    }
-}
-
-/// A call that answers with a row, which has this amount.
-async fn stored(call: impl Future<Output = Result<Response<Written>, Error>>, amount: i64) -> Result<(), Error> {
-    let told = serde_json::to_value(call.await?.data).unwrap();
-    as_told(told["amount"] == amount, &told)
-}
-
-/// An error that nobody expects, for an answer that is wrong.
-fn as_told(is_right: bool, told: &Json) -> Result<(), Error> {
-    if is_right { Ok(()) } else { Err(Error::new(ErrorCode::Internal, format!("a wrong answer: {told}"))) }
-}
-
-const ON_PURPOSE: &str = "undone on purpose";
-
-fn on_purpose() -> Error {
-    Error::new(ErrorCode::Internal, ON_PURPOSE)
-}
-
-fn is_on_purpose(error: &Error) -> bool {
-    error.message == ON_PURPOSE
-}
-
-async fn ended(polls: Option<usize>, call: impl Future<Output = Result<(), Error>>) -> Ending {
+pub(super) async fn ended(polls: Option<usize>, call: impl Future<Output = Result<(), Error>>) -> Ending {
     let outcome = match polls {
         Some(polls) => given_up(call, polls).await,
         None => Some(call.await),
@@ -436,7 +277,7 @@ async fn ended(polls: Option<usize>, call: impl Future<Output = Result<(), Error
 }
 
 /// Numbers by chance, the same for the same seed.
-struct Chance(u64);
+pub(super) struct Chance(u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -447,21 +288,21 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, most: u64) -> u64 {
+    pub(super) fn below(&mut self, most: u64) -> u64 {
         self.next() % most
     }
 
-    fn index(&mut self, most: usize) -> usize {
+    pub(super) fn index(&mut self, most: usize) -> usize {
         usize::try_from(self.below(most as u64)).unwrap()
     }
 
     /// Once in so many times.
-    fn is(&mut self, one_of: u64) -> bool {
+    pub(super) fn is(&mut self, one_of: u64) -> bool {
         self.below(one_of) == 0
     }
 
     /// An amount that nothing stands against.
-    fn amount(&mut self) -> i64 {
+    pub(super) fn amount(&mut self) -> i64 {
         i64::try_from(self.below(600)).unwrap()
     }
 }
