@@ -30,9 +30,10 @@ use writer::Writer;
 const WRITERS: usize = 64;
 const TENANTS: usize = 8;
 
-/// Fewer write in the short form, so that each comes to do much.
+/// In the short form fewer write, and each makes so many calls however slow the machine is.
 const SHORT: Duration = Duration::from_secs(1);
 const FEW: usize = 16;
+const CALLS: usize = 25;
 
 /// How many connections they share.
 const CONNECTIONS: u32 = 12;
@@ -92,7 +93,7 @@ async fn all_write(test: &TestDatabase, database: Database, on: &str) {
             // A thread each: what a writer does in a transaction need not be fit to change threads.
             tokio::task::spawn_blocking(move || {
                 let mut writer = Writer::new(number, seed, &ormai);
-                runtime.block_on(writer.write_until(began + duration));
+                runtime.block_on(writer.write_until(began + duration, CALLS));
                 writer.journal
             })
         })

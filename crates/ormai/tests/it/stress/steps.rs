@@ -88,7 +88,10 @@ async fn one(tools: &Toolset, tx: &RunContext<'_>, writer: usize, step: &Step) -
 }
 
 /// A call that answers with a row, which has this amount.
-pub(super) async fn stored(call: impl Future<Output = Result<Response<Written>, Error>>, amount: i64) -> Result<(), Error> {
+pub(super) async fn stored(
+    call: impl Future<Output = Result<Response<Written>, Error>>,
+    amount: i64,
+) -> Result<(), Error> {
     let told = serde_json::to_value(call.await?.data).unwrap();
     as_told(told["amount"] == amount, &told)
 }

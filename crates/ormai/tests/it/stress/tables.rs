@@ -46,9 +46,13 @@ pub(super) const CAP: usize = 4;
 pub(super) fn trigger(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => {
-            "CREATE TRIGGER raises BEFORE INSERT ON notes WHEN NEW.amount = 666 BEGIN SELECT RAISE(ABORT, 'no such amount'); END;
+            "CREATE TRIGGER raises BEFORE INSERT ON notes WHEN NEW.amount = 666 BEGIN
+                SELECT RAISE(ABORT, 'no such amount');
+            END;
             CREATE TRIGGER takes_long BEFORE INSERT ON notes WHEN NEW.amount = 999 BEGIN
-                SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT i FROM n);
+                SELECT count(*) FROM (
+                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT i FROM n
+                );
             END"
         }
         Engine::Postgres => {

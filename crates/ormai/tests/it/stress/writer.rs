@@ -29,8 +29,11 @@ impl Writer {
         Self { journal, tools: ormai.tools().clone(), number, next: first_key(number), chance }
     }
 
-    pub(super) async fn write_until(&mut self, end: Instant) {
-        while Instant::now() < end {
+    /// Makes calls until the time is over, and so many at least.
+    pub(super) async fn write_until(&mut self, end: Instant, least: usize) {
+        let mut made = 0;
+        while Instant::now() < end || made < least {
+            made += 1;
             // Boxed, because without optimisation each of them would have its place on the stack.
             let calls: Pin<Box<dyn Future<Output = ()> + '_>> = match self.chance.below(100) {
                 0..=17 => Box::pin(self.create()),
