@@ -29,6 +29,7 @@ mod replaced_keys;
 mod row_level_security;
 mod shared_connections;
 mod strangers_rows;
+mod stress;
 mod support;
 mod who;
 mod writes_told;
