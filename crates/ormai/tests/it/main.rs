@@ -26,4 +26,5 @@ mod shared_connections;
 mod strangers_rows;
 mod support;
 mod who;
+mod writes;
 mod writes_told;
