@@ -241,7 +241,7 @@ impl Course {
                 .hint(Some("a value is too long, out of range, or breaks a rule of the database".to_owned())),
             Obstacle::Concurrent => {
                 let mut error = Error::new(ErrorCode::Conflict, "another change is in the way; nothing was changed")
-                    .hint(Some("make the same call again".to_owned()));
+                    .hint(Some("make the same call again; in a transaction, begin that again".to_owned()));
                 error.retryable = true;
                 error
             }

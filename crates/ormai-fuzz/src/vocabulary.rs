@@ -30,6 +30,7 @@ const WORDS: &[&str] = &[
     "COALESCE",
     "COLLATE",
     "COUNT",
+    "DELETE",
     "DESC",
     "DISTINCT",
     "EXISTS",
@@ -38,6 +39,8 @@ const WORDS: &[&str] = &[
     "GROUP",
     "HAVING",
     "IN",
+    "INSERT",
+    "INTO",
     "IS",
     "LIKE",
     "LIMIT",
@@ -53,9 +56,12 @@ const WORDS: &[&str] = &[
     "PARTITION",
     "ROW_NUMBER",
     "SELECT",
+    "SET",
     "SUM",
     "TRUE",
+    "UPDATE",
     "UPPER",
+    "VALUES",
     "WHERE",
     "ESCAPE",
 ];
@@ -68,13 +74,17 @@ fn vocabulary(dialect: Dialect) -> Vocabulary {
             words: &[
                 "ALL",
                 "ANY",
+                "DEFAULT",
                 "FIRST",
+                "FOR",
                 "INNER",
                 "JOIN",
                 "LAST",
                 "LATERAL",
                 "NULLS",
+                "OF",
                 "ON",
+                "RETURNING",
                 "UNNEST",
                 "double",
                 "precision",
@@ -86,13 +96,13 @@ fn vocabulary(dialect: Dialect) -> Vocabulary {
             escape: "E'\\\\'",
         },
         Dialect::Sqlite => Vocabulary {
-            words: &["FIRST", "GLOB", "LAST", "NULLS", "VALUES"],
+            words: &["ABORT", "DEFAULT", "FIRST", "GLOB", "LAST", "NULLS", "RETURNING"],
             names: &["BINARY", "keys"],
             quote: '"',
             escape: "'\\'",
         },
         Dialect::MySql => Vocabulary {
-            words: &["BINARY", "CHAR", "CONVERT", "DOUBLE", "FIELD", "USING"],
+            words: &["BINARY", "CHAR", "CONVERT", "DOUBLE", "FIELD", "FOR", "USING"],
             names: &["utf8mb4", "utf8mb4_bin", "tis620"],
             quote: '`',
             escape: "'|'",
@@ -107,6 +117,7 @@ pub(crate) fn check(sql: &str, catalog: &Catalog, dialect: Dialect) -> Result<us
     let mut numbered = BTreeSet::new();
     let mut unnumbered = 0;
     let mut rest = sql;
+    let mut before = "";
     while let Some(sign) = rest.chars().next() {
         let length = match sign {
             ' ' => 1,
@@ -144,10 +155,17 @@ pub(crate) fn check(sql: &str, catalog: &Catalog, dialect: Dialect) -> Result<us
                 if !WORDS.contains(&word) && !words.contains(&word) {
                     return Err(format!("the word `{word}`"));
                 }
+                // What changes rows is said at the beginning; rows that are read may be locked.
+                let is_lock = (before, word) == ("FOR", "UPDATE");
+                if ["INSERT", "UPDATE", "DELETE"].contains(&word) && !is_lock && rest.len() != sql.len() {
+                    return Err(format!("the word `{word}` behind `{before}`"));
+                }
+                before = word;
                 word.len()
             }
             '/' if !rest.starts_with("/*") => 1,
-            sign if SIGNS.contains(sign) => 1,
+            '/' if dialect == Dialect::MySql && sql.starts_with("INSERT ") && is_returning(rest, catalog) => rest.len(),
+            sign if SIGNS.contains(sign) && !rest.starts_with("*/") => 1,
             sign => return Err(format!("the sign {sign:?}")),
         };
         rest = rest.get(length..).unwrap_or_default();
@@ -156,6 +174,23 @@ pub(crate) fn check(sql: &str, catalog: &Catalog, dialect: Dialect) -> Result<us
         return Err("placeholders that are not all there".to_owned());
     }
     Ok(unnumbered + numbered.len())
+}
+
+/// The end of an INSERT, which one half of the servers reads and the other takes for a comment:
+/// names and nothing else, none of which ends it early.
+fn is_returning(rest: &str, catalog: &Catalog) -> bool {
+    let Some(mut rest) = rest.strip_prefix("/*M!100500 RETURNING ") else { return false };
+    while let Some((name, length)) = quoted(rest, '`') {
+        if !is_of_catalog(&name, catalog) || name.contains("*/") || name.contains("/*") {
+            return false;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+        match rest.strip_prefix(", ") {
+            Some(more) => rest = more,
+            None => return rest == " */",
+        }
+    }
+    false
 }
 
 /// A quoted text with its quotes undone, and its length in the statement.
@@ -196,8 +231,13 @@ fn is_alias(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ormai_core::plan::testing::{delete, insert, keys, list, present, select, slot, source, target, update};
+    use ormai_core::plan::{Comparison, Predicate, Shape, Term, Truth};
+
     use super::*;
-    use crate::world::first_catalog;
+    use crate::world::{WORLDS, first_catalog};
 
     fn check(sql: &str, dialect: Dialect) -> Result<usize, String> {
         super::check(sql, first_catalog(), dialect)
@@ -226,5 +266,95 @@ mod tests {
             assert_eq!(check(&format!("{select}{value}"), Dialect::Postgres), Err(told.to_owned()));
         }
         assert_eq!(check(&format!("{select}$1"), Dialect::Sqlite), Err("the sign '$'".to_owned()));
+    }
+
+    /// Statements of writes as the plan's own parts make them, in a dialect: to a model whose key
+    /// has two columns.
+    fn writes(at: usize) -> Vec<Arc<str>> {
+        let world = &WORLDS[at];
+        let catalog = world.policy.catalog();
+        let member = catalog.find("Member").unwrap();
+        let field = |name| catalog.model(member).find_field(name).unwrap();
+        let is = |name, at| {
+            let (left, right) = (Term::Column(field(name)), Term::Bind(slot(at)));
+            Predicate::Compare { op: Comparison::Eq, left, right }
+        };
+        let scoped = || source(member, is("tenant_id", 0));
+        let key = || vec![field("tenant_id"), field("number")];
+        let one = || target(scoped(), is("number", 1), None);
+        let some = target(scoped(), Predicate::Const(Truth::True), Some(keys(key(), vec![list(2, 1), list(3, 1)])));
+        let mut locked = select(scoped(), key(), 1);
+        locked.for_update = true;
+        let shapes = [
+            Shape::Insert(insert(member, vec![(field("name"), slot(0)), (field("number"), slot(1))], key())),
+            Shape::Insert(insert(member, Vec::new(), key())),
+            Shape::Update(update(one(), vec![(field("name"), slot(2))])),
+            Shape::Update(update(some, vec![(field("name"), slot(1))])),
+            Shape::Delete(delete(one())),
+            Shape::Present(present(vec![(scoped(), is("number", 1)), (scoped(), is("number", 2))])),
+            Shape::Select(locked),
+        ];
+        shapes.iter().map(|shape| Arc::clone(world.compiler.compile_uncached(shape).unwrap().sql())).collect()
+    }
+
+    #[test]
+    fn a_write_is_words_names_and_placeholders() {
+        for (at, world) in WORLDS.iter().enumerate() {
+            let dialect = world.compiler.dialect();
+            for sql in writes(at) {
+                let places = sql.matches(if dialect == Dialect::Postgres { '$' } else { '?' }).count();
+                assert_eq!(check(&sql, dialect), Ok(places), "{sql}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_value_and_no_other_change_stands_in_a_write() {
+        let mut changed = 0;
+        for (at, world) in WORLDS.iter().enumerate() {
+            let dialect = world.compiler.dialect();
+            for sql in writes(at) {
+                // Whatever is put in the place of a space is more than there was.
+                let spaces: Vec<usize> = sql.match_indices(' ').map(|(at, _)| at).collect();
+                for space in spaces {
+                    for piece in
+                        [" 'acme' ", " 7 ", "; ", " -- ", " /* ", " */ ", " acme ", " DELETE FROM ", " INSERT "]
+                    {
+                        let mutated = [&sql[..space], piece, &sql[space + 1..]].concat();
+                        assert!(check(&mutated, dialect).is_err(), "{mutated}");
+                        changed += 1;
+                    }
+                }
+            }
+        }
+        assert!(changed > 1_000, "only {changed} mutations");
+    }
+
+    #[test]
+    fn the_key_of_a_new_row_is_the_only_comment() {
+        let insert = "INSERT INTO `members` (`name`) VALUES (?)";
+        let returning = "/*M!100500 RETURNING `tenant_id`, `number` */";
+        assert_eq!(check(&format!("{insert} {returning}"), Dialect::MySql), Ok(1));
+        for comment in [
+            "/*M!100500 RETURNING `acme` */",
+            "/*M!100500 RETURNING `number` , `tenant_id` */",
+            "/*M!100500 RETURNING `number`, */",
+            "/*M!100500 RETURNING number */",
+            "/*M!100500 RETURNING  */",
+            "/*M!100500 RETURNING `number` */ */",
+            "/*M!100500 RETURNING `number` */;",
+            "/*M!100500 RETURNING `number`",
+            "/*M!100500 RETURNING `number`*/",
+            "/*M!100500 RETURNING ? */",
+            "/*M!100501 RETURNING `number` */",
+            "/*!100500 RETURNING `number` */",
+            "/* RETURNING `number` */",
+            "RETURNING `number`",
+        ] {
+            assert!(check(&format!("{insert} {comment}"), Dialect::MySql).is_err(), "{comment}");
+        }
+        assert!(check(&format!("DELETE FROM `members` {returning}"), Dialect::MySql).is_err());
+        let returning = returning.replace('`', "\"");
+        assert!(check(&format!("INSERT INTO \"members\" VALUES (DEFAULT) {returning}"), Dialect::Postgres).is_err());
     }
 }

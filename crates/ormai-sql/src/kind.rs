@@ -69,13 +69,9 @@ impl Kind {
 pub(crate) fn is_storable(value: &Value, ty: &ColumnType) -> bool {
     match (ty, value) {
         (_, Value::Null) => true,
-        // An array may have several dimensions.
-        (ColumnType::Array(of), Value::Array(items)) => {
-            items.iter().all(|item| is_storable(item, if matches!(item, Value::Array(_)) { ty } else { of }))
-        }
+        (ColumnType::Array(of), Value::Array(items)) => items.iter().all(|item| is_storable(item, of)),
         (ColumnType::Json, Value::Json(_)) | (ColumnType::Interval, Value::Interval(_)) => true,
-        (ColumnType::Float, Value::Float(_) | Value::Int(_))
-        | (ColumnType::Decimal, Value::Decimal(_) | Value::Int(_)) => true,
+        (ColumnType::Float, Value::Float(_)) | (ColumnType::Decimal, Value::Decimal(_) | Value::Int(_)) => true,
         (ty, Value::Int(_)) => ty.is_integer(),
         (_, Value::Float(_) | Value::Decimal(_)) => false,
         (ty, value) => Kind::of(ty).admits(value),

@@ -16,7 +16,7 @@ impl Printer<'_> {
         if select.outputs.is_empty() {
             return Err(CompileError::Malformed("no column comes back"));
         }
-        if select.for_update && select.per_parent.is_some() {
+        if select.for_update && select.per_parent.as_ref().is_some_and(|parents| parents.many) {
             return Err(CompileError::Malformed("rows of several parents that are locked"));
         }
         let columns = self.output_types(select)?;
@@ -59,7 +59,15 @@ impl Printer<'_> {
         if let Some(condition) = all([keys].into_iter().chain(conditions)) {
             query.and_where(condition);
         }
-        self.scoped(&mut query, &select.source, row)?;
+        if select.for_update {
+            // In one order for all, so that two who lock the same rows do not wait for each other.
+            for key in self.orderings(&mut row, &select.order)? {
+                key.add(&mut query);
+            }
+            self.locked(&mut query, &select.source, row)?;
+        } else {
+            self.scoped(&mut query, &select.source, row)?;
+        }
         Ok(query)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ormai_core::answer::{Fetched, Written};
 use ormai_core::authorize::{Authority, authorize_write, traced_write};
-use ormai_core::error::{Error, Result};
+use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::Trace;
 use ormai_core::plan::{Step, WritePlan};
 use ormai_core::policy::View;
@@ -29,6 +29,7 @@ pub struct WriteCall {
     view: Arc<View>,
     context: CallContext,
     course: Course,
+    is_idempotent: bool,
 }
 
 /// A statement of a write, to be run as what it is.
@@ -72,7 +73,7 @@ impl WriteCall {
         let resolved = resolve_write(request, catalog, &view)?;
         let authority = Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor };
         let course = Course::new(decide(resolved, authority)?, catalog);
-        Ok(Self { engine, view, context, course })
+        Ok(Self { engine, view, context, course, is_idempotent: request.idempotency_key().is_some() })
     }
 
     /// The next statement, or `None` when there is nothing left to do.
@@ -144,11 +145,22 @@ impl WriteCall {
                 ConflictKind::Concurrent => Obstacle::Concurrent,
                 _ => Obstacle::Unfit,
             },
-            DbError::OutOfRange(_) => Obstacle::Unfit,
-            _ => return crate::toolset::failed(error, self.request_id()),
+            DbError::OutOfRange(_) | DbError::Refused(_) => Obstacle::Unfit,
+            _ => return failed(error, self.request_id()),
         };
         tracing::warn!(request_id = self.request_id(), detail = error.operator_detail(), "a write was refused");
         self.course.obstacle(obstacle)
+    }
+
+    /// What the caller may know of a failure while the write was being kept. Under an
+    /// idempotency key it can be sent again, whatever became of it.
+    pub(crate) fn not_kept(&self, error: &DbError) -> Error {
+        let mut told = self.failed(error);
+        if matches!(error, DbError::OutcomeUnknown(_)) && self.is_idempotent {
+            told.retryable = true;
+            told.hint = Some("send the same call again under the same `idempotency_key`".to_owned());
+        }
+        told
     }
 
     /// The answer, redacted, with what is to be known about it.
@@ -169,5 +181,28 @@ impl WriteCall {
             policies_applied,
         };
         Ok((written, metadata))
+    }
+}
+
+/// What the caller of a write may know of a failure that says nothing of the write itself.
+pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
+    match error {
+        DbError::Timeout => {
+            tracing::warn!(request_id, "a write was stopped at its time limit");
+            Error::new(ErrorCode::Timeout, "the write took too long and was stopped; nothing was changed")
+                .hint(Some("change fewer rows at once, or try again later".to_owned()))
+        }
+        DbError::OutcomeUnknown(_) => {
+            tracing::error!(request_id, detail = error.operator_detail(), "nobody knows whether a write was kept");
+            let mut unknown = Error::new(ErrorCode::DatabaseUnavailable, "it is not known whether the write was made")
+                .hint(Some("read the record before the write is sent again".to_owned()));
+            unknown.retryable = false;
+            unknown
+        }
+        DbError::ReadOnly(_) => {
+            tracing::warn!(request_id, detail = error.operator_detail(), "the database takes no writes");
+            Error::new(ErrorCode::WriteNotAllowed, "the database takes no writes")
+        }
+        error => crate::toolset::failed(error, request_id),
     }
 }

@@ -13,8 +13,8 @@ use ormai_db::{Database, Session};
 use crate::RunContext;
 use crate::context::{Db, HeldSession};
 use crate::response::{Metadata, Response};
-use crate::toolset::{Toolset, failed, session};
-use crate::write::{WriteCall, WriteStatement};
+use crate::toolset::{Toolset, session};
+use crate::write::{WriteCall, WriteStatement, failed};
 
 /// How long the beginning of a transaction that calls share may take.
 const BEGIN: Duration = Duration::from_secs(5);
@@ -104,8 +104,8 @@ impl Toolset {
     }
 
     /// Groups calls: all that they write is kept, or nothing of it. Inside, use the context that
-    /// `work` is given; a call that is refused leaves nothing of itself and does not end the
-    /// transaction. It is committed when `work` succeeds, and rolled back when it fails or is
+    /// `work` is given; a write that is refused leaves nothing of itself and does not end the
+    /// transaction, a read that fails in the database does. It is committed when `work` succeeds, and rolled back when it fails or is
     /// dropped. In a transaction (also one of the caller's) it is a savepoint of it.
     ///
     /// With [`RunContext::retry`], `work` is done again from the start after a deadlock or a
@@ -207,7 +207,7 @@ async fn kept_or_undone(mut call: WriteCall, session: &mut Session<'_>) -> Resul
     }
     let is_kept = !call.plan().is_dry_run() || Fault::DryRunKept.is_on();
     match call.conclude() {
-        Ok(answer) if is_kept => session.commit().await.map(|()| answer).map_err(|error| call.failed(&error)),
+        Ok(answer) if is_kept => session.commit().await.map(|()| answer).map_err(|error| call.not_kept(&error)),
         concluded => {
             undo(session, &id).await;
             concluded

@@ -21,7 +21,11 @@ pub(super) fn arguments(statement: &Statement) -> Result<MySqlArguments, DbError
     let mut arguments = MySqlArguments::default();
     for bind in statement.binds() {
         match bind {
-            Bind::Value(value) | Bind::Stored(value, _) => add(&mut arguments, value)?,
+            Bind::Value(value) => add(&mut arguments, value)?,
+            Bind::Stored(value, _) if is_lost(value) => {
+                return Err(DbError::refused("MariaDB and MySQL would store another value"));
+            }
+            Bind::Stored(value, _) => add(&mut arguments, value)?,
             Bind::Array(..) => return Err(DbError::failed("no list can be bound as one value")),
         }
     }
@@ -54,6 +58,19 @@ fn add(arguments: &mut MySqlArguments, value: &Value) -> Result<(), DbError> {
         _ => return Err(DbError::failed("a value of this kind cannot be bound")),
     };
     added.map_err(|error| DbError::failed(error.to_string()))
+}
+
+/// Whether something else would be stored in the place of a value that comparisons may name.
+fn is_lost(value: &Value) -> bool {
+    match value {
+        Value::Float(float) => !float.is_finite(),
+        Value::Decimal(decimal) => matches!(exact::of(decimal), None | Some(Exact::Beyond(_))),
+        // The day zero.
+        Value::Timestamp(at) => date(Offset::UTC.to_datetime(*at).date()).is_empty(),
+        Value::DateTime(at) => date(at.date()).is_empty(),
+        Value::Date(day) => date(*day).is_empty(),
+        _ => false,
+    }
 }
 
 fn escape() -> Result<char, DbError> {
@@ -139,7 +156,9 @@ mod tests {
         let check = |text: &str, expected: &[u8]| assert_eq!(date_time(text.parse().unwrap()), expected, "{text}");
         check("-009999-01-02T01:59:59", &[0]);
         check("0000-12-31T23:59:59", &[0]);
+        assert!(is_lost(&Value::DateTime("0000-12-31T23:59:59".parse().unwrap())));
         check("0001-01-01T00:00:00", &[11, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(!is_lost(&Value::DateTime("0001-01-01T00:00:00".parse().unwrap())));
         check("2024-02-29T23:59:58.000001", &[11, 0xe8, 7, 2, 29, 23, 59, 58, 1, 0, 0, 0]);
     }
 }

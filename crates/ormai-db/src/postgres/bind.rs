@@ -21,11 +21,12 @@ pub(super) fn arguments(statement: &Statement) -> Result<Bound, DbError> {
     let mut bound = Bound { arguments: PgArguments::default(), has_null: false };
     for bind in statement.binds() {
         let parameter = match bind {
-            Bind::Value(value) | Bind::Stored(value, _) => {
+            Bind::Value(value) => {
                 bound.has_null |= value.is_null();
                 scalar_or_array(value)?
             }
             Bind::Array(items, of) => array(items, element(of)?)?,
+            Bind::Stored(value, ty) => stored(value, ty)?,
         };
         bound.arguments.add(parameter).map_err(refused)?;
     }
@@ -76,6 +77,33 @@ fn scalar_or_array(value: &Value) -> Result<Parameter, DbError> {
     }
     let (ty, bytes) = scalar(value)?;
     Ok(Parameter { ty, bytes })
+}
+
+/// A value that is stored. Its column alone says the type to declare, so that every value of the
+/// column fits the same prepared statement; the server makes the column's own of it, or refuses.
+fn stored(value: &Value, column: &ColumnType) -> Result<Parameter, DbError> {
+    if let ColumnType::Array(of) = column {
+        // The binary form of an array names its type by a number, which only the server knows of an
+        // enum of somebody's.
+        let of = element(of).map_err(|_| DbError::refused("no array of such a type can be bound"))?;
+        return match value {
+            Value::Array(items) => array(items, of),
+            _ => Ok(Parameter { ty: array_of(of), bytes: None }),
+        };
+    }
+    let (ty, bytes) = match (column, value) {
+        (ColumnType::Decimal, Value::Int(int)) => scalar(&Value::Decimal((*int).into()))?,
+        (_, value) => scalar(value)?,
+    };
+    let declared = match column {
+        // Text, enums, `citext` and `name` have one binary form.
+        ColumnType::Text | ColumnType::Char | ColumnType::Enum(_) => 0,
+        other => element(other)?,
+    };
+    if bytes.is_some() && ty != declared {
+        return Err(DbError::failed("a value to store is not of its column's type"));
+    }
+    Ok(Parameter { ty: declared, bytes })
 }
 
 /// The type to declare and the binary form.

@@ -1,10 +1,13 @@
 //! Values to SQLite's storage classes.
 
+use std::str::FromStr;
+
 use bigdecimal::{BigDecimal, ToPrimitive};
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use ormai_core::value::{Pattern, PatternPart, Value};
 use ormai_sql::{Bind, Statement};
+use serde_json::Value as Json;
 use sqlx::Arguments as _;
 use sqlx::sqlite::SqliteArguments;
 
@@ -14,7 +17,11 @@ pub(super) fn arguments(statement: &Statement) -> Result<SqliteArguments, DbErro
     let mut arguments = SqliteArguments::default();
     for bind in statement.binds() {
         match bind {
-            Bind::Value(value) | Bind::Stored(value, _) => add(&mut arguments, value)?,
+            Bind::Value(value) => add(&mut arguments, value)?,
+            Bind::Stored(value, _) if is_lost(value) => {
+                return Err(DbError::refused("SQLite would store another number"));
+            }
+            Bind::Stored(value, _) => add(&mut arguments, value)?,
             Bind::Array(..) => return Err(DbError::failed("SQLite has no arrays to bind")),
         }
     }
@@ -30,7 +37,7 @@ fn add(arguments: &mut SqliteArguments, value: &Value) -> Result<(), DbError> {
         Value::Decimal(decimal) => match whole(decimal) {
             Some(int) => arguments.add(int),
             // SQLite computes with doubles; so does every comparison with this value.
-            None => arguments.add(decimal.to_f64()),
+            None => arguments.add(double(decimal)),
         },
         Value::Text(text) => arguments.add(text.as_str()),
         Value::Bytes(bytes) => arguments.add(bytes.as_slice()),
@@ -51,6 +58,31 @@ fn add(arguments: &mut SqliteArguments, value: &Value) -> Result<(), DbError> {
 /// `Value` may grow; a new kind is refused rather than guessed at.
 fn kind(_value: &Value) -> &'static str {
     "a value of a new kind"
+}
+
+/// Whether SQLite would store another number than this, since it has nothing beyond doubles. A
+/// document that is a number becomes one, by the affinity of a column of JSON.
+fn is_lost(value: &Value) -> bool {
+    match value {
+        // NaN would be NULL.
+        Value::Float(float) => float.is_nan(),
+        Value::Decimal(decimal) => whole(decimal).is_none() && !is_double(decimal),
+        Value::Json(Json::Number(number)) => {
+            !number.is_i64() && BigDecimal::from_str(&number.to_string()).map_or(true, |number| !is_double(&number))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a decimal is read again from the double that it is stored as.
+fn is_double(decimal: &BigDecimal) -> bool {
+    let double = double(decimal).filter(|double| double.is_finite());
+    double.and_then(|double| BigDecimal::from_str(&double.to_string()).ok()).is_some_and(|read| read == *decimal)
+}
+
+/// The double that is nearest, as SQLite and every other reader of its digits find it.
+fn double(decimal: &BigDecimal) -> Option<f64> {
+    decimal.to_scientific_notation().parse().ok()
 }
 
 /// The integer that a decimal is, if it is one.
@@ -107,6 +139,31 @@ mod tests {
         check("2024-05-01T12:00:00", "2024-05-01 12:00:00");
         check("2024-05-01T12:00:00.5", "2024-05-01 12:00:00.500000");
         check("2024-05-01T12:00:00.000001", "2024-05-01 12:00:00.000001");
+    }
+
+    #[test]
+    fn a_number_that_would_be_another_is_not_stored() {
+        let check = |text: &str, lost| assert_eq!(is_lost(&Value::Decimal(text.parse().unwrap())), lost, "{text}");
+        check("12.50", false);
+        check("0.1", false);
+        check("9223372036854775807", false);
+        // Of a double as many digits are read as tell it from others.
+        check("9223372036854775808", true);
+        check("9223372036854776000", false);
+        check("1234567890123.45", false);
+        check("12345678901234567890.5", true);
+        check("1e300", false);
+        check("1e400", true);
+        check("1e-400", true);
+        let check = |json: &str, lost| assert_eq!(is_lost(&Value::Json(json.parse().unwrap())), lost, "{json}");
+        check("18446744073709551615", true);
+        check("9223372036854775807", false);
+        check("1.5", false);
+        check("1e300", false);
+        check("\"18446744073709551615\"", false);
+        check("[18446744073709551615]", false);
+        assert!(is_lost(&Value::Float(f64::NAN)));
+        assert!(!is_lost(&Value::Float(f64::INFINITY)));
     }
 
     #[test]

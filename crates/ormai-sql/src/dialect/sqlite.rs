@@ -20,7 +20,15 @@ pub(super) struct Sqlite;
 
 impl Engine for Sqlite {
     fn build(&self, built: &Built) -> Result<(String, Values), CompileError> {
-        Ok(built.text(SqliteQueryBuilder))
+        let (sql, values) = built.text(SqliteQueryBuilder);
+        // A key may be declared with ON CONFLICT REPLACE: a new row with the key of another
+        // tenant's would take that one's place. What a statement says itself comes first.
+        let sql = match built {
+            Built::Insert(..) => sql.replacen("INSERT", "INSERT OR ABORT", 1),
+            Built::Update(..) => sql.replacen("UPDATE", "UPDATE OR ABORT", 1),
+            Built::Select(_) | Built::Delete(..) => sql,
+        };
+        Ok((sql, values))
     }
 
     fn max_places(&self) -> usize {

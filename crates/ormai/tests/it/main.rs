@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod bulk_updates;
 mod cursors;
 mod errors;
 mod explain;
@@ -21,6 +22,7 @@ mod plan_cache;
 mod plans;
 mod policy_files;
 mod reads;
+mod replaced_keys;
 mod row_level_security;
 mod shared_connections;
 mod strangers_rows;
