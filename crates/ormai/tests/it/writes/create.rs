@@ -104,7 +104,7 @@ every_engine! {
 
     async fn create_by_a_bypass_says_whose_the_row_is(test: &TestDatabase) {
         let ormai = writable(test).await;
-        let data = json!({"id": 9, "tenant_id": "globex", "user_id": "user-201", "status": "pending", "total": "1.25"});
+        let data = json!({"id": 9, "tenant_id": "globex", "user_id": "admin-001", "status": "pending", "total": "1.25"});
         let order = done(&ormai, &admin(), "create", json!({"model": "Order", "data": data})).await;
         assert_eq!((&order["tenant_id"], &order["created_at"]), (&json!("globex"), &json!("2026-03-01T00:00:00Z")));
         assert_eq!(ask(&ormai, &globex(), "get", json!({"model": "Order", "id": 9})).await["data"]["id"], 9);
