@@ -17,6 +17,7 @@
 //! `orders_are_there::mysql`. All but the first need a server, which `cargo xtask test` and
 //! `cargo xtask services run` bring up.
 
+mod contents;
 mod databases;
 mod engines;
 mod faults;
@@ -27,6 +28,7 @@ mod stored;
 mod tally;
 pub mod world;
 
+pub use contents::Contents;
 pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;

@@ -32,4 +32,5 @@ mod strangers_rows;
 mod stress;
 mod support;
 mod who;
+mod writes;
 mod writes_told;
