@@ -23,6 +23,7 @@ mod faults;
 mod fixtures;
 pub mod reference;
 mod scale;
+mod stored;
 mod tally;
 pub mod world;
 
@@ -31,4 +32,5 @@ pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy, writes_policy};
 pub use scale::{Scale, Stretch};
-pub use tally::{Share, Tally};
+pub use stored::{Open, Stored};
+pub use tally::{Share, Tally, WriteTally};

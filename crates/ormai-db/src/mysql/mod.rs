@@ -264,8 +264,9 @@ impl<'c> Session<'c> {
         let connection = self.held.enter(microseconds(limit)).await?;
         // A failed statement is undone alone; nothing has to be done for the transaction around it.
         // MariaDB turns EXISTS into IN when a statement runs for the first time. Beside a derived
-        // table that is not merged it does not find its columns the second time.
-        let is_kept = !statement.is_fenced();
+        // table that is not merged it does not find its columns the second time, and neither in
+        // an UPDATE that reads its own table.
+        let is_kept = !statement.is_fenced() && !statement.reads_what_it_changes();
         let query = execute::compiled::<MySql>(statement.sql(), arguments, is_kept);
         let answer = execute::collected::<MySql>(connection.fetch_many(query)).await;
         answer.map_err(|error| {

@@ -64,6 +64,27 @@ every_engine! {
         }
     }
 
+    async fn a_session_that_is_dropped_between_two_statements_leaves_nothing(test: &TestDatabase) {
+        test.execute("CREATE TABLE t (id bigint PRIMARY KEY)").await;
+        for database in [connect(test, 1).await, shared(test)] {
+            for depth in 1..3 {
+                let mut session = Session::from_pool(&database).await.unwrap();
+                for id in 0..depth {
+                    session.begin(LONG).await.unwrap();
+                    session.change(&insert(test, id), LONG).await.unwrap();
+                }
+                drop(session);
+                nothing_is_open(test).await;
+                let mut session = Session::from_pool(&database).await.unwrap();
+                session.begin(LONG).await.unwrap();
+                session.change(&insert(test, 0), LONG).await.unwrap();
+                session.rollback().await.unwrap();
+                session.finish().await.unwrap();
+                assert_eq!(test.count("t").await, 0);
+            }
+        }
+    }
+
     async fn a_session_goes_on_wherever_its_call_was_dropped(test: &TestDatabase) {
         test.execute("CREATE TABLE t (id bigint PRIMARY KEY)").await;
         let count = statement("SELECT count(*) FROM t", &[], &[ColumnType::Int]);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
 mod cancelled;
+mod changed;
 mod errors;
 mod held;
 mod idempotency;
@@ -13,5 +14,6 @@ mod privileges;
 mod refusals;
 mod stored;
 mod support;
+mod table;
 mod transactions;
 mod types;

@@ -343,4 +343,11 @@ fn a_change_says_that_it_is_one_and_what_comes_back() {
         check(looked_for, values(), false, &[ColumnType::Bool]);
         check(Shape::Select(orders.ids()), values(), false, &[ColumnType::Int]);
     }
+    let catalog = family(TableName { schema: None, name: "orders".to_owned() });
+    for (target, own) in [(grandchildren(&catalog), true), (by_id(&of(&catalog, "It")), false)] {
+        let shape = Shape::Delete(delete(target));
+        let step = Step::for_tests(shape, vec!["acme".into(), Value::Int(1)]);
+        let statement = Compiler::new(Arc::clone(&catalog), Dialect::Sqlite).compile(step).unwrap();
+        assert_eq!(statement.reads_what_it_changes(), own);
+    }
 }
