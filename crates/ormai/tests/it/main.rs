@@ -33,3 +33,4 @@ mod stress;
 mod support;
 mod who;
 mod writes_told;
+mod written_meanwhile;
