@@ -13,6 +13,11 @@ use crate::transaction::{Top, Undone};
 /// the server takes all of them away.
 const NO_SAVEPOINT: u16 = 1305;
 
+/// Where a transaction reads what stood when it first read, a row that others have changed since is
+/// read as it was, also right after an UPDATE that found it as it is now and so had nothing to write.
+/// A written row is read back as it is stored.
+const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
+
 impl Session<'_> {
     /// Begins the transaction of a depth.
     pub(crate) async fn open(&mut self, depth: usize, limit: Duration) -> Result<(), DbError> {
@@ -44,7 +49,7 @@ impl Session<'_> {
             }
         }
         self.top = Some(Top::Transaction);
-        let begun = self.held.connection()?.execute("BEGIN").await;
+        let begun = self.held.connection()?.execute(BEGIN).await;
         begun.map(|_| ()).map_err(|error| sorted(&error)).inspect_err(|_| self.top = None)
     }
 
