@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use sqlx::SqlitePool;
 
 use crate::error::DbError;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::keep::Keep;
 use crate::limits::ConnectOptions;
 #[cfg(feature = "mysql")]

@@ -14,6 +14,8 @@
 //! # }
 //! ```
 //!
+//! Writes stand in transactions: [`Session::begin`], [`Session::change`], [`Session::commit`].
+//!
 //! A statement's time limit is kept by the database itself: what is too slow is stopped
 //! there, and the connection is good for the next statement.
 

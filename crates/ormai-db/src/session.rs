@@ -28,6 +28,11 @@ use crate::transaction::{Levels, Undone};
 /// [`Session::run`] reads; [`Session::change`] writes, in a transaction that [`Session::begin`]
 /// began. What is still open when the session ends is undone.
 ///
+/// In a transaction of the caller's, what is written is a part of that, and stays with its commit.
+/// A session that is dropped there with something open undoes it; while a statement is still under
+/// way it can do so only on a runtime of several threads, and within a second. Otherwise roll the
+/// transaction back.
+///
 /// End it with [`Session::finish`]. A session that is dropped before leaves a pool clean:
 /// its connection is closed (PostgreSQL, MariaDB, MySQL) or its statement interrupted
 /// (SQLite). On a connection or transaction of the caller's, call `finish` also after an

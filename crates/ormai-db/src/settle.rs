@@ -2,12 +2,13 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// Polls a future once: what it has to send is sent, and its answer is left to whoever uses the
 /// connection next.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn begun<F: Future>(future: F) {
     let _ = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
 }
@@ -27,7 +28,7 @@ pub(crate) fn settled<F: Future>(future: F, patience: Duration) -> Option<F::Out
     let give_up = Instant::now() + patience;
     let mut future = pin!(future);
     loop {
-        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
         std::thread::park_timeout(give_up.checked_duration_since(Instant::now())?);

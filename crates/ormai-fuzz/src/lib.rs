@@ -28,3 +28,4 @@ pub mod policy;
 pub mod request;
 mod vocabulary;
 mod world;
+pub mod write;

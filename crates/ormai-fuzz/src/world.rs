@@ -3,16 +3,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use ormai_core::authorize::{Authority, authorize};
-use ormai_core::catalog::{Catalog, CatalogBuilder, Collation, ModelBuilder};
+use ormai_core::authorize::{Authority, authorize, authorize_write};
+use ormai_core::catalog::{Catalog, CatalogBuilder, Collation, ForeignKeyBuilder, ModelBuilder};
 use ormai_core::cursor::CursorKey;
 use ormai_core::diagnostic::Diagnostic;
 use ormai_core::error::Result;
-use ormai_core::plan::ScopedPlan;
+use ormai_core::plan::{ScopedPlan, WritePlan};
 use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_core::principal::{CallContext, Principal};
 use ormai_core::request::Request;
-use ormai_core::resolve::resolve;
+use ormai_core::resolve::{resolve, resolve_write};
 use ormai_core::value::ColumnType::{
     self, Bool, Bytes, Char, Date, DateTime, Decimal, Float, Int, Int16, Int32, Interval, Json, Text, Time, Timestamp,
     Uuid,
@@ -66,6 +66,7 @@ fn catalog(collations: &[Collation]) -> Catalog {
         .nullable("details", Json)
         .nullable("tags", ColumnType::array(Text))
         .primary_key(["id"])
+        .foreign_key(ForeignKeyBuilder::new("User", [("user_id", "id")]))
         .to_one("tenant", "Tenant", [("tenant_id", "id")])
         .to_one("user", "User", [("user_id", "id")])
         .to_many("items", "OrderItem", [("id", "order_id")]);
@@ -97,6 +98,7 @@ fn catalog(collations: &[Collation]) -> Catalog {
         .field("tenant_id", Text)
         .field("member", Int)
         .primary_key(["id"])
+        .foreign_key(ForeignKeyBuilder::new("Member", [("tenant_id", "tenant_id"), ("member", "number")]))
         .to_one("assignee", "Member", [("tenant_id", "tenant_id"), ("member", "number")]);
     let event = ModelBuilder::table("Event", "events").field("tenant_id", Text).field("what", Text);
     let mut models = [tenant, user, order, item, document, member, task, event];
@@ -147,6 +149,14 @@ impl World {
         let catalog = self.policy.catalog();
         let resolved = resolve(request, catalog, &view)?;
         authorize(resolved, Authority { catalog, view: &view, call, cursors: &self.cursors })
+    }
+
+    /// From a write to its plan.
+    pub(crate) fn write(&self, request: &Request, call: &CallContext) -> Result<WritePlan> {
+        let view = self.policy.view(call.principal.roles());
+        let catalog = self.policy.catalog();
+        let resolved = resolve_write(request, catalog, &view)?;
+        authorize_write(resolved, Authority { catalog, view: &view, call, cursors: &self.cursors })
     }
 }
 

@@ -54,9 +54,4 @@ impl Built {
             Self::Delete(delete, _) => delete.build(builder),
         }
     }
-
-    /// Whether it changes rows.
-    pub(crate) fn is_change(&self) -> bool {
-        !matches!(self, Self::Select(_))
-    }
 }

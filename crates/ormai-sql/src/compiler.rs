@@ -84,11 +84,11 @@ impl Compiler {
         let engine = self.dialect.engine();
         let mut printer = Printer::new(&self.catalog, engine);
         let printed = printer.shape(shape)?;
-        witness::check(&self.catalog, shape, &printed.built)?;
+        let effect = witness::check(&self.catalog, shape, &printed.built)?;
         let (sql, values) = engine.build(&printed.built)?;
         let kinds = printer.places.kinds();
         let binds = printer.places.in_text_order(&values, engine.max_places())?;
-        let text = Text::new(sql.into(), binds, printed.columns).of_kinds(kinds).of_change(printed.built.is_change());
+        let text = Text::new(sql.into(), binds, printed.columns).of_kinds(kinds).with_effect(effect);
         Ok(Arc::new(text))
     }
 

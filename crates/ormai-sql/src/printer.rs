@@ -20,7 +20,7 @@ pub(crate) struct Printer<'a> {
     pub(crate) places: Places,
     aliases: u32,
     /// The name by which a table that is changed stands in the statement, where it has no alias.
-    taken: Option<&'a str>,
+    pub(crate) taken: Option<&'a str>,
 }
 
 /// The row of one table reference: how its columns are addressed, and which are.
@@ -118,11 +118,11 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// Whether a name could be taken for an alias with a number: whatever its first sign, because
+/// Whether a name could be taken for an alias with a number: whatever its letter, because
 /// to some servers `A1` and `á1` are `a1`.
 fn is_alias(name: &str, number: u32) -> bool {
     let mut signs = name.chars();
-    signs.next().is_some() && signs.as_str() == number.to_string()
+    signs.next().is_some_and(char::is_alphabetic) && signs.as_str() == number.to_string()
 }
 
 /// An identifier of the catalog, to be quoted by the builder.

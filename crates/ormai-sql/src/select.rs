@@ -60,6 +60,10 @@ impl Printer<'_> {
             query.and_where(condition);
         }
         if select.for_update {
+            // In one order for all, so that two who lock the same rows do not wait for each other.
+            for key in self.orderings(&mut row, &select.order)? {
+                key.add(&mut query);
+            }
             self.locked(&mut query, &select.source, row)?;
         } else {
             self.scoped(&mut query, &select.source, row)?;

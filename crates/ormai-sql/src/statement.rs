@@ -30,7 +30,17 @@ pub struct Text {
     lists: Vec<(Slot, usize)>,
     /// What the values of slots stand beside.
     kinds: Vec<(Slot, Kind)>,
-    change: bool,
+    effect: Effect,
+}
+
+/// What a statement does to rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    None,
+    Change {
+        /// Whether its conditions read the table that it changes.
+        reads_itself: bool,
+    },
 }
 
 /// What stands at one placeholder.
@@ -89,7 +99,7 @@ impl Text {
                 None => lists.push((slot, places)),
             }
         }
-        Self { sql, binds, columns, slots, lists, kinds: Vec::new(), change: false }
+        Self { sql, binds, columns, slots, lists, kinds: Vec::new(), effect: Effect::None }
     }
 
     /// The same, whose values have to be of kinds.
@@ -97,9 +107,9 @@ impl Text {
         Self { kinds, ..self }
     }
 
-    /// The same, as the text of a statement that changes rows.
-    pub(crate) fn of_change(self, change: bool) -> Self {
-        Self { change, ..self }
+    /// The same, of a statement that does something.
+    pub(crate) fn with_effect(self, effect: Effect) -> Self {
+        Self { effect, ..self }
     }
 
     /// The text, with the dialect's placeholders.
@@ -178,7 +188,12 @@ impl Statement {
     /// Whether it changes rows: an INSERT, UPDATE or DELETE. Of an INSERT the key comes back
     /// where the engine can say it, in the order of [`Self::columns`].
     pub fn is_change(&self) -> bool {
-        self.text.change
+        self.text.effect != Effect::None
+    }
+
+    /// Whether it changes a table that its own conditions read once more.
+    pub fn reads_what_it_changes(&self) -> bool {
+        self.text.effect == Effect::Change { reads_itself: true }
     }
 
     /// Whether a derived table in it is kept by itself, as those of views are.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ormai_core::plan::testing::slot;
 use ormai_core::value::{ColumnType, Value};
 
-use crate::statement::{BindPlace, Statement, Text};
+use crate::statement::{BindPlace, Effect, Statement, Text};
 
 impl Statement {
     /// A statement with one placeholder per value; a list is bound as one array of the type
@@ -35,6 +35,9 @@ impl Statement {
     ) -> Self {
         let Self { text, values } = Self::for_tests(sql, values, columns);
         let (sql, binds, columns) = (Arc::clone(&text.sql), text.binds.clone(), text.columns.clone());
-        Self { text: Arc::new(Text::new(sql, binds, columns).of_change(true)), values }
+        Self {
+            text: Arc::new(Text::new(sql, binds, columns).with_effect(Effect::Change { reads_itself: false })),
+            values,
+        }
     }
 }

@@ -14,13 +14,19 @@ use sea_query::{DeleteStatement, Expr, SelectStatement, TableName, UpdateStateme
 use crate::built::Built;
 use crate::error::CompileError;
 use crate::source::table_name;
+use crate::statement::Effect;
 
 /// Compares the tables of a built statement with those of its shape.
 ///
 /// The builder's audit looks into select lists, FROM, joins and WHERE. It does not look
 /// into HAVING, GROUP BY, ORDER BY and windows, where this crate prints no subquery.
-pub(crate) fn check(catalog: &Catalog, shape: &Shape, built: &Built) -> Result<(), CompileError> {
-    compare(&named(catalog, shape)?, &used(built)?)
+pub(crate) fn check(catalog: &Catalog, shape: &Shape, built: &Built) -> Result<Effect, CompileError> {
+    let used = used(built)?;
+    compare(&named(catalog, shape)?, &used)?;
+    Ok(match &used.written {
+        Some((_, table)) => Effect::Change { reads_itself: used.read.contains(table) },
+        None => Effect::None,
+    })
 }
 
 /// The tables of a statement, by what is done with them.

@@ -104,8 +104,8 @@ impl Toolset {
     }
 
     /// Groups calls: all that they write is kept, or nothing of it. Inside, use the context that
-    /// `work` is given; a call that is refused leaves nothing of itself and does not end the
-    /// transaction. It is committed when `work` succeeds, and rolled back when it fails or is
+    /// `work` is given; a write that is refused leaves nothing of itself and does not end the
+    /// transaction, a read that fails in the database does. It is committed when `work` succeeds, and rolled back when it fails or is
     /// dropped. In a transaction (also one of the caller's) it is a savepoint of it.
     ///
     /// With [`RunContext::retry`], `work` is done again from the start after a deadlock or a

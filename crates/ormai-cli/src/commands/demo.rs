@@ -16,6 +16,9 @@ const SCHEMA: &str = include_str!("../../demo/schema.sql");
 const ROWS: &str = include_str!("../../demo/rows.sql");
 const POLICY: &str = include_str!("../../demo/policy.yaml");
 
+/// When the story takes place, so that it is the same whenever it is told.
+const NOW: &str = "2026-06-01T12:00:00Z";
+
 /// One call of the demonstration.
 struct Scene {
     says: &'static str,
@@ -39,8 +42,9 @@ pub(crate) async fn run(as_json: bool) -> Result<(), Failure> {
     if !as_json {
         output::line("Two strangers, a family of tenants and an administrator share one SQLite database.\n")?;
     }
-    for (number, scene) in seen().into_iter().chain(refused()).enumerate() {
-        let ctx = RunContext::new(scene.principal.clone());
+    for (number, scene) in seen().into_iter().chain(written()).chain(refused()).enumerate() {
+        let now = NOW.parse().map_err(|_| Failure::failed("the demonstration has no time"))?;
+        let ctx = RunContext::new(scene.principal.clone()).now(now);
         let explanation = Tool::from_name(scene.tool)
             .and_then(|tool| Request::from_value(tool, &scene.arguments))
             .ok()
@@ -204,6 +208,48 @@ fn seen() -> Vec<Scene> {
                 "group_by": ["status"],
                 "order": [{"field": "revenue", "direction": "desc"}],
             }),
+        ),
+    ]
+}
+
+fn written() -> Vec<Scene> {
+    let acme_says = "user-123 of acme-corp";
+    let order = |user: &str| json!({"status": "pending", "user_id": user, "total": "12.50"});
+    vec![
+        scene(
+            "A new order: the policy sets whose it is, and the row is read back through the same scope",
+            acme_says,
+            acme(),
+            "create",
+            json!({"model": "Order", "data": order("user-123")}),
+        ),
+        scene(
+            "A dry run tells what would be stored, and stores nothing",
+            acme_says,
+            acme(),
+            "create",
+            json!({"model": "Order", "data": order("user-123"), "dry_run": true}),
+        ),
+        scene(
+            "A reference to a stranger's row is a reference to none",
+            acme_says,
+            acme(),
+            "create",
+            json!({"model": "Order", "data": order("user-201")}),
+        ),
+        scene(
+            "Nobody writes for another tenant",
+            acme_says,
+            acme(),
+            "create",
+            json!({"model": "Order", "data": {"tenant_id": "globex", "status": "pending", "user_id": "user-123", "total": "1"}}),
+        ),
+        scene(
+            "What the policy does not open cannot be written",
+            acme_says,
+            acme(),
+            "delete",
+            json!({"model": "Order", "id": 1}),
         ),
     ]
 }

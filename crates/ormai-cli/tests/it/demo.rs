@@ -18,6 +18,6 @@ fn the_demonstration_is_also_json() {
     let scenes: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let answered = |scene: &serde_json::Value| scene["result"]["success"].as_bool().unwrap();
     let scenes = scenes.as_array().unwrap();
-    assert_eq!(scenes.iter().filter(|scene| answered(scene)).count(), 10);
-    assert_eq!(scenes.iter().filter(|scene| !answered(scene)).count(), 6);
+    assert_eq!(scenes.iter().filter(|scene| answered(scene)).count(), 12);
+    assert_eq!(scenes.iter().filter(|scene| !answered(scene)).count(), 9);
 }

@@ -19,7 +19,7 @@ use crate::plan::{
     Before, Change, Comparison, Delete, Direction, Insert, Keyed, Keys, Layout, PerParent, Predicate, Select, Shape,
     Slot, Source, Step, Target, Term, Truth, Update, WritePlan,
 };
-use crate::policy::{AutoValue, ModelRules, Operation};
+use crate::policy::{AutoValue, FieldAction, ModelRules, Operation};
 use crate::resolve::{ResolvedWrite, WrittenRows};
 use crate::value::{ColumnType, Value};
 
@@ -249,7 +249,12 @@ impl Planner<'_> {
     }
 
     fn written_layout(&self, model: ModelId, outputs: &Outputs) -> Arc<Layout> {
-        self.layout(model, outputs, &[])
+        let layout = self.layout(model, outputs, &[]);
+        if Fault::WrittenRowUnredacted.is_on() {
+            let columns = layout.columns.iter().map(|(at, _)| (*at, FieldAction::Allow)).collect();
+            return Arc::new(Layout { names: layout.names.clone(), columns });
+        }
+        layout
     }
 
     /// The fields that the database will miss, of those that the request could have given.

@@ -59,8 +59,9 @@ pub enum Shape {
     Delete(Delete),
 }
 
-/// A table as this principal may see it: the only way in which a table enters a statement,
-/// as `(SELECT columns FROM table WHERE scope) AS alias`.
+/// A table as this principal may see it: the only way in which rows that are there enter a
+/// statement, as `(SELECT columns FROM table WHERE scope) AS alias`, or with the scope in the
+/// statement's own WHERE where they are changed ([`Target`]).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Source {

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
 use crate::policy::{ModelRules, Operation, View, WriteAction};
 use crate::request::{Chosen, Request, Tool};
-use crate::value::Value;
+use crate::value::{Value, fit};
 
 /// A write whose every name is open to the principal and whose values fit their columns.
 /// Made by [`resolve_write`] only; it holds no scope yet and cannot be run.
@@ -176,7 +176,7 @@ impl<'a> Resolver<'a> {
             }
             return Ok(Value::Null);
         }
-        Value::from_json(json, &described.ty).map_err(|error| misfit(&error))
+        fit(json, described).map_err(|error| misfit(&error))
     }
 
     /// Every required field that is missing, in one error.

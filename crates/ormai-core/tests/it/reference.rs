@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use ormai_core::error::ErrorCode;
+use ormai_core::authorize::{Authority, authorize_write};
+use ormai_core::error::{ErrorCode, Result};
+use ormai_core::plan::WritePlan;
 use ormai_core::policy::Budget;
 use ormai_core::request::{Operator, Request, Tool, limits};
+use ormai_core::resolve::resolve_write;
+use ormai_core::value::JSON_LEVELS;
 
-use crate::world::{POLICY, World, acme};
+use crate::world::{POLICY, World, acme, call};
 
 const REQUESTS: &str = include_str!("../../../../docs/reference/requests.md");
 const BUDGETS: &str = include_str!("../../../../docs/reference/budgets.md");
@@ -44,19 +48,45 @@ fn the_page_of_errors_is_the_registry() {
 #[test]
 fn every_request_of_the_reference_is_decided() {
     let world = World::new(POLICY);
+    let writable = World::new(&all_writes_open());
     let mut seen = 0;
     for section in REQUESTS.split("\n## ").skip(1) {
         let heading = section.lines().next().unwrap_or_default();
         for (_, json) in blocks(section) {
             let tool = Tool::from_name(heading).unwrap();
             let request = Request::from_json(tool, json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
-            if tool != Tool::DescribeSchema {
+            if tool.writes() {
+                written(&writable, &request).unwrap_or_else(|error| panic!("{json}: {error}"));
+            } else if tool != Tool::DescribeSchema {
                 world.plan(request, acme()).unwrap_or_else(|error| panic!("{json}: {error}"));
             }
             seen += 1;
         }
     }
-    assert!(seen >= 10, "the page has lost its examples");
+    assert!(seen >= 17, "the page has lost its examples");
+}
+
+/// The policy of the other examples, with every write on its orders and members open.
+fn all_writes_open() -> String {
+    let open = "    write_policy: {create: allow, update: allow, delete: allow, bulk_update: allow, auto_set: {tenant_id: principal.tenant_id}}\n";
+    ["  Order:\n", "  Member:\n"]
+        .iter()
+        .fold(POLICY.to_owned(), |policy, model| policy.replace(model, &format!("{model}{open}")))
+}
+
+fn written(world: &World, request: &Request) -> Result<WritePlan> {
+    let call = call(acme());
+    let view = world.policy.view(call.principal.roles());
+    let authority = Authority { catalog: world.catalog(), view: &view, call: &call, cursors: &world.cursors };
+    authorize_write(resolve_write(request, world.catalog(), &view)?, authority)
+}
+
+#[test]
+fn every_tool_has_its_section_and_every_write_has_examples() {
+    for tool in Tool::ALL {
+        let section = REQUESTS.split("\n## ").find(|section| section.lines().next() == Some(tool.name()));
+        assert!(section.is_some_and(|section| !blocks(section).is_empty()), "`{}` has no example", tool.name());
+    }
 }
 
 #[test]
@@ -71,6 +101,10 @@ fn the_reference_names_every_operator_and_every_bound() {
         limits::NAME_BYTES,
         limits::PATTERN_BYTES,
         limits::CURSOR_BYTES,
+        limits::DATA_FIELDS,
+        limits::REASON_BYTES,
+        limits::IDEMPOTENCY_KEY_BYTES,
+        JSON_LEVELS,
     ];
     for bound in bounds {
         assert!(REQUESTS.contains(&format!("| {bound} |")), "{bound} is not on the page");

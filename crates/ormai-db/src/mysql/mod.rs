@@ -211,12 +211,12 @@ impl<'c> Session<'c> {
     }
 
     pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
-        let (rows, _) = self.answered(statement, limit).await?;
+        let (rows, _) = self.answered(statement, limit, sorted).await?;
         decode::fetched(&rows, statement.columns())
     }
 
     pub(crate) async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
-        let (rows, result) = self.answered(statement, limit).await?;
+        let (rows, result) = self.answered(statement, limit, refused).await?;
         let rows = match decode::made(&rows, &result, statement.columns()) {
             Some(key) => key,
             None => decode::fetched(&rows, statement.columns())?,
@@ -226,14 +226,14 @@ impl<'c> Session<'c> {
         Ok(Changed { affected, rows })
     }
 
-    async fn answered(&mut self, statement: &Statement, limit: Duration) -> Result<Answered, DbError> {
+    async fn answered(&mut self, statement: &Statement, limit: Duration, sort: Sort) -> Result<Answered, DbError> {
         let arguments = bind::arguments(statement)?;
         if self.running {
             self.resume().await?;
         }
         self.check()?;
         self.running = true;
-        let answered = tokio::time::timeout(patience(limit), self.answer(statement, arguments, limit)).await;
+        let answered = tokio::time::timeout(patience(limit), self.answer(statement, arguments, limit, sort)).await;
         self.ended(answered)
     }
 
@@ -259,13 +259,14 @@ impl<'c> Session<'c> {
         statement: &Statement,
         arguments: MySqlArguments,
         limit: Duration,
+        sort: Sort,
     ) -> Result<Answered, DbError> {
-        let writes = self.top.is_some();
         let connection = self.held.enter(microseconds(limit)).await?;
         // A failed statement is undone alone; nothing has to be done for the transaction around it.
         // MariaDB turns EXISTS into IN when a statement runs for the first time. Beside a derived
-        // table that is not merged it does not find its columns the second time.
-        let is_kept = !statement.is_fenced();
+        // table that is not merged it does not find its columns the second time, and neither in
+        // an UPDATE that reads its own table.
+        let is_kept = !statement.is_fenced() && !statement.reads_what_it_changes();
         let query = execute::compiled::<MySql>(statement.sql(), arguments, is_kept);
         let answer = execute::collected::<MySql>(connection.fetch_many(query)).await;
         answer.map_err(|error| {
@@ -274,7 +275,7 @@ impl<'c> Session<'c> {
             {
                 self.is_gone = connection.is_in_transaction();
             }
-            if writes { refused(&error) } else { sorted(&error) }
+            sort(&error)
         })
     }
 
@@ -378,6 +379,9 @@ impl Drop for Session<'_> {
 /// What a statement came to.
 type Answered = (Vec<MySqlRow>, MySqlQueryResult);
 
+/// How errors are sorted.
+type Sort = fn(&sqlx::Error) -> DbError;
+
 /// How long an answer may take on its way.
 fn patience(limit: Duration) -> Duration {
     limit.saturating_add(GRACE)
@@ -432,13 +436,13 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     }
 }
 
-/// What is said in a transaction that writes: a value that cannot be computed there is one that
+/// What is said of a statement that writes: a value that cannot be computed there is one that
 /// cannot be stored.
 fn refused(error: &sqlx::Error) -> DbError {
     match number(error) {
-        // Out of range, cut, not of the type, too long, without a meaning in a character set, not
+        // Out of range, cut, not of the type, a division by zero, too long, without a meaning in a character set, not
         // JSON, not a generated value.
-        Some(1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 1916 | 3140 | 3988 | 4038) => {
+        Some(1264 | 1265 | 1292 | 1365 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 1916 | 3140 | 3988 | 4038) => {
             DbError::refused(error.to_string())
         }
         _ => sorted(error),

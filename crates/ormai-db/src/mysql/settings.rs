@@ -19,7 +19,8 @@ use crate::execute;
 /// All settings at once. MariaDB reads one half of the comments and MySQL the other, so that
 /// nobody has to ask which of the two it is.
 ///
-/// `sql_mode` as a whole, because there are modes that change what a statement means.
+/// `sql_mode` as a whole, because there are modes that change what a statement means; of a key 0
+/// that is stored the server would make the next one of an AUTO_INCREMENT, were it not told.
 /// `collation_connection` is that of texts that come from no column. (Not of values that are
 /// bound: two of them compare without regard to case whatever is set, so no statement
 /// compares two.) Texts that begin with the same `max_sort_length` bytes are not told apart
@@ -32,7 +33,8 @@ use crate::execute;
 /// and EXISTS fails in a statement that runs again.
 const SET: &str = "
 SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_connection = utf8mb4_bin,
-    sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',
+    sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO',
+    time_zone = '+00:00',
     max_sort_length = 65536, sort_buffer_size = GREATEST(@@sort_buffer_size, 4194304),
     sql_select_limit = 18446744073709551615, sql_auto_is_null = 0,
     /*M!100304 system_versioning_asof = DEFAULT, */

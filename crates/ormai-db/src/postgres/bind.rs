@@ -83,7 +83,9 @@ fn scalar_or_array(value: &Value) -> Result<Parameter, DbError> {
 /// column fits the same prepared statement; the server makes the column's own of it, or refuses.
 fn stored(value: &Value, column: &ColumnType) -> Result<Parameter, DbError> {
     if let ColumnType::Array(of) = column {
-        let of = element(of)?;
+        // The binary form of an array names its type by a number, which only the server knows of an
+        // enum of somebody's.
+        let of = element(of).map_err(|_| DbError::refused("no array of such a type can be bound"))?;
         return match value {
             Value::Array(items) => array(items, of),
             _ => Ok(Parameter { ty: array_of(of), bytes: None }),

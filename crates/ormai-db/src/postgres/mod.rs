@@ -246,22 +246,22 @@ impl<'c> Session<'c> {
     }
 
     pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
-        let (rows, _) = self.answered(statement, limit).await?;
+        let (rows, _) = self.answered(statement, limit, sorted).await?;
         decode::fetched(&rows, statement.columns())
     }
 
     pub(crate) async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
-        let (rows, result) = self.answered(statement, limit).await?;
+        let (rows, result) = self.answered(statement, limit, refused).await?;
         Ok(Changed { affected: result.rows_affected(), rows: decode::fetched(&rows, statement.columns())? })
     }
 
-    async fn answered(&mut self, statement: &Statement, limit: Duration) -> Result<Answered, DbError> {
+    async fn answered(&mut self, statement: &Statement, limit: Duration, sort: Sort) -> Result<Answered, DbError> {
         let arguments = bind::arguments(statement)?;
         if self.running {
             self.resume().await?;
         }
         self.running = true;
-        let answered = tokio::time::timeout(patience(limit), self.answer(statement, arguments, limit)).await;
+        let answered = tokio::time::timeout(patience(limit), self.answer(statement, arguments, limit, sort)).await;
         self.ended(answered)
     }
 
@@ -287,13 +287,13 @@ impl<'c> Session<'c> {
         statement: &Statement,
         bound: bind::Bound,
         limit: Duration,
+        sort: Sort,
     ) -> Result<Answered, DbError> {
         let connection = self.held.enter(milliseconds(limit)).await?;
         // What NULL is bound as depends on its place, so such a statement is not kept.
         let query = execute::compiled::<Postgres>(statement.sql(), bound.arguments, !bound.has_null);
         let answer = execute::collected::<Postgres>(connection.fetch_many(query)).await;
-        let writes = self.top.is_some();
-        let answer = answer.map_err(|error| if writes { refused(&error) } else { sorted(&error) });
+        let answer = answer.map_err(|error| sort(&error));
         if let (Err(error), Held::Caller(connection, scope)) = (&answer, &mut self.held)
             && !matches!(error, DbError::Unavailable(_))
         {
@@ -400,6 +400,9 @@ impl Drop for Session<'_> {
 /// What a statement came to.
 type Answered = (Vec<PgRow>, PgQueryResult);
 
+/// How errors are sorted.
+type Sort = fn(&sqlx::Error) -> DbError;
+
 /// How long an answer may take on its way.
 fn patience(limit: Duration) -> Duration {
     limit.saturating_add(GRACE)
@@ -415,6 +418,7 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     DbError::from_driver(error, |code| match code {
         "57014" => Some(DbError::Timeout),
         "40001" | "40P01" | "55P03" => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
+        "22003" => Some(DbError::out_of_range(detail.clone())),
         "25006" => Some(DbError::read_only(detail.clone())),
         // What ErrorKind sorts.
         "23502" | "23503" | "23505" | "23514" | "23P01" => None,
@@ -430,7 +434,7 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     })
 }
 
-/// What is said in a transaction that writes: a value that cannot be computed there is one that
+/// What is said of a statement that writes: a value that cannot be computed there is one that
 /// cannot be stored.
 fn refused(error: &sqlx::Error) -> DbError {
     let class = error.as_database_error().and_then(|error| error.code());

@@ -11,6 +11,10 @@ use crate::limits::milliseconds;
 use crate::settle;
 use crate::transaction::{Top, Undone};
 
+/// What is looked at when all is committed is not bound by the limit of statements, so it is looked
+/// at before.
+const COMMIT: &str = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT";
+
 impl Session<'_> {
     /// Begins the transaction of a depth.
     pub(crate) async fn open(&mut self, depth: usize, limit: Duration) -> Result<(), DbError> {
@@ -68,10 +72,15 @@ impl Session<'_> {
             self.top = None;
             return Ok(());
         }
-        let committed = self.held.connection()?.execute("COMMIT").await.map_err(|error| sorted(&error));
-        if !matches!(committed, Err(DbError::Unavailable(_))) {
-            // With an error too the transaction has ended.
-            self.top = None;
+        let connection = self.held.connection()?;
+        let committed = connection.execute(COMMIT).await.map_err(|error| sorted(&error));
+        match committed {
+            Err(DbError::Unavailable(_)) => {}
+            Ok(_) => self.top = None,
+            Err(_) => {
+                connection.execute("ROLLBACK").await.map_err(|error| sorted(&error))?;
+                self.top = None;
+            }
         }
         if committed.is_err() {
             self.held.reset_limit(before);

@@ -37,7 +37,7 @@ fn add(arguments: &mut SqliteArguments, value: &Value) -> Result<(), DbError> {
         Value::Decimal(decimal) => match whole(decimal) {
             Some(int) => arguments.add(int),
             // SQLite computes with doubles; so does every comparison with this value.
-            None => arguments.add(decimal.to_f64()),
+            None => arguments.add(double(decimal)),
         },
         Value::Text(text) => arguments.add(text.as_str()),
         Value::Bytes(bytes) => arguments.add(bytes.as_slice()),
@@ -76,8 +76,13 @@ fn is_lost(value: &Value) -> bool {
 
 /// Whether a decimal is read again from the double that it is stored as.
 fn is_double(decimal: &BigDecimal) -> bool {
-    let double = decimal.to_f64().filter(|double| double.is_finite());
+    let double = double(decimal).filter(|double| double.is_finite());
     double.and_then(|double| BigDecimal::from_str(&double.to_string()).ok()).is_some_and(|read| read == *decimal)
+}
+
+/// The double that is nearest, as SQLite and every other reader of its digits find it.
+fn double(decimal: &BigDecimal) -> Option<f64> {
+    decimal.to_scientific_notation().parse().ok()
 }
 
 /// The integer that a decimal is, if it is one.
@@ -142,8 +147,9 @@ mod tests {
         check("12.50", false);
         check("0.1", false);
         check("9223372036854775807", false);
-        check("9223372036854775808", false);
-        check("9223372036854775809", true);
+        // Of a double as many digits are read as tell it from others.
+        check("9223372036854775808", true);
+        check("9223372036854776000", false);
         check("1234567890123.45", false);
         check("12345678901234567890.5", true);
         check("1e300", false);

@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
 
 mod cancelled;
+mod changed;
 mod errors;
 mod held;
 mod introspect;
+mod joined;
 mod limits;
 mod privileges;
+mod refusals;
 mod stored;
 mod support;
+mod table;
 mod transactions;
 mod types;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ormai_core::value::{ColumnType, Value};
 use ormai_db::{ConflictKind, DbError, Session};
-use ormai_testkit::{Engine, every_engine};
+use ormai_testkit::{Engine, TestDatabase, every_engine};
 use serde_json::json;
 
 use crate::support::{LONG, answer, connect, insert, nothing_is_open, run, shared, statement};
@@ -154,4 +154,25 @@ every_engine! {
             nothing_is_open(test).await;
         }
     }
+}
+
+/// MySQL reads none of MariaDB's comments, so the key of a row is asked of it in another way.
+#[tokio::test]
+async fn the_key_of_a_new_row_comes_back_of_mariadb_and_of_mysql() {
+    let test = TestDatabase::mysql().await;
+    test.execute("CREATE TABLE t (id bigint AUTO_INCREMENT PRIMARY KEY, word varchar(9))").await;
+    let database = connect(&test, 1).await;
+    let mut session = Session::from_pool(&database).await.unwrap();
+    session.begin(LONG).await.unwrap();
+    for (sql, expected) in [
+        ("INSERT INTO t (word) VALUES ('a') /*M!100500 RETURNING id */", json!([1])),
+        ("INSERT INTO t (word) VALUES ('b') /*M!990000 RETURNING id */", json!([2])),
+        ("INSERT INTO t (id) VALUES (7) /*M!100500 RETURNING id */", json!([7])),
+        ("UPDATE t SET word = 'c' WHERE id = 7", json!([])),
+    ] {
+        let changed = session.change(&statement(sql, &[], &[ColumnType::Int]), LONG).await.unwrap();
+        let rows: Vec<_> = changed.rows.rows().flatten().map(Value::to_json).collect();
+        assert_eq!((changed.affected, json!(rows)), (1, expected), "{sql}");
+    }
+    session.finish().await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ormai_core::catalog::{CatalogBuilder, Collation, Field, ModelBuilder, TableName};
 use ormai_core::plan::testing::{figure, order, select, source};
-use ormai_core::plan::{AggregateFunction, Direction, OrderBy, Predicate, Shape, Term, testing};
+use ormai_core::plan::{AggregateFunction, Direction, OrderBy, Predicate, Shape, Term, Truth, testing};
 use ormai_core::value::ColumnType;
 
 use crate::{DIALECTS, each, of};
@@ -41,13 +41,26 @@ fn check(name: &str) -> Vec<String> {
     let mut rows = select(source(it.id, scope.clone()), vec![field], 1);
     rows.order = vec![order(OrderBy::Field(field), Direction::Asc, true)];
     let figures = vec![figure(AggregateFunction::Max, Some(field))];
-    let groups = testing::aggregate(source(it.id, scope), vec![field], figures, 1);
+    let groups = testing::aggregate(source(it.id, scope.clone()), vec![field], figures, 1);
     let mut included = rows.clone();
     included.per_parent = Some(testing::per_parent(vec![field, field], vec![testing::list(2, 0); 2], true));
-    [Shape::Select(rows), Shape::Aggregate(groups), Shape::Select(included)]
-        .iter()
-        .map(|shape| each(&catalog, shape))
-        .collect()
+    let mut locked = select(source(it.id, it.is("it", 0)), vec![field], 1);
+    locked.for_update = true;
+    let keys = testing::keys(vec![field, field], vec![testing::list(2, 0); 2]);
+    let target = testing::target(source(it.id, scope), Predicate::Const(Truth::True), Some(keys));
+    [
+        Shape::Select(rows),
+        Shape::Aggregate(groups),
+        Shape::Select(included),
+        Shape::Select(locked),
+        Shape::Present(testing::present(vec![(source(it.id, it.is("it", 0)), it.is("it", 1))])),
+        Shape::Update(testing::update(target.clone(), vec![(field, testing::slot(3))])),
+        Shape::Delete(testing::delete(target)),
+        Shape::Insert(testing::insert(it.id, vec![(field, testing::slot(0))], vec![field])),
+    ]
+    .iter()
+    .map(|shape| each(&catalog, shape))
+    .collect()
 }
 
 #[test]
@@ -63,6 +76,8 @@ fn a_name_is_one_quoted_identifier_and_nothing_more() {
         "$1",
         "?",
         "/*",
+        "*/",
+        "a` */; DROP TABLE users; --",
         "select",
         "é\u{202e}\n",
         "",
@@ -75,6 +90,14 @@ fn a_name_is_one_quoted_identifier_and_nothing_more() {
             let text =
                 |text: &str| text.lines().filter(|line| !line.ends_with(" places")).collect::<Vec<_>>().join("\n");
             let expected = pattern.replace("\"harmless\"", &quoted("\"")).replace("`harmless`", &quoted("`"));
+            if (name.contains("/*") || name.contains("*/")) && expected.contains("RETURNING") {
+                // Where the key stands in a comment, such a name would end it.
+                let refused = "MySql: the plan is malformed: a key whose name would begin or end a comment";
+                assert!(statement.ends_with(refused), "{statement}");
+                let without = |text: &str| text.split("\n\nMySql").next().map(str::to_owned);
+                assert_eq!(without(statement).map(|some| text(&some)), without(&expected).map(|some| text(&some)));
+                continue;
+            }
             assert_eq!(text(statement), text(&expected), "{name:?}");
         }
     }

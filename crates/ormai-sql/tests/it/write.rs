@@ -188,12 +188,12 @@ fn rows_that_will_be_changed_are_locked_and_no_others() {
 }
 
 #[test]
-fn rows_that_are_named_by_their_keys_are_locked_too() {
+fn rows_that_their_keys_name_are_locked_as_well() {
     let catalog = shop();
     let orders = of(&catalog, "Order");
-    let source = testing::source(orders.id, orders.is("tenant_id", 0));
-    let mut select = testing::select(source, orders.fields(["id", "total"]), 1);
-    select.per_parent = Some(testing::per_parent(orders.fields(["id"]), vec![list(2, 0)], false));
+    let mut select = testing::select(orders.scoped(), orders.fields(["id", "total"]), 1);
+    select.per_parent = Some(testing::per_parent(orders.fields(["id"]), vec![list(2, 2)], false));
+    select.order = vec![testing::order(OrderBy::Field(orders.field("id")), Direction::Asc, false)];
     select.for_update = true;
     assert_snapshot!(each(&catalog, &Shape::Select(select)));
 }
@@ -342,5 +342,12 @@ fn a_change_says_that_it_is_one_and_what_comes_back() {
         let looked_for = Shape::Present(present(vec![(orders.scoped(), orders.is("id", 1))]));
         check(looked_for, values(), false, &[ColumnType::Bool]);
         check(Shape::Select(orders.ids()), values(), false, &[ColumnType::Int]);
+    }
+    let catalog = family(TableName { schema: None, name: "orders".to_owned() });
+    for (target, own) in [(grandchildren(&catalog), true), (by_id(&of(&catalog, "It")), false)] {
+        let shape = Shape::Delete(delete(target));
+        let step = Step::for_tests(shape, vec!["acme".into(), Value::Int(1)]);
+        let statement = Compiler::new(Arc::clone(&catalog), Dialect::Sqlite).compile(step).unwrap();
+        assert_eq!(statement.reads_what_it_changes(), own);
     }
 }

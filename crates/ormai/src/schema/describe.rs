@@ -111,7 +111,7 @@ pub struct DescribedWrites {
     /// Whether each write needs a `reason`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub require_reason: bool,
-    /// The most rows that one write changes.
+    /// The most rows that one bulk update changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_affected_rows: Option<u32>,
 }
@@ -246,6 +246,8 @@ fn describe_writes(writable: Writable<'_>) -> Option<DescribedWrites> {
         immutable: told(&|id| updates && writable.is_fixed(id)),
         auto_set: told(&|id| creates && writable.is_set(id)),
         require_reason: write.require_reason,
-        max_affected_rows: write.max_affected_rows,
+        max_affected_rows: write
+            .max_affected_rows
+            .or_else(|| writable.is_open(Tool::BulkUpdate).then_some(writable.rules.budget.max_rows)),
     })
 }

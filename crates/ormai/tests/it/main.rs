@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod bulk_updates;
 mod cursors;
 mod errors;
 mod explain;

@@ -32,13 +32,8 @@ async fn attack_17_a_key_that_replaces_does_not_reach_another_tenants_row() {
     test.execute(TABLES).await;
     let database = database(&test);
     let catalog = introspect(&database, &IntrospectOptions::default()).await.unwrap().build().unwrap();
-    let ormai = OrmAi::builder()
-        .database(database)
-        .policy_text(POLICY, Format::Yaml)
-        .catalog(catalog)
-        .build()
-        .await
-        .unwrap();
+    let ormai =
+        OrmAi::builder().database(database).policy_text(POLICY, Format::Yaml).catalog(catalog).build().await.unwrap();
     let all = || async {
         let notes = json!({"model": "Note"});
         [ask(&ormai, &acme(), "query", notes.clone()).await, ask(&ormai, &globex(), "query", notes).await]
