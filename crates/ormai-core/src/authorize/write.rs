@@ -203,12 +203,14 @@ impl Planner<'_> {
         self.way.push(Turn::Check);
         let source = self.source(model, Side::Check(operation))?.unless(Fault::CheckForgotten);
         self.way.pop();
+        let key = self.catalog().model(model).primary_key.iter().map(|field| (*field, Direction::Asc));
+        let key: Vec<(FieldId, Direction)> = key.collect();
         let select = Select {
             source,
             filter: Predicate::Const(Truth::True),
             after: None,
             outputs: outputs.fields.clone(),
-            order: Vec::new(),
+            order: self.order_keys(model, &key),
             limit: self.binds.push(Value::Int(1))?,
             per_parent: Some(one_for_each()),
             for_update: false,
