@@ -35,6 +35,8 @@ pub enum WriteStep {
 pub struct Course {
     plan: WritePlan,
     stage: Stage,
+    /// Whether a step came out that nobody has answered yet.
+    is_due: bool,
     before: Fetched,
     after: Fetched,
     keys: Vec<Vec<Value>>,
@@ -76,6 +78,7 @@ impl Course {
         Self {
             plan,
             stage: Stage::References,
+            is_due: false,
             before: Fetched::default(),
             after: Fetched::default(),
             keys: Vec::new(),
@@ -93,8 +96,18 @@ impl Course {
     ///
     /// # Errors
     ///
-    /// `QUERY_TOO_BROAD` when a step needs more values than a statement takes.
+    /// `QUERY_TOO_BROAD` when a step needs more values than a statement takes;
+    /// `WRITE_NOT_ALLOWED` when what would be written fails its check by what is said.
     pub fn step(&mut self) -> Result<Option<WriteStep>> {
+        if self.is_due {
+            return Err(out_of_order());
+        }
+        let step = self.next()?;
+        self.is_due = step.is_some();
+        Ok(step)
+    }
+
+    fn next(&mut self) -> Result<Option<WriteStep>> {
         loop {
             match self.stage {
                 Stage::References => {
@@ -110,6 +123,7 @@ impl Course {
                     }
                     None => self.stage = Stage::Change,
                 },
+                Stage::Change if self.plan.is_doomed => return Err(self.check_failed()),
                 Stage::Change => {
                     let step = match &mut self.plan.change {
                         Change::Insert(step) | Change::One(step) => step.take(),
@@ -137,6 +151,9 @@ impl Course {
     /// What they decide: `VALIDATION_ERROR` for a reference, `RECORD_NOT_FOUND`,
     /// `MAX_AFFECTED_ROWS_EXCEEDED`, `WRITE_NOT_ALLOWED` for a row that fails its check.
     pub fn read(&mut self, rows: Fetched) -> Result<()> {
+        if !std::mem::take(&mut self.is_due) {
+            return Err(out_of_order());
+        }
         match self.stage {
             Stage::References => {
                 self.check_references(&rows)?;
@@ -167,7 +184,7 @@ impl Course {
     /// `RECORD_NOT_FOUND` when it reached none; `CONFLICT` when others changed the rows
     /// meanwhile.
     pub fn changed(&mut self, affected: u64, rows: &Fetched) -> Result<()> {
-        if self.stage != Stage::Change {
+        if !std::mem::take(&mut self.is_due) || self.stage != Stage::Change {
             return Err(out_of_order());
         }
         match &self.plan.change {

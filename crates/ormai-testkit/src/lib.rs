@@ -17,18 +17,22 @@
 //! `orders_are_there::mysql`. All but the first need a server, which `cargo xtask test` and
 //! `cargo xtask services run` bring up.
 
+mod contents;
 mod databases;
 mod engines;
 mod faults;
 mod fixtures;
 pub mod reference;
 mod scale;
+mod stored;
 mod tally;
 pub mod world;
 
+pub use contents::Contents;
 pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy, writes_policy};
-pub use scale::Scale;
-pub use tally::{Share, Tally};
+pub use scale::{Scale, Stretch};
+pub use stored::{Open, Stored};
+pub use tally::{Share, Tally, WriteTally};

@@ -90,12 +90,14 @@ impl Toolset {
             let errand = self.errand(&context, request, word)?;
             let (wait, engine) = (errand.wait, Arc::clone(errand.call.engine()));
             tried += 1;
+            // Boxed, because each transaction around a call would have its place for all of it on the
+            // stack.
             let written = match &ctx.db {
-                Db::Own => self.write_on_pool(&self.database, errand).await,
-                Db::Pool(database) => self.write_on_pool(database, errand).await,
+                Db::Own => Box::pin(self.write_on_pool(&self.database, errand)).await,
+                Db::Pool(database) => Box::pin(self.write_on_pool(database, errand)).await,
                 Db::Held(held) => {
                     let mut session = held.lock().await?;
-                    let written = kept_or_undone(errand, &mut session).await;
+                    let written = Box::pin(kept_or_undone(errand, &mut session)).await;
                     released(&mut session, written, &context.request_id).await
                 }
             };
@@ -231,7 +233,7 @@ async fn grouped<T>(
     let failed = |error: &ormai_db::DbError| failed_transaction(error, &id);
     held.lock_grouped(held.depth()).await?.begin(BEGIN).await.map_err(|error| failed(&error))?;
     let inner = ctx.inside(held.inside());
-    let done = work(&inner).await;
+    let done = Box::pin(work(&inner)).await;
     drop(inner);
     // What a call inside left half done does not count.
     let mut session = held.lock_grouped(held.depth() + 1).await?;

@@ -8,6 +8,7 @@ mod keyset;
 mod reference;
 mod residual;
 mod rows;
+mod said;
 mod scope;
 mod trace;
 mod write;

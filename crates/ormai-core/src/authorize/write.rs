@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Planner;
 use super::rows::Outputs;
+use super::said::fails;
 use super::scope::{Side, incomplete};
 use super::trace::Turn;
 use crate::catalog::{FieldId, ModelId};
@@ -51,7 +52,7 @@ impl Planner<'_> {
         let previewed = dry_run || needs_approval;
         let outputs = self.written_outputs(rules, !many || previewed);
         let cap = many.then(|| cap(rules, described.primary_key.len()));
-        let before = match (operation, goes || many || previewed) {
+        let mut before = match (operation, goes || many || previewed) {
             (Operation::Create, _) | (_, false) => None,
             _ => Some(self.locked(model, operation, &rows, &outputs, cap)?),
         };
@@ -64,8 +65,13 @@ impl Planner<'_> {
             WrittenRows::One(key) => key.clone(),
             WrittenRows::Listed(_) | WrittenRows::Filtered(_) => Vec::new(),
         };
-        let change = self.change(model, operation, &rows, set, goes)?;
+        let change = self.change(model, operation, &rows, set.clone(), goes)?;
         let after = if goes { None } else { Some(self.read_back(model, operation, &outputs)?) };
+        let is_doomed = after.as_ref().is_some_and(|after| fails_check(after, &set));
+        if is_doomed && before.is_none() && operation != Operation::Create {
+            // Of a row that is not there for the principal nothing else is told than that.
+            before = Some(self.locked(model, operation, &rows, &outputs, cap)?);
+        }
         Ok(WritePlan {
             model,
             operation,
@@ -83,6 +89,7 @@ impl Planner<'_> {
             needs_approval,
             chosen_references,
             left_out,
+            is_doomed,
         })
     }
 
@@ -260,6 +267,14 @@ impl Planner<'_> {
             !field.nullable && !field.has_default && !field.generated && set.iter().all(|(known, _)| known != id)
         });
         missing.map(|(id, _)| model.field(id).name.clone()).collect()
+    }
+}
+
+/// Whether the values that are written fail the check of the row, whatever else is in it.
+fn fails_check(after: &Keyed, set: &[(FieldId, Value)]) -> bool {
+    match &after.shape {
+        Shape::Select(select) => fails(&select.source.scope, set, &after.binds),
+        _ => false,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct WritePlan {
     pub(crate) chosen_references: Vec<String>,
     /// The fields without a default that the request could have given and did not.
     pub(crate) left_out: Vec<String>,
+    /// Whether what is written fails its check already by the values that are said.
+    pub(crate) is_doomed: bool,
 }
 
 /// Whether the references of a write lead to rows that the principal may see.

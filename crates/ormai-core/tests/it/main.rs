@@ -31,3 +31,5 @@ mod request_write;
 mod resolve;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod write;

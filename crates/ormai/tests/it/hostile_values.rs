@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{acme, ask, ask_json, code, column, demo, rows, with_policy};
 
-const SQL: &[&str] = &[
+pub(crate) const SQL: &[&str] = &[
     "' OR 1=1 --",
     "\" OR \"\"=\"",
     "'; DROP TABLE orders; --",

@@ -29,6 +29,8 @@ mod replaced_keys;
 mod row_level_security;
 mod shared_connections;
 mod strangers_rows;
+mod stress;
 mod support;
 mod who;
+mod writes;
 mod writes_told;
