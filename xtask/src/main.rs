@@ -10,6 +10,7 @@ mod mutants;
 mod project;
 mod prove;
 mod services;
+mod stress;
 mod test;
 
 use std::ffi::OsString;
@@ -41,6 +42,8 @@ enum Command {
     Mutants(mutants::Arguments),
     /// Run the laws in any size, and show what they met
     Prove(prove::Arguments),
+    /// Have many write at once, and show that what each was told holds
+    Stress(stress::Arguments),
     /// Measure what a request costs, against hand-written SQL
     Bench {
         /// Passed on to the benchmark
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Services { command } => services::run(command),
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Prove(arguments) => prove::run(&arguments),
+        Command::Stress(arguments) => stress::run(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     done.unwrap_or_else(|failure| {

@@ -38,6 +38,79 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print PostgreSQL's own row-level security made from the policy, or check what is installed
     Rls(Rls),
+    /// Make OrmAI's own tables where they are missing: for idempotency keys and approvals
+    Install,
+    /// Decide about writes that wait for an approval
+    Approvals(Approvals),
+    /// Look after the ledger of idempotency keys
+    Idempotency(Idempotency),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approvals {
+    #[command(subcommand)]
+    pub(crate) command: ApprovalsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsCommand {
+    /// The requests that the principal may decide about, and its own, the newest first
+    List {
+        /// Only those with this status
+        #[arg(long, value_name = "STATUS")]
+        status: Option<String>,
+        /// Only those before this one
+        #[arg(long, value_name = "ID")]
+        before: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "COUNT", default_value_t = 50)]
+        limit: u32,
+        #[command(flatten)]
+        principal: PrincipalArguments,
+    },
+    /// One request with what it would have done when it was made
+    Show {
+        /// The request
+        id: String,
+        #[command(flatten)]
+        principal: PrincipalArguments,
+    },
+    /// Say yes, and make the write
+    Approve(Decide),
+    /// Say no
+    Reject(Decide),
+    /// Go on with a request that was approved, after a crash
+    Resume {
+        /// The request
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// The request
+    pub(crate) id: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) principal: PrincipalArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Idempotency {
+    #[command(subcommand)]
+    pub(crate) command: IdempotencyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdempotencyCommand {
+    /// Forget keys that were used long ago: under them the same writes would be made again
+    Prune {
+        /// How long ago: `30d`, `12h`, `90m` or `60s`
+        #[arg(long, value_name = "AGE")]
+        older_than: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,9 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ormai::approvals::{ApprovalStore, MemoryApprovals, SqlApprovals};
 use ormai::db::{ConnectOptions, Database, IntrospectOptions, introspect};
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::{Format, syntax};
@@ -21,7 +23,22 @@ pub(crate) struct Config {
     max_connections: Option<u32>,
     introspect: IntrospectOptions,
     pub(crate) policy: PolicySource,
+    approvals: Option<Approvals>,
 }
+
+/// Where requests wait for their approval.
+enum Approvals {
+    Memory,
+    At(String),
+}
+
+/// The words for it, with the schemes of the URLs that go with them.
+const STORES: &[(&str, &[&str])] = &[
+    ("sqlite", &["sqlite"]),
+    ("postgres", &["postgres", "postgresql"]),
+    ("mysql", &["mysql", "mariadb"]),
+    ("memory", &[]),
+];
 
 /// The policy as text, with what to call it in findings.
 pub(crate) struct PolicySource {
@@ -75,6 +92,15 @@ impl Config {
         Ok(Database::connect(&self.url, &options).await?)
     }
 
+    /// The store of approvals, if there is one.
+    pub(crate) async fn approvals(&self) -> Result<Option<Arc<dyn ApprovalStore>>, Failure> {
+        Ok(match &self.approvals {
+            None => None,
+            Some(Approvals::Memory) => Some(Arc::new(MemoryApprovals::new())),
+            Some(Approvals::At(url)) => Some(Arc::new(SqlApprovals::connect(url).await?)),
+        })
+    }
+
     /// Reads the database's schema.
     pub(crate) async fn catalog(&self, database: &Database) -> Result<catalog::Catalog, Failure> {
         introspect(database, &self.introspect).await?.build().map_err(|error| Failure::failed(error.to_string()))
@@ -93,6 +119,9 @@ impl Config {
         }
         if let Some(secret) = environment("ORMAI_CURSOR_KEY").filter(|secret| !secret.is_empty()) {
             builder = builder.cursor_secret(secret);
+        }
+        if let Some(store) = self.approvals().await? {
+            builder = builder.approvals(store);
         }
         match builder.build().await {
             Ok(ormai) => Ok(ormai),
@@ -124,7 +153,7 @@ struct Reader<'e> {
 
 impl Reader<'_> {
     fn config(&mut self, node: &Node, root: &Path, own: (&str, &str, Format)) -> Option<Config> {
-        let known = ["database", "models", "policy"];
+        let known = ["approvals", "database", "models", "policy"];
         let planned = ["audit", "server"];
         let entries = self.mapping(node, "the configuration")?;
         for entry in entries {
@@ -156,9 +185,47 @@ impl Reader<'_> {
         if let Some(models) = find("models") {
             self.models(models, &mut introspect);
         }
+        let approvals = find("approvals").map(|node| self.approvals(node));
         let (url, max_connections, schemas) = self.database(database)?;
         introspect.schemas = schemas;
-        Some(Config { url, max_connections, introspect, policy: policy? })
+        // Where the store cannot be read, findings keep the configuration from loading.
+        Some(Config { url, max_connections, introspect, policy: policy?, approvals: approvals.flatten() })
+    }
+
+    /// `{store: postgres, url: …}`
+    fn approvals(&mut self, node: &Node) -> Option<Approvals> {
+        let (mut store, mut url) = (None, None);
+        for entry in self.mapping(node, "`approvals`")? {
+            match entry.key.as_str() {
+                "store" => store = self.text(&entry.value, "store").map(|word| (word, &entry.value.span)),
+                "url" => url = self.text(&entry.value, "url").map(|url| (url, &entry.value.span)),
+                unknown => self.unknown(unknown, &entry.key_span, &["store", "url"]),
+            }
+        }
+        let Some((word, span)) = store else {
+            self.error("missing", "`approvals.store` is missing", &(node.span.start..node.span.start));
+            return None;
+        };
+        let Some((_, schemes)) = STORES.iter().find(|(known, _)| *known == word) else {
+            let help = ormai::suggest::help(&word, STORES.iter().map(|(word, _)| *word));
+            let finding = Diagnostic::error("unknown-word", format!("unknown store `{word}`"));
+            self.findings.push(finding.at(span.clone(), "").help(help));
+            return None;
+        };
+        match url {
+            None if schemes.is_empty() => Some(Approvals::Memory),
+            None => {
+                self.error("missing", "`approvals.url` is missing", &(node.span.start..node.span.start));
+                None
+            }
+            Some((url, _)) if schemes.iter().any(|scheme| url.split(':').next() == Some(scheme)) => {
+                Some(Approvals::At(url))
+            }
+            Some((_, span)) => {
+                self.error("wrong-url", format!("`approvals.url` is none of the store `{word}`"), span);
+                None
+            }
+        }
     }
 
     fn database(&mut self, node: &Node) -> Option<(String, Option<u32>, Vec<String>)> {

@@ -40,5 +40,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Call(call) => commands::call::run(&config, call, json).await,
         Command::Explain(explain) => commands::explain::run(&config, explain, json).await,
         Command::Rls(rls) => commands::rls::run(&config, rls, json).await,
+        Command::Install => commands::install::run(&config, json).await,
+        Command::Approvals(approvals) => commands::approvals::run(&config, approvals.command, json).await,
+        Command::Idempotency(idempotency) => commands::idempotency::run(&config, idempotency.command, json).await,
     }
 }

@@ -20,6 +20,7 @@ pub mod diagnostic;
 pub mod error;
 pub mod explain;
 pub mod fault;
+pub mod idempotency;
 pub mod plan;
 pub mod policy;
 pub mod principal;

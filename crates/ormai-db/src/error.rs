@@ -35,6 +35,9 @@ pub enum DbError {
     /// whether it was. Trying again could do it twice.
     #[error("the connection was lost while the transaction was committed: it may be stored or not")]
     OutcomeUnknown(Cause),
+    /// A table of the statement is not there.
+    #[error("a table is not there")]
+    NotThere(Cause),
     /// The database refused the statement, or answered what the catalog does not expect.
     #[error("the database could not answer")]
     Failed(Cause),
@@ -83,6 +86,7 @@ impl DbError {
             | Self::Refused(cause)
             | Self::ReadOnly(cause)
             | Self::OutcomeUnknown(cause)
+            | Self::NotThere(cause)
             | Self::Failed(cause) => &cause.0,
         }
     }
@@ -110,6 +114,10 @@ impl DbError {
 
     pub(crate) fn read_only(detail: impl Into<String>) -> Self {
         Self::ReadOnly(Cause(detail.into()))
+    }
+
+    pub(crate) fn not_there(detail: impl Into<String>) -> Self {
+        Self::NotThere(Cause(detail.into()))
     }
 
     pub(crate) fn conflict(kind: ConflictKind, detail: impl Into<String>) -> Self {

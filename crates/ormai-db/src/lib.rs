@@ -22,9 +22,12 @@
 #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
 compile_error!("ormai-db needs at least one of the features `mysql`, `postgres` and `sqlite`");
 
+pub mod approvals;
 mod database;
 mod error;
 mod execute;
+pub mod idempotency;
+mod install;
 mod introspect;
 mod keep;
 mod limits;
@@ -43,6 +46,7 @@ mod transaction;
 
 pub use database::Database;
 pub use error::{Cause, ConflictKind, DbError};
+pub use install::OwnTable;
 pub use introspect::{IntrospectOptions, introspect};
 pub use limits::ConnectOptions;
 pub use privileges::privileges;

@@ -315,12 +315,12 @@ mod tests {
             let dialect = world.compiler.dialect();
             for sql in writes(at) {
                 // Whatever is put in the place of a space is more than there was.
-                let spaces: Vec<usize> = sql.match_indices(' ').map(|(at, _)| at).collect();
-                for space in spaces {
+                for (space, _) in sql.match_indices(' ') {
+                    let (before, behind) = sql.split_at(space);
                     for piece in
                         [" 'acme' ", " 7 ", "; ", " -- ", " /* ", " */ ", " acme ", " DELETE FROM ", " INSERT "]
                     {
-                        let mutated = [&sql[..space], piece, &sql[space + 1..]].concat();
+                        let mutated = [before, piece, behind].concat();
                         assert!(check(&mutated, dialect).is_err(), "{mutated}");
                         changed += 1;
                     }

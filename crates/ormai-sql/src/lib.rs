@@ -8,6 +8,7 @@
 //! - `source`: the ways in which a table enters a statement, none of them without its scope;
 //! - `places`: the numbers that stand for values while a text is built;
 //! - `witness`: the built statement reads and changes the tables of the shape and no others;
+//! - `own`: the statements about OrmAI's own tables, whose texts are constants;
 //! - `dialect`: what differs between engines, one file each, to be read side by side.
 
 mod aggregate;
@@ -18,6 +19,7 @@ mod error;
 mod include;
 mod kind;
 mod order;
+pub mod own;
 mod places;
 mod predicate;
 mod present;

@@ -10,7 +10,7 @@ use ormai_core::value::{ColumnType, Value};
 use crate::error::CompileError;
 use crate::kind::{Kind, is_storable};
 
-/// A statement that can be run. Made by [`crate::Compiler`] only.
+/// A statement that can be run. Made by [`crate::Compiler`], and by [`crate::own`] from constants, only.
 #[derive(Clone)]
 pub struct Statement {
     pub(crate) text: Arc<Text>,
@@ -60,7 +60,7 @@ pub(crate) enum BindPlace {
     Zero,
     /// The greatest number, likewise.
     Most,
-    /// A word of the catalog, always a text.
+    /// A word of the catalog, always a text; or a value of a statement about our own tables.
     Word(Value),
 }
 

@@ -24,6 +24,7 @@ mod faults;
 mod fixtures;
 pub mod reference;
 mod scale;
+mod stored;
 mod tally;
 pub mod world;
 
@@ -32,5 +33,6 @@ pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy, writes_policy};
-pub use scale::Scale;
-pub use tally::{Share, Tally};
+pub use scale::{Scale, Stretch};
+pub use stored::{Open, Stored};
+pub use tally::{Share, Tally, WriteTally};

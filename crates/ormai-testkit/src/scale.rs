@@ -1,6 +1,8 @@
 //! How much the laws try, and from which seed: the one place where the environment is asked.
 #![expect(clippy::disallowed_methods, reason = "the environment says how long a test may take, and nothing else")]
 
+use std::time::Duration;
+
 use ormai_core::fault::Fault;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -9,6 +11,9 @@ const CASES_VARIABLE: &str = "ORMAI_CASES";
 
 /// Names the seed.
 const SEED_VARIABLE: &str = "ORMAI_SEED";
+
+/// Names for how many seconds something goes on that is not done at an end.
+const SECONDS_VARIABLE: &str = "ORMAI_SECONDS";
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,27 @@ impl Scale {
         let mut seed = [0; 32];
         seed.iter_mut().zip(self.seed.to_le_bytes()).for_each(|(place, byte)| *place = byte);
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+    }
+}
+
+/// For how long something goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// How long.
+    pub duration: Duration,
+    /// Where chance begins.
+    pub seed: u64,
+}
+
+impl Stretch {
+    /// What the environment says, or else a default.
+    ///
+    /// # Panics
+    ///
+    /// When a variable is set and is no number.
+    pub fn from_environment(duration: Duration) -> Self {
+        let duration = number(SECONDS_VARIABLE).map_or(duration, Duration::from_secs);
+        Self { duration, seed: number(SEED_VARIABLE).unwrap_or(2_026) }
     }
 }
 

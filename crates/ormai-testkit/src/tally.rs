@@ -1,13 +1,17 @@
 //! What a run of a law has met. A law that only ever sees empty answers proves nothing.
 
+mod writes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::reference::{Code, Eye, Outcome, Rules, View};
 use crate::world::{
-    Action, Aggregate, Ask, Attribute, Case, Condition, Expression, Filter, Include, List, Op, Pattern, Policy,
-    Request, RowEffect, Term, World,
+    Action, Aggregate, Ask, Attribute, Case, Condition, Expression, Filter, Include, List, Op, Operation, Pattern,
+    Policy, Request, RowEffect, Term, World,
 };
+
+pub use writes::WriteTally;
 
 /// How an answer compares with what is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +266,8 @@ impl Features {
                 self.includes(world, &get.model, &get.include, 1);
             }
             Request::Aggregate(aggregate) => self.aggregate(world, aggregate),
+            // Of writes there is a tally of its own.
+            Request::Write(_) => {}
         }
     }
 
@@ -380,7 +386,7 @@ impl Features {
                 Expression::Literal(_) => self.meet(true, "scope literal"),
             }
         }
-        for rule in &rules.rows {
+        for rule in rules.rows.iter().filter(|rule| rule.is_about(Operation::Read)) {
             self.meet(
                 true,
                 match rule.effect {

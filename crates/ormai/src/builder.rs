@@ -11,6 +11,7 @@ use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument}
 use ormai_core::redact::HashKey;
 use ormai_db::{ConnectOptions, Database, DbError, IntrospectOptions, introspect};
 
+use crate::approvals::{ApprovalStore, StoreError};
 use crate::{Engine, Keys, OrmAi};
 
 /// Builds an [`OrmAi`].
@@ -23,6 +24,7 @@ pub struct Builder {
     introspect: IntrospectOptions,
     hash_key: Option<Vec<u8>>,
     cursor_key: Option<[u8; 32]>,
+    approvals: Option<Arc<dyn ApprovalStore>>,
 }
 
 enum Place {
@@ -52,6 +54,8 @@ pub enum BuildError {
     Catalog(CatalogError),
     /// The hash key is too short.
     HashKey,
+    /// The store of approvals failed.
+    Approvals(StoreError),
 }
 
 impl fmt::Display for BuildError {
@@ -64,6 +68,7 @@ impl fmt::Display for BuildError {
                 findings.iter().filter(|finding| finding.is_error()).try_for_each(|finding| write!(f, "\n- {finding}"))
             }
             Self::Database(error) => write!(f, "{error}"),
+            Self::Approvals(error) => write!(f, "{error}"),
             Self::Catalog(error) => write!(f, "{error}"),
             Self::HashKey => write!(f, "the hash key must have at least {} bytes", HashKey::MIN_BYTES),
         }
@@ -161,6 +166,13 @@ impl Builder {
         self.cursor_key(key)
     }
 
+    /// Where writes wait that the policy opens with `require_approval`. Without it they are refused.
+    #[must_use]
+    pub fn approvals(mut self, store: Arc<dyn ApprovalStore>) -> Self {
+        self.approvals = Some(store);
+        self
+    }
+
     /// Connects, reads the database, and puts the policy in force.
     ///
     /// # Errors
@@ -202,7 +214,7 @@ impl Builder {
             tracing::debug!(code = finding.code, "{finding}");
         }
         let engine = Engine::new(policy, database.dialect(), Keys { cursor, hash });
-        Ok(OrmAi::new(engine, database))
+        Ok(OrmAi::new(engine, database, self.approvals))
     }
 }
 

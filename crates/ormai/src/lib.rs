@@ -19,11 +19,13 @@
 //! # }
 //! ```
 
+pub mod approvals;
 mod builder;
 mod call;
 mod context;
 mod engine;
 mod explain;
+mod once;
 mod response;
 mod retry;
 pub mod rls;

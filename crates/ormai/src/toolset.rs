@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use ormai_core::answer::{Answer, Fetched, Groups, Page, Row};
 use ormai_core::authorize::Authority;
 use ormai_core::error::{Error, ErrorCode, Result};
@@ -11,10 +12,11 @@ use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument}
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
 use ormai_core::resolve::resolve;
-use ormai_db::{Database, DbError, Session};
+use ormai_db::{Database, DbError, OwnTable, Session};
 use ormai_sql::Statement;
 use serde_json::Value as Json;
 
+use crate::approvals::{ApprovalStore, Approvals};
 use crate::context::Db;
 use crate::response::{CallResult, Data, Metadata, Response};
 use crate::schema::{self, Description};
@@ -32,14 +34,47 @@ impl OrmAi {
         Builder::new()
     }
 
-    pub(crate) fn new(engine: Engine, database: Database) -> Self {
+    pub(crate) fn new(engine: Engine, database: Database, approvals: Option<Arc<dyn ApprovalStore>>) -> Self {
         let engine = Arc::new(RwLock::new(Arc::new(engine)));
-        Self { tools: Toolset { engine, database } }
+        Self { tools: Toolset { engine, database, approvals } }
     }
 
     /// The tools.
     pub fn tools(&self) -> &Toolset {
         &self.tools
+    }
+
+    /// The writes that wait for an approval.
+    pub fn approvals(&self) -> Approvals<'_> {
+        Approvals::new(&self.tools)
+    }
+
+    /// Makes OrmAI's own tables where they are missing: the ledger of idempotency keys in the
+    /// database, and what the store of approvals needs. The names of those that were made; it may
+    /// be called again, and by many at once.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Database`] and [`BuildError::Approvals`], with
+    /// [`ormai_db::DbError::ReadOnly`] when the database does not let its user make tables.
+    pub async fn install(&self) -> std::result::Result<Vec<&'static str>, BuildError> {
+        let ledger = OwnTable::Idempotency;
+        let made = self.tools.database.install(ledger).await.map_err(BuildError::Database)?;
+        let mut names: Vec<&'static str> = made.then(|| ledger.name()).into_iter().collect();
+        if let Some(store) = self.tools.approval_store() {
+            names.extend(store.install().await.map_err(BuildError::Approvals)?);
+        }
+        Ok(names)
+    }
+
+    /// Forgets the idempotency keys that were used before a time, and tells how many: under them
+    /// the same writes would be made again. The records of approved requests stay.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Database`], with [`ormai_db::DbError::NotThere`] when the ledger is not installed.
+    pub async fn forget_idempotency(&self, before: Timestamp) -> std::result::Result<u64, BuildError> {
+        self.tools.database.forget_idempotency(before, FORGETTING).await.map_err(BuildError::Database)
     }
 
     /// Puts another policy in force, from its text. One that does not load leaves the old one
@@ -88,12 +123,21 @@ impl OrmAi {
 pub struct Toolset {
     engine: Arc<RwLock<Arc<Engine>>>,
     pub(crate) database: Database,
+    approvals: Option<Arc<dyn ApprovalStore>>,
 }
+
+/// Time enough for a ledger that was never pruned.
+const FORGETTING: Duration = Duration::from_secs(600);
 
 impl Toolset {
     /// The policy in force, with its catalog and statements.
     pub fn engine(&self) -> Arc<Engine> {
         Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where writes wait for their approval.
+    pub(crate) fn approval_store(&self) -> Option<&dyn ApprovalStore> {
+        self.approvals.as_deref()
     }
 
     /// Rows of a model, page by page.

@@ -29,7 +29,6 @@ pub struct WriteCall {
     view: Arc<View>,
     context: CallContext,
     course: Course,
-    is_idempotent: bool,
 }
 
 /// A statement of a write, to be run as what it is.
@@ -73,7 +72,7 @@ impl WriteCall {
         let resolved = resolve_write(request, catalog, &view)?;
         let authority = Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor };
         let course = Course::new(decide(resolved, authority)?, catalog);
-        Ok(Self { engine, view, context, course, is_idempotent: request.idempotency_key().is_some() })
+        Ok(Self { engine, view, context, course })
     }
 
     /// The next statement, or `None` when there is nothing left to do.
@@ -116,6 +115,10 @@ impl WriteCall {
         self.course.suppose()
     }
 
+    pub(crate) fn context(&self) -> &CallContext {
+        &self.context
+    }
+
     /// Names the call in logs and audit records.
     pub fn request_id(&self) -> &str {
         &self.context.request_id
@@ -152,11 +155,11 @@ impl WriteCall {
         self.course.obstacle(obstacle)
     }
 
-    /// What the caller may know of a failure while the write was being kept. Under an
-    /// idempotency key it can be sent again, whatever became of it.
-    pub(crate) fn not_kept(&self, error: &DbError) -> Error {
+    /// What the caller may know of a failure while the write was being kept. When it was claimed
+    /// it can be sent again, whatever became of it: the ledger tells.
+    pub(crate) fn not_kept(&self, error: &DbError, is_claimed: bool) -> Error {
         let mut told = self.failed(error);
-        if matches!(error, DbError::OutcomeUnknown(_)) && self.is_idempotent {
+        if matches!(error, DbError::OutcomeUnknown(_)) && is_claimed {
             told.retryable = true;
             told.hint = Some("send the same call again under the same `idempotency_key`".to_owned());
         }
@@ -169,18 +172,22 @@ impl WriteCall {
     ///
     /// `INTERNAL` when statements are still due.
     pub fn conclude(&mut self) -> Result<(Written, Metadata)> {
-        let policy = self.engine.policy();
-        let policies_applied = applied_names(policy.catalog(), &self.view, self.course.plan().applied());
         let redactor = Redactor::new(self.engine.keys().hash.as_ref(), &self.context.principal);
         let written = self.course.conclude(&redactor)?;
-        let metadata = Metadata {
+        let metadata = self.metadata(&written);
+        Ok((written, metadata))
+    }
+
+    /// What is to be known about an answer to this write.
+    pub(crate) fn metadata(&self, written: &Written) -> Metadata {
+        let policy = self.engine.policy();
+        Metadata {
             request_id: self.context.request_id.clone(),
             row_count: usize::try_from(written.affected()).unwrap_or(usize::MAX),
             execution_time_ms: 0.0,
             policy_version: policy.version().to_owned(),
-            policies_applied,
-        };
-        Ok((written, metadata))
+            policies_applied: applied_names(policy.catalog(), &self.view, self.course.plan().applied()),
+        }
     }
 }
 

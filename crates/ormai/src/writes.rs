@@ -1,20 +1,24 @@
 //! The tools that write, and transactions: the driver of [`WriteCall`] for sqlx.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ormai_core::answer::Written;
+use ormai_core::answer::{Pending, Written};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::fault::Fault;
+use ormai_core::idempotency::Claim;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{BulkUpdate, Create, Delete, Request, Update};
 use ormai_db::{Database, Session};
 
-use crate::RunContext;
+use crate::approvals::{Parking, Wait, engine_of};
 use crate::context::{Db, HeldSession};
+use crate::once::{self, Turn};
 use crate::response::{Metadata, Response};
 use crate::toolset::{Toolset, session};
 use crate::write::{WriteCall, WriteStatement, failed};
+use crate::{Engine, RunContext};
 
 /// How long the beginning of a transaction that calls share may take.
 const BEGIN: Duration = Duration::from_secs(5);
@@ -69,22 +73,41 @@ impl Toolset {
         context: CallContext,
         request: &Request,
     ) -> Result<(Written, Metadata)> {
+        self.write_by(ctx, context, request, Word::Requester).await
+    }
+
+    /// A write by somebody's word.
+    pub(crate) async fn write_by(
+        &self,
+        ctx: &RunContext<'_>,
+        context: CallContext,
+        request: &Request,
+        word: Word<'_>,
+    ) -> Result<(Written, Metadata)> {
         let begun = Instant::now();
         let mut tried = 0;
         loop {
-            let call = WriteCall::begin(self.engine(), context.clone(), request)?;
+            let errand = self.errand(&context, request, word)?;
+            let (wait, engine) = (errand.wait, Arc::clone(errand.call.engine()));
             tried += 1;
+            // Boxed, because each transaction around a call would have its place for all of it on the
+            // stack.
             let written = match &ctx.db {
-                Db::Own => self.write_on_pool(&self.database, call).await,
-                Db::Pool(database) => self.write_on_pool(database, call).await,
+                Db::Own => Box::pin(self.write_on_pool(&self.database, errand)).await,
+                Db::Pool(database) => Box::pin(self.write_on_pool(database, errand)).await,
                 Db::Held(held) => {
                     let mut session = held.lock().await?;
-                    let written = kept_or_undone(call, &mut session).await;
+                    let written = Box::pin(kept_or_undone(errand, &mut session)).await;
                     released(&mut session, written, &context.request_id).await
                 }
             };
             match written {
-                Ok((written, mut metadata)) => {
+                Ok(Made { written, mut metadata, preview }) => {
+                    if let (Some(wait), Written::Pending(pending)) = (wait, &written) {
+                        // Only now: the store may be the same database, or wait for the same connection.
+                        let parked = Parking { engine: &engine, context: &context, request, wait, pending };
+                        self.park(ctx, parked, preview).await?;
+                    }
                     metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
                     return Ok((written, metadata));
                 }
@@ -96,10 +119,41 @@ impl Toolset {
         }
     }
 
-    async fn write_on_pool(&self, database: &Database, call: WriteCall) -> Result<(Written, Metadata)> {
-        let request_id = call.request_id().to_owned();
-        let mut session = session(database, call.engine(), &request_id).await?;
-        let written = kept_or_undone(call, &mut session).await;
+    /// A write with what has to be seen to beside it.
+    fn errand<'a>(&'a self, context: &CallContext, request: &'a Request, word: Word<'a>) -> Result<Errand<'a>> {
+        let engine = engine_of(word, self);
+        let mut call = WriteCall::begin(engine, context.clone(), request)?;
+        let (claim, wait) = match word {
+            Word::Approved { id, engine } => (Some(Claim::of_approval(id, request, engine.policy().version())?), None),
+            Word::Requester if call.plan().needs_approval() && !request.is_dry_run() => {
+                let (claim, wait) = (call.key_claim(request)?, self.wait(&call)?);
+                // Nothing of it is kept; what it shows is parked with it.
+                call = WriteCall::begin(Arc::clone(call.engine()), context.clone(), &request.clone().into_dry_run())?;
+                (claim, Some(wait))
+            }
+            Word::Requester => (call.key_claim(request)?, None),
+        };
+        Ok(Errand { call, request, claim, wait })
+    }
+
+    /// Parks a write that was tried. Under a key that was used before, it was parked then, unless the
+    /// process ended in between.
+    async fn park(&self, ctx: &RunContext<'_>, parking: Parking<'_>, preview: Option<Written>) -> Result<()> {
+        let preview = match preview {
+            Some(preview) => preview,
+            None if parking.is_parked().await? => return Ok(()),
+            None => {
+                let dry = parking.request.clone().into_dry_run();
+                Box::pin(self.write_by(ctx, parking.context.clone(), &dry, Word::Requester)).await?.0
+            }
+        };
+        parking.park(&preview).await
+    }
+
+    async fn write_on_pool(&self, database: &Database, errand: Errand<'_>) -> Result<Made> {
+        let request_id = errand.call.request_id().to_owned();
+        let mut session = session(database, errand.call.engine(), &request_id).await?;
+        let written = kept_or_undone(errand, &mut session).await;
         released(&mut session, written, &request_id).await
     }
 
@@ -179,7 +233,7 @@ async fn grouped<T>(
     let failed = |error: &ormai_db::DbError| failed_transaction(error, &id);
     held.lock_grouped(held.depth()).await?.begin(BEGIN).await.map_err(|error| failed(&error))?;
     let inner = ctx.inside(held.inside());
-    let done = work(&inner).await;
+    let done = Box::pin(work(&inner)).await;
     drop(inner);
     // What a call inside left half done does not count.
     let mut session = held.lock_grouped(held.depth() + 1).await?;
@@ -193,25 +247,97 @@ async fn grouped<T>(
     released(&mut session, done, &id).await
 }
 
+/// By whose word a write is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word<'a> {
+    /// The requester's, who may have to wait for another's.
+    Requester,
+    /// An approver's, for the request with an id and under this policy.
+    Approved { id: &'a str, engine: &'a Arc<Engine> },
+}
+
+/// A write with what has to be seen to beside it.
+struct Errand<'a> {
+    /// The write; a dry run of it, when it waits.
+    call: WriteCall,
+    /// As it was asked for.
+    request: &'a Request,
+    /// What says that it was made.
+    claim: Option<Claim>,
+    wait: Option<Wait<'a>>,
+}
+
+/// What a write came to.
+struct Made {
+    written: Written,
+    metadata: Metadata,
+    /// What it would do, when it waits.
+    preview: Option<Written>,
+}
+
 /// A write in a transaction of its own, or in a savepoint of the one that is open: kept when it
 /// has an answer, else undone.
-async fn kept_or_undone(mut call: WriteCall, session: &mut Session<'_>) -> Result<(Written, Metadata)> {
-    let id = call.request_id().to_owned();
-    session.begin(call.timeout()).await.map_err(|error| call.failed(&error))?;
-    if let Err(error) = exchange(&mut call, session).await {
-        match Fault::RefusedWriteKept.is_on() {
-            true => drop(session.commit().await),
-            false => undo(session, &id).await,
-        }
-        return Err(error);
+async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Result<Made> {
+    let id = errand.call.request_id().to_owned();
+    if let Some(wait) = errand.wait {
+        wait.check_ledger(&errand.call, session).await?;
     }
-    let is_kept = !call.plan().is_dry_run() || Fault::DryRunKept.is_on();
-    match call.conclude() {
-        Ok(answer) if is_kept => session.commit().await.map(|()| answer).map_err(|error| call.not_kept(&error)),
-        concluded => {
-            undo(session, &id).await;
-            concluded
+    session.begin(errand.call.timeout()).await.map_err(|error| errand.call.failed(&error))?;
+    match errand.made(session).await {
+        Ok((answer, true)) => {
+            let committed = session.commit().await;
+            committed.map(|()| answer).map_err(|error| errand.call.not_kept(&error, errand.claim.is_some()))
         }
+        Ok((answer, false)) => {
+            undo(session, &id).await;
+            Ok(answer)
+        }
+        Err(error) => {
+            match Fault::RefusedWriteKept.is_on() {
+                true => drop(session.commit().await),
+                false => undo(session, &id).await,
+            }
+            Err(error)
+        }
+    }
+}
+
+impl Errand<'_> {
+    /// The answer, and whether the transaction is to be kept.
+    async fn made(&mut self, session: &mut Session<'_>) -> Result<(Made, bool)> {
+        if let Some(claim) = &self.claim
+            && let Turn::Done(written) = once::claim(&self.call, claim, session).await?
+        {
+            let metadata = self.call.metadata(&written);
+            return Ok((Made { written, metadata, preview: None }, false));
+        }
+        let (written, metadata, preview) = match self.wait {
+            None => {
+                exchange(&mut self.call, session).await?;
+                let (written, metadata) = self.call.conclude()?;
+                (written, metadata, None)
+            }
+            Some(_) => {
+                let preview = self.tried(session).await?;
+                let written = Written::Pending(Pending::new(format!("apr-{}", uuid::Uuid::now_v7())));
+                let metadata = self.call.metadata(&written);
+                (written, metadata, Some(preview))
+            }
+        };
+        let is_kept = !self.request.is_dry_run() || Fault::DryRunKept.is_on();
+        if let Some(claim) = self.claim.as_ref().filter(|_| is_kept) {
+            once::record(&self.call, claim, &written, session).await?;
+        }
+        Ok((Made { written, metadata, preview }, is_kept))
+    }
+
+    /// What the write would do. Of the claim around it nothing is undone.
+    async fn tried(&mut self, session: &mut Session<'_>) -> Result<Written> {
+        session.begin(self.call.timeout()).await.map_err(|error| self.call.failed(&error))?;
+        let tried = exchange(&mut self.call, session).await;
+        session.rollback().await.map_err(|error| self.call.failed(&error))?;
+        tried?;
+        self.call.conclude().map(|(preview, _)| preview)
     }
 }
 

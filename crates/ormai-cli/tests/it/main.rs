@@ -2,6 +2,8 @@
 
 // Marked, so that the lints know these modules for tests throughout.
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod demo;

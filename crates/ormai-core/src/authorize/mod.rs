@@ -18,7 +18,7 @@ use crate::cursor::CursorKey;
 use crate::error::{Error, ErrorCode, Result};
 use crate::explain::Trace;
 use crate::plan::{Applied, Binds, ScopedPlan, WritePlan};
-use crate::policy::{ModelRules, View};
+use crate::policy::{ModelRules, Operation, View};
 use crate::principal::CallContext;
 use crate::resolve::{Body, Resolved, ResolvedWrite};
 use trace::Turn;
@@ -44,6 +44,13 @@ pub struct Authority<'a> {
 /// policy needs; `INVALID_CURSOR`; `QUERY_TOO_BROAD`.
 pub fn authorize(resolved: Resolved, authority: Authority<'_>) -> Result<ScopedPlan> {
     Planner::new(authority, None).plan(resolved)
+}
+
+/// Whether this principal is not scoped at all in a model for an operation. What cannot be
+/// decided is no bypass, and neither is one of a model that is not open.
+pub fn bypasses(model: ModelId, operation: Operation, authority: Authority<'_>) -> bool {
+    let mut planner = Planner::new(authority, None);
+    planner.rules(model).and_then(|rules| planner.bypassed(rules, operation)).unwrap_or(false)
 }
 
 /// Decides as [`authorize`] does, and tells what each rule did: all of them, or those up to

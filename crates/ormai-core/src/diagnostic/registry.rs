@@ -52,6 +52,8 @@ registry! {
     "condition-never-true" Warning: "a row policy is true of no row: a restriction hides everything, a permit or bypass opens nothing", "look for two parts that exclude each other";
     "condition-contradicts" Warning: "a restriction is never true together with the scope, or with another restriction, so every row is hidden", "join the two with OR, or write `effect: permit`";
     "condition-redundant" Note: "a row policy changes nothing beside the scope or another row policy", "take it out";
+    // Writes.
+    "approval-without-approver" Warning: "a write needs an approval, and no role may give it", "name roles under `approver_roles`, or close the write";
     // Roles.
     "unknown-role" Warning: "the policy names a role that is not among its `roles`, so nobody has it", "mend the name, or add the role to `roles`";
     "similar-roles" Warning: "two roles differ in nothing but case or blanks, or a role has a blank at its end", "write them the same";

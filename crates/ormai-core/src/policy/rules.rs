@@ -306,7 +306,7 @@ pub struct AggregationRules {
 }
 
 /// What may be written, and how.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct WriteRules {
     /// create
@@ -327,6 +327,28 @@ pub struct WriteRules {
     pub max_affected_rows: Option<u32>,
     /// Whether each write needs a reason.
     pub require_reason: bool,
+    /// The roles that may approve a write of these principals; compared byte by byte.
+    pub approver_roles: Vec<String>,
+    /// How long a request waits for its approval, in seconds.
+    pub approval_ttl_s: u32,
+}
+
+impl Default for WriteRules {
+    fn default() -> Self {
+        Self {
+            create: WriteAction::Deny,
+            update: WriteAction::Deny,
+            delete: WriteAction::Deny,
+            bulk_update: WriteAction::Deny,
+            auto_set: Vec::new(),
+            immutable_fields: Vec::new(),
+            required_fields: Vec::new(),
+            max_affected_rows: None,
+            require_reason: false,
+            approver_roles: Vec::new(),
+            approval_ttl_s: 86_400,
+        }
+    }
 }
 
 /// Whether a write is open.

@@ -274,6 +274,19 @@ impl Request {
         }
     }
 
+    /// The same write, only to tell what it would do.
+    #[must_use]
+    pub fn into_dry_run(mut self) -> Self {
+        match &mut self {
+            Self::Create(create) => create.dry_run = true,
+            Self::Update(update) => update.dry_run = true,
+            Self::Delete(delete) => delete.dry_run = true,
+            Self::BulkUpdate(bulk) => bulk.dry_run = true,
+            Self::DescribeSchema(_) | Self::Query(_) | Self::Get(_) | Self::Aggregate(_) => {}
+        }
+        self
+    }
+
     /// Whether a write is only to tell what it would do.
     pub fn is_dry_run(&self) -> bool {
         match self {

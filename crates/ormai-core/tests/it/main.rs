@@ -8,6 +8,8 @@ mod compile_fail;
 #[cfg(test)]
 mod condition;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod keyset;
 #[cfg(test)]
 mod laws;

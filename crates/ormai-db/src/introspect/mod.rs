@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use ormai_core::catalog::{
     CatalogBuilder, Field, ForeignKeyBuilder, ModelBuilder, ModelKind, ReferentialAction, TableName,
 };
+use ormai_sql::own::PREFIX;
 
 use crate::database::{Database, Source};
 use crate::error::DbError;
@@ -42,7 +43,8 @@ impl Default for IntrospectOptions {
 ///
 /// Models are named in the singular (`order_items` becomes `OrderItem`), fields like their
 /// columns. A foreign key `user_id` becomes the relation `user`, and on the other side
-/// `orders`, or `order` where the key is unique. The names depend on the schema alone.
+/// `orders`, or `order` where the key is unique. The names depend on the schema alone. Tables whose
+/// name begins with `ormai_` are left out: they are OrmAI's own.
 ///
 /// # Errors
 ///
@@ -57,7 +59,14 @@ pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Res
         Source::Sqlite(source) => sqlite::introspect::tables(source).await?,
     };
     tables.retain(|table| options.include_views || table.kind == ModelKind::Table);
+    tables.retain(|table| !is_own(&table.name));
     Ok(catalog(&tables, options))
+}
+
+/// Whether a table is one of OrmAI's own, or has a name that is kept for them: no policy can open it.
+fn is_own(table: &TableName) -> bool {
+    let begins = |(name, prefix): (u8, u8)| name.eq_ignore_ascii_case(&prefix);
+    table.name.len() >= PREFIX.len() && table.name.bytes().zip(PREFIX.bytes()).all(begins)
 }
 
 /// A table as every engine describes it.

@@ -399,6 +399,7 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
         Some(1969 | 3024 | 1317) => DbError::Timeout,
         // A row that changed, a lock that was not to be had in time, a deadlock, no waiting.
         Some(1020 | 1205 | 1213 | 3572) => DbError::conflict(ConflictKind::Concurrent, detail),
+        Some(1146) => DbError::not_there(detail),
         // A user, a transaction or a server that may only read.
         Some(1290 | 1792 | 1836) => DbError::read_only(detail),
         // A trigger's own words, and a view that would not show the row.

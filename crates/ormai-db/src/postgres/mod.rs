@@ -418,6 +418,7 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     DbError::from_driver(error, |code| match code {
         "57014" => Some(DbError::Timeout),
         "40001" | "40P01" | "55P03" => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
+        "42P01" => Some(DbError::not_there(detail.clone())),
         "22003" => Some(DbError::out_of_range(detail.clone())),
         "25006" => Some(DbError::read_only(detail.clone())),
         // What ErrorKind sorts.

@@ -330,6 +330,7 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
         match code & 0xff {
             // SQLite has no code for it.
             1 if detail.ends_with("integer overflow") => Some(DbError::out_of_range(detail.clone())),
+            1 if detail.contains("no such table: ") => Some(DbError::not_there(detail.clone())),
             8 => Some(DbError::read_only(detail.clone())),
             9 => Some(DbError::Timeout),
             5 | 6 => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),

@@ -5,6 +5,8 @@ mod cancelled;
 mod changed;
 mod errors;
 mod held;
+mod idempotency;
+mod install;
 mod introspect;
 mod joined;
 mod limits;

@@ -33,7 +33,7 @@ impl Table<'_> {
         let mut session = Session::from_pool(database).await.unwrap();
         session.begin(LONG).await.unwrap();
         let dialect = session.dialect();
-        let model = catalog.find(model).unwrap_or_else(|| panic!("there is no {model}"));
+        let model = catalog.find(model).unwrap();
         Self { session, compiler: Compiler::new(Arc::clone(&catalog), dialect), catalog, model }
     }
 

@@ -8,7 +8,8 @@ use super::Code;
 use super::attribute::fit;
 use super::rules::{Rules, View};
 use crate::world::{
-    Action, Aggregate, Column, Figure, Filter, Get, Include, Model, Op, Order, Query, RelationPolicy, Request, World,
+    Act, Action, Aggregate, Chosen, Column, Figure, Filter, Get, Include, Model, Op, Order, Query, RelationPolicy,
+    Request, World, Write,
 };
 
 /// The most rows that an include follows.
@@ -34,6 +35,7 @@ pub(super) fn reasons(world: &World, view: &View, request: &Request) -> BTreeSet
         Request::Query(query) => asked.query(place, query),
         Request::Get(get) => asked.get(place, get),
         Request::Aggregate(aggregate) => asked.aggregate(place, aggregate),
+        Request::Write(write) => asked.write(place, write),
     }
     if asked.score > u64::from(rules.limits.max_complexity_score) {
         asked.reasons.insert("QUERY_TOO_BROAD");
@@ -56,6 +58,19 @@ fn is_malformed(request: &Request) -> bool {
             };
             aggregate.limit == Some(0) || aggregate.figures.iter().any(unknown)
         }
+        Request::Write(write) => {
+            let names_no_row = match &write.act {
+                Act::Create { .. } => false,
+                Act::Update { id, .. } | Act::Delete { id } => id.is_null(),
+                Act::BulkUpdate { chosen: Chosen::Filters(filters), .. } => filters.is_empty(),
+                Act::BulkUpdate { chosen: Chosen::Ids(ids), .. } => ids.is_empty(),
+            };
+            let creates = matches!(write.act, Act::Create { .. });
+            let says_nothing = !creates && write.data().is_some_and(|data| data.is_empty());
+            // A blank reason would pass for one.
+            let is_blank = write.reason.as_ref().is_some_and(|reason| reason.trim().is_empty());
+            names_no_row || says_nothing || is_blank
+        }
     }
 }
 
@@ -70,6 +85,10 @@ pub(super) fn models<'w>(world: &'w World, request: &Request) -> Vec<&'w Model> 
         }
         Request::Get(get) => included(world, root, &get.include, &mut found),
         Request::Aggregate(aggregate) => filtered(world, root, &aggregate.filters, &mut found),
+        Request::Write(Write { act: Act::BulkUpdate { chosen: Chosen::Filters(filters), .. }, .. }) => {
+            filtered(world, root, filters, &mut found);
+        }
+        Request::Write(_) => {}
     }
     found
 }
@@ -164,11 +183,31 @@ impl<'a> Asked<'a> {
             many: false,
         };
         self.selection(place, &selection, 0, 1);
+        self.by_key(place, std::slice::from_ref(&get.id));
+    }
+
+    /// Rows are named by their keys.
+    fn by_key(&mut self, place: Place<'a>, ids: &[Json]) {
         let usable = |field: &String| {
             place.rules.fields.get(field).is_some_and(|rule| rule.action == Action::Allow || rule.equality)
         };
         self.refuse(!place.model.key.iter().all(usable), "FIELD_NOT_ALLOWED");
-        self.refuse(super::page::key(place.model, &get.id).is_none(), "VALIDATION_ERROR");
+        let names_a_row = |id: &Json| super::page::key(place.model, id).is_some();
+        self.refuse(!ids.iter().all(names_a_row), "VALIDATION_ERROR");
+    }
+
+    /// The part of a write that chooses rows.
+    fn write(&mut self, place: Place<'a>, write: &Write) {
+        match &write.act {
+            Act::Create { .. } => {}
+            Act::Update { id, .. } | Act::Delete { id } => self.by_key(place, std::slice::from_ref(id)),
+            Act::BulkUpdate { chosen: Chosen::Filters(filters), .. } => self.filters(place, filters, 0, 1),
+            Act::BulkUpdate { chosen: Chosen::Ids(ids), .. } => {
+                self.by_key(place, ids);
+                let most = u64::from(self.root.limits.max_list_length);
+                self.refuse(ids.len() as u64 > most, "QUERY_BUDGET_EXCEEDED");
+            }
+        }
     }
 
     fn selection(&mut self, place: Place<'a>, selection: &Selection<'_>, depth: u32, parents: u64) {

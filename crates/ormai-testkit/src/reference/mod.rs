@@ -9,23 +9,27 @@
 //! - `visibility`: which rows a principal sees,
 //! - `asked`: whether a request may be asked, and what it costs,
 //! - `filter`, `page`, `groups`: what it is answered,
+//! - `write`: what a change leaves behind,
 //! - `shown`: what is shown of a value, and whether an answer shows just that.
 
 mod asked;
 mod attribute;
 mod condition;
+mod data;
 mod filter;
 mod groups;
 mod page;
 mod rules;
 mod shown;
 mod visibility;
+mod write;
 
 use std::collections::BTreeSet;
 
-pub use rules::{Rules, View};
-pub use shown::{Hashes, Row, agrees};
+pub use rules::{Rule, Rules, View, Writes};
+pub use shown::{Hashes, Row, Shown, agrees};
 pub use visibility::Eye;
+pub use write::{Ending, Meant, Written, write, write_under};
 
 use crate::world::{Cell, Policy, Request, Who, World};
 
@@ -44,8 +48,17 @@ pub enum Outcome {
         /// How many stand on a page.
         limit: usize,
     },
-    /// A get: its row.
+    /// A get: its row. A write to one row: the row that it leaves, or that is gone.
     Row(Row),
+    /// A write to many rows: how many have changed.
+    Changed(usize),
+    /// A write that was only tried.
+    Preview {
+        /// The rows as they are.
+        before: Vec<Row>,
+        /// The rows as they would be.
+        after: Vec<Row>,
+    },
     /// An aggregate: all groups, in order.
     Groups {
         /// The groups.
@@ -73,6 +86,7 @@ pub fn answer(world: &World, policy: &Policy, who: &Who, now: &str, request: &Re
         Request::Query(query) => page::query(&eye, query),
         Request::Get(get) => page::get(&eye, get),
         Request::Aggregate(aggregate) => groups::aggregate(&eye, aggregate),
+        Request::Write(write) => self::write(world, policy, who, now, write).outcome,
     }
 }
 
@@ -86,6 +100,7 @@ pub fn admitted(world: &World, policy: &Policy, who: &Who, now: &str, request: &
         Request::Query(query) => eye.filtered(model, &query.filters),
         Request::Aggregate(aggregate) => eye.filtered(model, &aggregate.filters),
         Request::Get(get) => page::row(&eye, model, &get.id).into_iter().collect(),
+        Request::Write(write) => write::chosen(&eye, model, &write.act),
     };
     rows.into_iter().map(|row| model.key_of(row).into_iter().cloned().collect()).collect()
 }

@@ -1,11 +1,11 @@
 //! What a policy opens to a principal: a model's own rules, with the overlays of its roles laid
 //! over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::world::{
-    Action, Aggregations, Budget, Condition, Expression, FieldPolicy, List, Model, ModelPolicy, Operation, Policy,
-    RelationPolicy, RowEffect, RowPolicy, Term, World,
+    Action, Aggregations, Auto, Budget, Condition, Expression, FieldPolicy, List, Model, ModelPolicy, Operation,
+    Policy, RelationPolicy, RowEffect, RowPolicy, Term, World, WritePolicy,
 };
 
 /// The open models, with their rules. What is not in it does not exist for the principal.
@@ -24,8 +24,12 @@ pub struct Rules {
     pub relations: BTreeMap<String, RelationPolicy>,
     /// Whose the rows are. A field may stand in it twice; both must hold.
     pub scoping: Vec<(String, Expression)>,
-    /// The row policies about reading, in order.
+    /// The row policies, in order.
     pub rows: Vec<Rule>,
+    /// What may be written.
+    pub writes: Writes,
+    /// The field that a delete sets.
+    pub soft_delete: Option<String>,
     /// What may be aggregated.
     pub aggregations: Option<Aggregations>,
     /// The limits.
@@ -41,7 +45,7 @@ pub struct FieldRule {
     pub equality: bool,
 }
 
-/// A row policy about reading, its effect decided.
+/// A row policy, its effect decided.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// What it says.
@@ -50,6 +54,36 @@ pub struct Rule {
     pub effect: RowEffect,
     /// Whether nobody wrote the effect.
     pub inferred: bool,
+    /// What it is about.
+    pub operations: Vec<Operation>,
+    /// Whether written rows must satisfy it, or may by it stand outside of a scope.
+    pub check: bool,
+}
+
+impl Rule {
+    /// Whether it is about an operation.
+    pub fn is_about(&self, operation: Operation) -> bool {
+        self.operations.contains(&operation)
+    }
+}
+
+const EVERY_OPERATION: [Operation; 4] = [Operation::Read, Operation::Create, Operation::Update, Operation::Delete];
+
+/// What may be written, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Writes {
+    /// The tools that are open.
+    pub open: BTreeMap<&'static str, bool>,
+    /// What new rows are filled with.
+    pub auto_set: BTreeMap<String, Auto>,
+    /// Fields that stay.
+    pub immutable: BTreeSet<String>,
+    /// Fields that a new row must have.
+    pub required: BTreeSet<String>,
+    /// The most rows of one call.
+    pub max_affected_rows: Option<u32>,
+    /// Whether a reason must be given.
+    pub require_reason: bool,
 }
 
 /// The limits of a request, with their defaults.
@@ -114,6 +148,8 @@ fn rules(model: &Model, said: &ModelPolicy, shows: bool, defaults: Limits, roles
         relations: BTreeMap::new(),
         scoping: Vec::new(),
         rows: Vec::new(),
+        writes: Writes::default(),
+        soft_delete: said.soft_delete.clone(),
         aggregations: None,
         limits: defaults,
     };
@@ -121,18 +157,25 @@ fn rules(model: &Model, said: &ModelPolicy, shows: bool, defaults: Limits, roles
         let shown = FieldRule { action: Action::Allow, equality: false };
         rules.fields = model.columns.iter().map(|column| (column.name.clone(), shown.clone())).collect();
     }
-    rules.grant(said);
+    rules.grant(said, &[]);
     if let Some(field) = &said.soft_delete {
-        rules.rows.push(Rule { condition: not_deleted(model, field), effect: RowEffect::Restrict, inferred: false });
+        rules.rows.push(Rule {
+            condition: not_deleted(model, field),
+            effect: RowEffect::Restrict,
+            inferred: false,
+            operations: EVERY_OPERATION.to_vec(),
+            // A row that is deleted is one that does not satisfy it.
+            check: false,
+        });
     }
     let mine = || said.roles.iter().filter(|(role, _)| roles.contains(role)).map(|(_, overlay)| overlay);
     for overlay in mine().filter(|overlay| overlay.grants) {
         open = overlay.says.allowed.unwrap_or(open);
-        rules.grant(&overlay.says);
+        rules.grant(&overlay.says, &said.scoping);
     }
     for overlay in mine().filter(|overlay| !overlay.grants) {
         open &= overlay.says.allowed.unwrap_or(true);
-        rules.narrow(&overlay.says);
+        rules.narrow(&overlay.says, &said.scoping);
     }
     open.then_some(rules)
 }
@@ -152,7 +195,8 @@ fn not_deleted(model: &Model, field: &str) -> Condition {
 }
 
 impl Rules {
-    fn grant(&mut self, said: &ModelPolicy) {
+    /// `scoping` is the model's own, under an overlay.
+    fn grant(&mut self, said: &ModelPolicy, scoping: &[(String, Expression)]) {
         for (field, policy) in &said.fields {
             match rule(policy) {
                 Some(rule) => self.fields.insert(field.clone(), rule),
@@ -169,7 +213,8 @@ impl Rules {
             self.scoping.retain(|(known, _)| known != field);
             self.scoping.push((field.clone(), expression.clone()));
         }
-        self.add_rows(said);
+        self.add_rows(said, scoping);
+        self.writes.replace(&said.writes);
         self.limits.replace(&said.budget);
         if let Some(open) = &said.aggregations {
             let known = self.aggregations.get_or_insert_default();
@@ -183,7 +228,7 @@ impl Rules {
         }
     }
 
-    fn narrow(&mut self, said: &ModelPolicy) {
+    fn narrow(&mut self, said: &ModelPolicy, scoping: &[(String, Expression)]) {
         for (field, policy) in &said.fields {
             match narrower(self.fields.get(field), rule(policy).as_ref()) {
                 Some(rule) => self.fields.insert(field.clone(), rule),
@@ -204,7 +249,8 @@ impl Rules {
                 self.scoping.push(scope.clone());
             }
         }
-        self.add_rows(said);
+        self.add_rows(said, scoping);
+        self.writes.narrow(&said.writes);
         self.limits.lower(&said.budget);
         if let (Some(known), Some(open)) = (&mut self.aggregations, &said.aggregations) {
             known.count = Some(known.count.unwrap_or(false) && open.count.unwrap_or(true));
@@ -219,11 +265,10 @@ impl Rules {
         }
     }
 
-    fn add_rows(&mut self, said: &ModelPolicy) {
-        let scoped: Vec<&String> = self.scoping.iter().map(|(field, _)| field).collect();
-        let about_reads = said.rows.iter().filter(|row| row.about_reads());
-        let added: Vec<Rule> = about_reads.map(|row| row.decided(&scoped)).collect();
-        self.rows.extend(added);
+    /// What a row policy does is decided where it stands: by the scopes of its model and of its overlay.
+    fn add_rows(&mut self, said: &ModelPolicy, scoping: &[(String, Expression)]) {
+        let scoped: Vec<&String> = scoping.iter().chain(&said.scoping).map(|(field, _)| field).collect();
+        self.rows.extend(said.rows.iter().map(|row| row.decided(&scoped)));
     }
 
     /// Whether a field is shown as it is.
@@ -233,11 +278,6 @@ impl Rules {
 }
 
 impl RowPolicy {
-    /// A permit is about reads unless its operations say more, everything else about all.
-    fn about_reads(&self) -> bool {
-        self.operations.as_ref().is_none_or(|operations| operations.contains(&Operation::Read))
-    }
-
     /// Without an effect, a condition that is nothing but a scoped field compared with the
     /// principal permits; everything else restricts.
     fn decided(&self, scoped: &[&String]) -> Rule {
@@ -249,7 +289,59 @@ impl RowPolicy {
             (effect, _) => effect.clone(),
         };
         let inferred = inferred && effect != RowEffect::Restrict;
-        Rule { condition: self.condition.clone(), effect, inferred }
+        // A permit is about reads unless its operations say more, everything else about all.
+        let permits = matches!(effect, RowEffect::Permit(_));
+        let usual = if permits { vec![Operation::Read] } else { EVERY_OPERATION.to_vec() };
+        let operations = self.operations.clone().unwrap_or(usual);
+        let check = match permits {
+            true => operations.contains(&Operation::Create) || operations.contains(&Operation::Update),
+            false => {
+                let condition = &self.condition;
+                condition.mentions_principal() || scoped.iter().any(|field| condition.mentions_field(field))
+            }
+        };
+        let check = self.check.unwrap_or(check);
+        Rule { condition: self.condition.clone(), effect, inferred, operations, check }
+    }
+}
+
+impl Writes {
+    fn actions(said: &WritePolicy) -> [(&'static str, Option<bool>); 4] {
+        [("create", said.create), ("update", said.update), ("delete", said.delete), ("bulk_update", said.bulk_update)]
+    }
+
+    fn replace(&mut self, said: &WritePolicy) {
+        for (tool, open) in Self::actions(said) {
+            self.open.extend(open.map(|open| (tool, open)));
+        }
+        self.auto_set.extend(said.auto_set.iter().cloned());
+        self.add_lists(said);
+        self.max_affected_rows = said.max_affected_rows.or(self.max_affected_rows);
+        self.require_reason = said.require_reason.unwrap_or(self.require_reason);
+    }
+
+    fn narrow(&mut self, said: &WritePolicy) {
+        for (tool, open) in Self::actions(said) {
+            if open == Some(false) {
+                self.open.insert(tool, false);
+            }
+        }
+        for (field, auto) in &said.auto_set {
+            self.auto_set.entry(field.clone()).or_insert_with(|| auto.clone());
+        }
+        self.add_lists(said);
+        self.max_affected_rows = smaller(self.max_affected_rows, said.max_affected_rows);
+        self.require_reason |= said.require_reason.unwrap_or(false);
+    }
+
+    fn add_lists(&mut self, said: &WritePolicy) {
+        self.immutable.extend(said.immutable.iter().cloned());
+        self.required.extend(said.required.iter().cloned());
+    }
+
+    /// Whether a tool is open.
+    pub fn allows(&self, tool: &str) -> bool {
+        self.open.get(tool) == Some(&true)
     }
 }
 

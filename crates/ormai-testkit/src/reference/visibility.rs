@@ -11,15 +11,34 @@ use std::rc::Rc;
 use super::Code;
 use super::attribute::{self, Given};
 use super::condition::{Reading, Truth, admits, all, any, compare};
-use super::rules::{Rules, View};
-use crate::world::{Attribute, Cell, Comparison, Expression, Model, RowEffect, Who, World};
+use super::rules::{Rule, Rules, View};
+use crate::world::{Attribute, Cell, Comparison, Expression, Model, Operation, RowEffect, Who, World};
+
+/// What a row is looked at for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum For {
+    /// To be found by an operation.
+    Finding(Operation),
+    /// To stay after an operation has written it.
+    Staying(Operation),
+}
+
+impl For {
+    /// Whether a row policy takes part. A bypass is no check, and lifts all of them.
+    fn minds(self, rule: &Rule) -> bool {
+        match self {
+            Self::Finding(operation) => rule.is_about(operation),
+            Self::Staying(operation) => rule.is_about(operation) && (rule.check || rule.effect == RowEffect::Bypass),
+        }
+    }
+}
 
 /// A principal looking at a world through a policy.
 pub struct Eye<'w> {
     pub(super) world: &'w World,
     pub(super) view: &'w View,
     pub(super) who: &'w Who,
-    now: &'w str,
+    pub(super) now: &'w str,
     /// What was looked at before, by model.
     seen: RefCell<BTreeMap<&'w str, Rc<[&'w [Cell]]>>>,
 }
@@ -40,6 +59,16 @@ impl<'w> Eye<'w> {
         self.view
     }
 
+    /// What `now()` means to it.
+    pub(crate) fn now_is(&self) -> &'w str {
+        self.now
+    }
+
+    /// What an attribute of the principal's names for a field; `None` when it names nothing that fits.
+    pub(crate) fn own_values(&self, model: &Model, field: &str, attribute: &Attribute) -> Option<Vec<Cell>> {
+        self.scope_values(model, field, attribute)
+    }
+
     fn reading(&self, rules: &Rules) -> Reading<'w> {
         let max_list = usize::try_from(rules.limits.max_list_length).unwrap_or(usize::MAX);
         Reading { world: self.world, who: self.who, now: self.now, max_list }
@@ -52,18 +81,18 @@ impl<'w> Eye<'w> {
         }
         let rows = model.rows.iter().map(Vec::as_slice);
         let seen: Rc<[&[Cell]]> = match self.view.models.get(&model.name) {
-            Some(rules) => rows.filter(|row| self.sees(model, rules, row)).collect(),
+            Some(rules) => rows.filter(|row| self.admits(model, rules, row, For::Finding(Operation::Read))).collect(),
             None => Rc::new([]),
         };
         self.seen.borrow_mut().insert(&model.name, Rc::clone(&seen));
         seen
     }
 
-    /// Whether the principal sees a row; only TRUE admits.
-    fn sees(&self, model: &'w Model, rules: &Rules, row: &[Cell]) -> bool {
+    /// Whether the rules admit a row to the principal; only TRUE admits.
+    pub(super) fn admits(&self, model: &'w Model, rules: &Rules, row: &[Cell], wanted: For) -> bool {
         let reading = self.reading(rules);
-        let holds = |rule: &super::rules::Rule| reading.holds(&rule.condition, model, row);
-        let of = |effect: RowEffect| rules.rows.iter().filter(move |rule| rule.effect == effect);
+        let holds = |rule: &Rule| reading.holds(&rule.condition, model, row);
+        let of = |effect: RowEffect| rules.rows.iter().filter(move |rule| rule.effect == effect && wanted.minds(rule));
         if of(RowEffect::Bypass).any(|rule| admits(holds(rule))) {
             return true;
         }
@@ -103,12 +132,26 @@ impl<'w> Eye<'w> {
         }
     }
 
+    /// Whether nothing is asked of a row of a model by an operation of the principal's.
+    pub(crate) fn passes(&self, model: &'w Model, rules: &Rules, operation: Operation) -> bool {
+        let reading = self.reading(rules);
+        let mut bypasses =
+            rules.rows.iter().filter(|rule| rule.effect == RowEffect::Bypass && rule.is_about(operation));
+        bypasses.any(|rule| admits(reading.holds(&rule.condition, model, &[])))
+    }
+
     /// What the principal lacks to look at a model at all.
     pub(super) fn lacks(&self, model: &'w Model) -> Vec<Code> {
+        self.lacks_for(model, For::Finding(Operation::Read))
+    }
+
+    /// What the principal lacks for the rules to be decided.
+    pub(super) fn lacks_for(&self, model: &'w Model, wanted: For) -> Vec<Code> {
         let Some(rules) = self.view.models.get(&model.name) else { return Vec::new() };
         let reading = self.reading(rules);
         // Bypasses are decided one after the other, without a row, and the first ends it.
-        for rule in rules.rows.iter().filter(|rule| rule.effect == RowEffect::Bypass) {
+        let minded = || rules.rows.iter().filter(|rule| wanted.minds(rule));
+        for rule in minded().filter(|rule| rule.effect == RowEffect::Bypass) {
             if reading.misfits(&rule.condition, model) {
                 return vec!["PRINCIPAL_INCOMPLETE"];
             }
@@ -130,8 +173,8 @@ impl<'w> Eye<'w> {
                 });
             }
         }
-        let others = rules.rows.iter().filter(|rule| rule.effect != RowEffect::Bypass);
-        if others.into_iter().any(|rule| reading.misfits(&rule.condition, model)) {
+        let mut others = minded().filter(|rule| rule.effect != RowEffect::Bypass);
+        if others.any(|rule| reading.misfits(&rule.condition, model)) {
             found.push("PRINCIPAL_INCOMPLETE");
         }
         found

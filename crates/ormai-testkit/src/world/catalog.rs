@@ -1,6 +1,6 @@
 //! Models with their rows.
 
-use ormai_core::catalog::{Catalog, CatalogBuilder, CatalogError, Collation, Field, ModelBuilder};
+use ormai_core::catalog::{Catalog, CatalogBuilder, CatalogError, Collation, Field, ForeignKeyBuilder, ModelBuilder};
 use ormai_core::value::ColumnType;
 
 use super::cell::{Cell, Kind};
@@ -24,6 +24,10 @@ pub struct Model {
     pub key: Vec<String>,
     /// Where one can go from a row.
     pub relations: Vec<Relation>,
+    /// Unique keys beside the primary key. Drawn where something is written.
+    pub unique: Vec<Vec<String>>,
+    /// Foreign keys. Drawn where something is written.
+    pub references: Vec<Reference>,
     /// The rows, a cell for each column.
     pub rows: Vec<Vec<Cell>>,
 }
@@ -39,6 +43,22 @@ pub struct Column {
     pub nullable: bool,
     /// Whether integers near the ends of the range stand in it, so that no sum of it is to be had.
     pub wide: bool,
+    /// Whether its text is compared by bytes on MariaDB too: what a key holds apart on one engine, it
+    /// holds apart on all.
+    pub exact: bool,
+    /// What stands in it when nothing is said.
+    pub default: Option<Cell>,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// The model that it leads to.
+    pub target: String,
+    /// Pairs of (column here, column of the key there).
+    pub link: Vec<(String, String)>,
+    /// Whether the database holds every row to it; else only the catalog tells of it.
+    pub enforced: bool,
 }
 
 /// A relation.
@@ -79,6 +99,26 @@ impl World {
             .flat_map(move |target| target.rows.iter().map(Vec::as_slice).filter(move |other| linked(target, other)))
     }
 
+    /// Whether a row refers to one that is not there. With a NULL in it, it refers to nothing.
+    pub fn dangles(&self, model: &Model, reference: &Reference, row: &[Cell]) -> bool {
+        let here: Vec<&Cell> = reference.link.iter().map(|(here, _)| model.cell(row, here)).collect();
+        let points_at = |target: &Model, other: &[Cell]| {
+            reference.link.iter().zip(&here).all(|((_, there), here)| target.cell(other, there) == *here)
+        };
+        let target = self.model(&reference.target);
+        let found = target.is_some_and(|target| target.rows.iter().any(|other| points_at(target, other)));
+        !found && !here.iter().any(|cell| cell.is_null())
+    }
+
+    /// Whether every row holds to the foreign and unique keys that the database knows.
+    pub fn is_whole(&self) -> bool {
+        self.models.iter().all(|model| {
+            let enforced = || model.references.iter().filter(|reference| reference.enforced);
+            let dangles = |row: &Vec<Cell>| enforced().any(|reference| self.dangles(model, reference, row));
+            !model.rows.iter().any(dangles) && model.unique.iter().all(|key| model.holds_apart(key))
+        })
+    }
+
     /// The catalog as the engine under test gets it. `prefix` begins the names of tables.
     ///
     /// # Errors
@@ -112,6 +152,17 @@ impl Model {
         self.key.iter().map(|column| self.cell(row, column)).collect()
     }
 
+    /// Whether no two rows have the same values in some columns; NULL is equal to nothing.
+    pub fn holds_apart(&self, key: &[String]) -> bool {
+        let of = |row: &[Cell]| -> Vec<Cell> { key.iter().map(|column| self.cell(row, column).clone()).collect() };
+        let mut values: Vec<Vec<Cell>> = self.rows.iter().map(|row| of(row)).collect();
+        values.retain(|values| !values.contains(&Cell::Null));
+        let count = values.len();
+        values.sort();
+        values.dedup();
+        values.len() == count
+    }
+
     /// Its table.
     pub fn table(&self, prefix: &str) -> String {
         format!("{prefix}{}", self.name.to_lowercase())
@@ -124,9 +175,9 @@ impl Model {
                 name: column.name.clone(),
                 column: column.stored().to_owned(),
                 ty: column.kind.column_type(),
-                collation: collation(engine, column.kind),
+                collation: collation(engine, column),
                 nullable: column.nullable,
-                has_default: false,
+                has_default: column.default.is_some(),
                 generated: false,
                 length: None,
             });
@@ -138,6 +189,13 @@ impl Model {
                 true => builder.to_many(&relation.name, &relation.target, link),
                 false => builder.to_one(&relation.name, &relation.target, link),
             };
+        }
+        for key in &self.unique {
+            builder = builder.unique(key.clone());
+        }
+        for Reference { target, link, .. } in &self.references {
+            let link = link.iter().map(|(here, there)| (here.as_str(), there.as_str()));
+            builder = builder.foreign_key(ForeignKeyBuilder::new(target, link));
         }
         builder
     }
@@ -171,11 +229,15 @@ impl Kind {
     }
 }
 
+/// A collation of MariaDB that compares bytes.
+pub(super) const EXACT: &str = "utf8mb4_nopad_bin";
+
 /// How the columns that [`World::statements`] makes compare their text: on MariaDB as a database
 /// does of which nothing was said, without regard to case, accents and blanks.
-fn collation(engine: Engine, kind: Kind) -> Collation {
+fn collation(engine: Engine, column: &Column) -> Collation {
     match engine {
-        Engine::MySql if kind == Kind::Text => Collation::Folded("utf8mb4_general_ci".into()),
+        Engine::MySql if column.kind == Kind::Text && column.exact => Collation::Folded(EXACT.into()),
+        Engine::MySql if column.kind == Kind::Text => Collation::Folded("utf8mb4_general_ci".into()),
         Engine::Sqlite | Engine::Postgres | Engine::MySql => Collation::Binary,
     }
 }

@@ -17,16 +17,18 @@ mod request;
 mod shrink;
 mod tables;
 mod unknown;
+mod write;
 mod yaml;
 
 pub use case::{Ask, Case, Trial};
-pub use catalog::{Column, Model, Relation, World};
+pub use catalog::{Column, Model, Reference, Relation, World};
 pub use cell::{Cell, Kind};
 pub use condition::{Attribute, Comparison, Condition, Function, List, Pattern, Term};
-pub use generate::{Cases, Dice, Mutations, condition_about, filter_about};
+pub use generate::{Asked, Cases, Dice, Mutations, condition_about, filter_about};
 pub use policy::{
-    Action, Aggregations, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Overlay, Policy, RelationPolicy,
-    RowEffect, RowPolicy,
+    Action, Aggregations, Auto, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Overlay, Policy,
+    RelationPolicy, RowEffect, RowPolicy, WritePolicy,
 };
 pub use principal::Who;
 pub use request::{Aggregate, Figure, Filter, Get, Include, Matching, Op, Order, Query, Request};
+pub use write::{Act, Chosen, Data, Write};

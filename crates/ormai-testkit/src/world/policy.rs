@@ -31,6 +31,8 @@ pub struct ModelPolicy {
     pub aggregations: Option<Aggregations>,
     /// Limits of the model.
     pub budget: Budget,
+    /// What may be written.
+    pub writes: WritePolicy,
     /// The field that marks a row as deleted. Not in overlays.
     pub soft_delete: Option<String>,
     /// What differs by role, in order. Not in overlays.
@@ -101,6 +103,40 @@ pub struct RowPolicy {
     pub effect: RowEffect,
     /// What it is about; `None` is the default.
     pub operations: Option<Vec<Operation>>,
+    /// Whether written rows must satisfy it; `None` is the default.
+    pub check: Option<bool>,
+}
+
+/// What may be written, and how; what is `None` is not said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WritePolicy {
+    /// Whether rows may be created.
+    pub create: Option<bool>,
+    /// Whether a row may be changed.
+    pub update: Option<bool>,
+    /// Whether a row may be deleted.
+    pub delete: Option<bool>,
+    /// Whether many rows may be changed at once.
+    pub bulk_update: Option<bool>,
+    /// What a new row is filled with, by field.
+    pub auto_set: Vec<(String, Auto)>,
+    /// Fields that stay as they were created.
+    pub immutable: Vec<String>,
+    /// Fields that a new row must have.
+    pub required: Vec<String>,
+    /// The most rows that one call changes.
+    pub max_affected_rows: Option<u32>,
+    /// Whether a reason must be given.
+    pub require_reason: Option<bool>,
+}
+
+/// What a field is filled with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Auto {
+    /// The time of the call.
+    Now,
+    /// An attribute of the principal, or a literal.
+    Is(Expression),
 }
 
 /// What a row policy does.
@@ -117,7 +153,7 @@ pub enum RowEffect {
 }
 
 /// An operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
     /// Reading.
     Read,

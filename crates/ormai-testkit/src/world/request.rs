@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-/// A request to one of the tools that read.
+use super::write::Write;
+
+/// A request to one of the tools.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// Rows, page by page.
@@ -11,6 +13,8 @@ pub enum Request {
     Get(Get),
     /// Figures.
     Aggregate(Aggregate),
+    /// A change.
+    Write(Write),
 }
 
 /// `query`
@@ -231,6 +235,7 @@ impl Request {
             Self::Query(_) => "query",
             Self::Get(_) => "get",
             Self::Aggregate(_) => "aggregate",
+            Self::Write(write) => write.tool(),
         }
     }
 
@@ -240,11 +245,15 @@ impl Request {
             Self::Query(query) => &query.model,
             Self::Get(get) => &get.model,
             Self::Aggregate(aggregate) => &aggregate.model,
+            Self::Write(write) => &write.model,
         }
     }
 
     /// The arguments of the tool.
     pub fn to_json(&self) -> Json {
+        if let Self::Write(write) = self {
+            return write.to_json();
+        }
         let mut object = serde_json::Map::new();
         let mut put = |key: &str, value: Json| {
             object.insert(key.to_owned(), value);
@@ -271,6 +280,7 @@ impl Request {
                 list(&mut put, "order", &aggregate.order, Order::to_json);
                 some(&mut put, "limit", aggregate.limit.map(Json::from));
             }
+            Self::Write(_) => {}
         }
         Json::Object(object)
     }
@@ -289,7 +299,7 @@ fn list<T>(put: &mut impl FnMut(&str, Json), key: &str, items: &[T], to_json: im
 }
 
 impl Filter {
-    fn to_json(&self) -> Json {
+    pub(super) fn to_json(&self) -> Json {
         let all = |filters: &[Self]| filters.iter().map(Self::to_json).collect::<Json>();
         match self {
             Self::Field { field, op, value } => json!({"field": field, "op": op.as_str(), "value": value}),

@@ -1,11 +1,15 @@
 //! Simpler cases: what is left when a part is taken away.
 
+use std::collections::BTreeMap;
+
 use proptest::strategy::ValueTree;
 
 use super::case::{Ask, Case, Trial};
+use super::catalog::Model;
 use super::condition::Condition;
 use super::policy::ModelPolicy;
 use super::request::{Filter, Include, Request};
+use super::write::{Act, Chosen, Write};
 
 /// A case that gets simpler while the law still fails for it.
 ///
@@ -101,8 +105,26 @@ impl Case {
             return cases;
         }
         let mut cases = self.with_fewer_rows();
+        cases.extend(self.with_fewer_keys());
         let trials = with_simpler(&self.trials, Trial::simpler);
         cases.extend(trials.into_iter().map(|trials| Self { trials, ..self.clone() }));
+        cases
+    }
+
+    fn with_fewer_keys(&self) -> Vec<Self> {
+        let mut cases = Vec::new();
+        for index in 0..self.world.models.len() {
+            let mut add = |change: &dyn Fn(&mut Model)| {
+                let mut case = self.clone();
+                case.world.models.get_mut(index).into_iter().for_each(change);
+                if case != *self {
+                    cases.push(case);
+                }
+            };
+            add(&|model| model.unique.clear());
+            add(&|model| model.references.clear());
+            add(&|model| model.columns.iter_mut().for_each(|column| column.default = None));
+        }
         cases
     }
 
@@ -117,6 +139,8 @@ impl Case {
                 cases.push(case);
             }
         }
+        // What a row refers to cannot go alone.
+        cases.retain(|case| case.world.is_whole());
         cases
     }
 }
@@ -177,6 +201,17 @@ impl ModelPolicy {
         }
         add(&|said| said.aggregations = None);
         add(&|said| said.soft_delete = None);
+        add(&|said| said.writes.max_affected_rows = None);
+        add(&|said| said.writes.require_reason = None);
+        for auto_set in without_each(&self.writes.auto_set) {
+            add(&|said| said.writes.auto_set.clone_from(&auto_set));
+        }
+        for immutable in without_each(&self.writes.immutable) {
+            add(&|said| said.writes.immutable.clone_from(&immutable));
+        }
+        for required in without_each(&self.writes.required) {
+            add(&|said| said.writes.required.clone_from(&required));
+        }
         add(&|said| said.budget = super::policy::Budget::default());
         let rows = with_simpler(&self.rows, |row| {
             let conditions = row.condition.simpler().into_iter();
@@ -246,6 +281,9 @@ impl Ask {
 impl Request {
     fn simpler(&self) -> Vec<Self> {
         let mut simpler = Vec::new();
+        if let Self::Write(write) = self {
+            return write.simpler().into_iter().map(Self::Write).collect();
+        }
         let mut add = |change: &dyn Fn(&mut Self)| {
             let mut request = self.clone();
             change(&mut request);
@@ -256,47 +294,84 @@ impl Request {
         let filters = match self {
             Self::Query(query) => query.filters.as_slice(),
             Self::Aggregate(aggregate) => aggregate.filters.as_slice(),
-            Self::Get(_) => &[],
+            Self::Get(_) | Self::Write(_) => &[],
         };
         for fewer in without_each(filters).into_iter().chain(with_simpler(filters, Filter::simpler)) {
             add(&|request| match request {
                 Self::Query(query) => query.filters.clone_from(&fewer),
                 Self::Aggregate(aggregate) => aggregate.filters.clone_from(&fewer),
-                Self::Get(_) => {}
+                Self::Get(_) | Self::Write(_) => {}
             });
         }
         let include = match self {
             Self::Query(query) => query.include.as_slice(),
             Self::Get(get) => get.include.as_slice(),
-            Self::Aggregate(_) => &[],
+            Self::Aggregate(_) | Self::Write(_) => &[],
         };
         for fewer in without_each(include).into_iter().chain(with_simpler(include, Include::simpler)) {
             add(&|request| match request {
                 Self::Query(query) => query.include.clone_from(&fewer),
                 Self::Get(get) => get.include.clone_from(&fewer),
-                Self::Aggregate(_) => {}
+                Self::Aggregate(_) | Self::Write(_) => {}
             });
         }
         add(&|request| match request {
             Self::Query(query) => query.order.clear(),
             Self::Aggregate(aggregate) => aggregate.order.clear(),
-            Self::Get(_) => {}
+            Self::Get(_) | Self::Write(_) => {}
         });
         add(&|request| match request {
             Self::Query(query) => query.limit = None,
             Self::Aggregate(aggregate) => aggregate.limit = None,
-            Self::Get(_) => {}
+            Self::Get(_) | Self::Write(_) => {}
         });
         add(&|request| match request {
             Self::Query(query) => query.select = None,
             Self::Get(get) => get.select = None,
             Self::Aggregate(aggregate) => aggregate.group_by.clear(),
+            Self::Write(_) => {}
         });
         if let Self::Aggregate(aggregate) = self {
             for figures in without_each(&aggregate.figures) {
                 add(&|request| {
                     if let Self::Aggregate(aggregate) = request {
                         aggregate.figures.clone_from(&figures);
+                    }
+                });
+            }
+        }
+        simpler
+    }
+}
+
+impl Write {
+    fn simpler(&self) -> Vec<Self> {
+        let mut simpler = Vec::new();
+        let mut add = |change: &dyn Fn(&mut Self)| {
+            let mut write = self.clone();
+            change(&mut write);
+            if write != *self {
+                simpler.push(write);
+            }
+        };
+        add(&|write| write.dry_run = false);
+        for name in self.data().into_iter().flat_map(BTreeMap::keys) {
+            add(&|write| {
+                write.data_mut().into_iter().for_each(|data| drop(data.remove(name)));
+            });
+        }
+        if let Act::BulkUpdate { chosen, .. } = &self.act {
+            let fewer: Vec<Chosen> = match chosen {
+                Chosen::Filters(filters) => {
+                    let fewer = without_each(filters).into_iter().chain(with_simpler(filters, Filter::simpler));
+                    fewer.map(Chosen::Filters).collect()
+                }
+                Chosen::Ids(ids) => without_each(ids).into_iter().map(Chosen::Ids).collect(),
+            };
+            for fewer in fewer {
+                add(&|write| {
+                    if let Act::BulkUpdate { chosen, .. } = &mut write.act {
+                        chosen.clone_from(&fewer);
                     }
                 });
             }

@@ -1,6 +1,8 @@
 //! A world as statements: its tables and rows, in each engine's words.
 
-use super::catalog::{Column, Model, World};
+use std::collections::BTreeMap;
+
+use super::catalog::{Column, EXACT, Model, Reference, World};
 use super::cell::{Cell, Kind};
 use crate::engines::Engine;
 
@@ -10,32 +12,46 @@ impl World {
         let made = |model: &Model| {
             model.create(engine, prefix) + &model.insert(engine, prefix) + &model.statistics(engine, prefix)
         };
-        self.models.iter().map(made).collect()
+        unchecked(engine).to_owned() + &self.models.iter().map(made).collect::<String>()
     }
 
     /// The statements that fill the tables anew.
     pub fn refill(&self, engine: Engine, prefix: &str) -> String {
-        let refilled = |model: &Model| {
-            let delete = format!("DELETE FROM {};\n", model.table(prefix));
-            delete + &model.insert(engine, prefix)
-        };
-        self.models.iter().map(refilled).collect()
+        // What is referred to goes last and comes first.
+        let deleted = |model: &Model| format!("DELETE FROM {};\n", model.table(prefix));
+        let deleted: String = self.models.iter().rev().map(deleted).collect();
+        let inserted: String = self.models.iter().map(|model| model.insert(engine, prefix)).collect();
+        format!("{}{deleted}{inserted}", unchecked(engine))
     }
 
     /// The statements that drop the tables.
     pub fn drop_statements(&self, prefix: &str) -> String {
-        self.models.iter().map(|model| format!("DROP TABLE {};\n", model.table(prefix))).collect()
+        self.models.iter().rev().map(|model| format!("DROP TABLE {};\n", model.table(prefix))).collect()
     }
 }
 
 impl Model {
     fn create(&self, engine: Engine, prefix: &str) -> String {
-        let columns: Vec<String> = self.columns.iter().map(|column| column.declaration(engine)).collect();
-        let key = self.key.join(", ");
+        let mut parts: Vec<String> = self.columns.iter().map(|column| column.declaration(engine)).collect();
         // On MariaDB `acme` and `ACME` are one key, and both are to be there.
-        let folded = self.columns.iter().any(|column| column.kind == Kind::Text && self.key.contains(&column.name));
-        let word = if engine == Engine::MySql && folded { "KEY" } else { "PRIMARY KEY" };
-        format!("CREATE TABLE {} ({}, {word} ({key})){};\n", self.table(prefix), columns.join(", "), options(engine))
+        let folds = |column: &Column| column.kind == Kind::Text && !column.exact && self.key.contains(&column.name);
+        let word = if engine == Engine::MySql && self.columns.iter().any(folds) { "KEY" } else { "PRIMARY KEY" };
+        parts.push(format!("{word} ({})", self.stored(&self.key)));
+        parts.extend(self.unique.iter().map(|key| format!("UNIQUE ({})", self.stored(key))));
+        parts.extend(self.references.iter().filter(|reference| reference.enforced).map(|reference| {
+            let Reference { target, link, .. } = reference;
+            let here: Vec<&str> = link.iter().map(|(here, _)| here.as_str()).collect();
+            let there: Vec<&str> = link.iter().map(|(_, there)| there.as_str()).collect();
+            let target = format!("{prefix}{}", target.to_lowercase());
+            format!("FOREIGN KEY ({}) REFERENCES {target} ({})", here.join(", "), there.join(", "))
+        }));
+        format!("CREATE TABLE {} ({}){};\n", self.table(prefix), parts.join(", "), options(engine))
+    }
+
+    /// Columns by their names in the table.
+    fn stored(&self, columns: &[String]) -> String {
+        let stored: Vec<&str> = columns.iter().filter_map(|name| Some(self.column(name)?.stored())).collect();
+        stored.join(", ")
     }
 
     /// Without statistics PostgreSQL takes a table for large, and compiles deep conditions on it to
@@ -44,6 +60,32 @@ impl Model {
         match engine {
             Engine::Postgres => format!("ANALYZE {};\n", self.table(prefix)),
             Engine::Sqlite | Engine::MySql => String::new(),
+        }
+    }
+
+    /// The statement that a write would be on PostgreSQL, said as it is meant: with these values, and
+    /// into the rows with these keys.
+    pub fn change(&self, tool: &str, prefix: &str, values: &BTreeMap<String, Cell>, keys: &[Vec<Cell>]) -> String {
+        let said = |cell: &Cell| literal(cell, Engine::Postgres);
+        let stored = |name: &String| self.column(name).map_or(name.as_str(), Column::stored).to_owned();
+        let table = self.table(prefix);
+        let is_one = |key: &Vec<Cell>| {
+            let parts = self.key.iter().zip(key).map(|(part, cell)| format!("{} = {}", stored(part), said(cell)));
+            format!("({})", parts.collect::<Vec<_>>().join(" AND "))
+        };
+        let these: Vec<String> = keys.iter().map(is_one).collect();
+        let these = if these.is_empty() { "false".to_owned() } else { these.join(" OR ") };
+        match tool {
+            "create" => {
+                let names: Vec<String> = values.keys().map(stored).collect();
+                let values: Vec<String> = values.values().map(said).collect();
+                format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
+            }
+            "delete" => format!("DELETE FROM {table} WHERE {these}"),
+            _ => {
+                let set = values.iter().map(|(name, cell)| format!("{} = {}", stored(name), said(cell)));
+                format!("UPDATE {table} SET {} WHERE {these}", set.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 
@@ -75,7 +117,20 @@ impl Column {
             (Kind::Timestamp, Engine::MySql) => "timestamp NULL",
         };
         let ty = if self.nullable { ty } else { ty.trim_end_matches(" NULL") };
-        format!("{} {ty}{}", self.stored(), if self.nullable { "" } else { " NOT NULL" })
+        let exact = self.exact && self.kind == Kind::Text && engine == Engine::MySql;
+        let collation = if exact { format!(" COLLATE {EXACT}") } else { String::new() };
+        let null = if self.nullable { "" } else { " NOT NULL" };
+        let default = self.default.as_ref().map(|cell| format!(" DEFAULT {}", literal(cell, engine)));
+        format!("{} {ty}{collation}{null}{}", self.stored(), default.unwrap_or_default())
+    }
+}
+
+/// MariaDB holds each row of a statement to its foreign keys before it comes to the next one, which may be
+/// the one that is referred to. What is drawn holds to them.
+fn unchecked(engine: Engine) -> &'static str {
+    match engine {
+        Engine::MySql => "SET foreign_key_checks = 0;\n",
+        Engine::Sqlite | Engine::Postgres => "",
     }
 }
 

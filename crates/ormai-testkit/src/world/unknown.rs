@@ -50,6 +50,42 @@ impl Condition {
         }
     }
 
+    /// Whether the principal takes part, also behind EXISTS.
+    pub fn mentions_principal(&self) -> bool {
+        self.any_term(&|term| term.mentions_principal())
+            || match self {
+                Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::mentions_principal),
+                Self::Not(part) => part.mentions_principal(),
+                Self::Exists { condition, .. } => condition.as_ref().is_some_and(|part| part.mentions_principal()),
+                Self::In { list, .. } => matches!(list, List::Principal(_)),
+                Self::Like { pattern, .. } => matches!(pattern, Pattern::Principal(_)),
+                _ => false,
+            }
+    }
+
+    /// Whether a field of the row at hand takes part.
+    pub fn mentions_field(&self, field: &str) -> bool {
+        self.any_term(&|term| term.mentions_field(field))
+            || match self {
+                Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.mentions_field(field)),
+                Self::Not(part) => part.mentions_field(field),
+                // The fields in there are another row's.
+                _ => false,
+            }
+    }
+
+    /// Whether something is so of a term that stands directly in the condition.
+    fn any_term(&self, is_so: &dyn Fn(&Term) -> bool) -> bool {
+        match self {
+            Self::Const(_) | Self::Exists { .. } | Self::And(_) | Self::Or(_) | Self::Not(_) => false,
+            Self::Bare(term) | Self::In { term, .. } | Self::IsNull { term, .. } | Self::Like { term, .. } => {
+                is_so(term)
+            }
+            Self::Compare { left, right, .. } => [left, right].into_iter().any(is_so),
+            Self::Between { term, low, high, .. } => [term, low, high].into_iter().any(is_so),
+        }
+    }
+
     /// Whether other rows than the one at hand are read.
     pub fn reads_other_rows(&self) -> bool {
         let reads = |terms: &[&Term]| terms.iter().any(|term| term.reads_other_rows());
@@ -93,6 +129,22 @@ impl Term {
             Self::Principal(attribute) => vec![attribute.is_null()],
             Self::Call(_, arguments) => arguments.iter().flat_map(Self::missing).collect(),
             Self::Field { .. } | Self::Literal(_) | Self::Now => Vec::new(),
+        }
+    }
+
+    fn mentions_principal(&self) -> bool {
+        match self {
+            Self::Principal(_) => true,
+            Self::Call(_, arguments) => arguments.iter().any(Self::mentions_principal),
+            Self::Field { .. } | Self::Literal(_) | Self::Now => false,
+        }
+    }
+
+    fn mentions_field(&self, name: &str) -> bool {
+        match self {
+            Self::Field { through, field } => through.is_empty() && field == name,
+            Self::Call(_, arguments) => arguments.iter().any(|argument| argument.mentions_field(name)),
+            Self::Principal(_) | Self::Literal(_) | Self::Now => false,
         }
     }
 

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::cell::Cell;
 use super::policy::{
-    Action, Aggregations, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Policy, RelationPolicy, RowEffect,
-    RowPolicy,
+    Action, Aggregations, Auto, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Policy, RelationPolicy,
+    RowEffect, RowPolicy, WritePolicy,
 };
 
 impl Policy {
@@ -65,6 +65,10 @@ fn model(out: &mut String, indent: &str, policy: &ModelPolicy) -> fmt::Result {
     if let Some(open) = &policy.aggregations {
         writeln!(out, "{indent}aggregations: {{{}}}", aggregations(open))?;
     }
+    let writes = write_policy(&policy.writes);
+    if !writes.is_empty() {
+        writeln!(out, "{indent}write_policy: {{{writes}}}")?;
+    }
     budget(out, indent, &policy.budget, &[])?;
     if let Some(field) = &policy.soft_delete {
         writeln!(out, "{indent}soft_delete: {field}")?;
@@ -90,6 +94,7 @@ fn expression(value: &Expression) -> String {
     match value {
         Expression::Principal(attribute) => attribute.to_string(),
         Expression::Literal(Cell::Int(int)) => int.to_string(),
+        Expression::Literal(Cell::Bool(bool)) => bool.to_string(),
         Expression::Literal(cell) => json!(format!("'{}'", cell.to_string().replace('\'', "''"))).to_string(),
     }
 }
@@ -134,6 +139,30 @@ fn row_policy(rule: &RowPolicy) -> String {
         let words: Vec<&str> = operations.iter().map(word).collect();
         keys.push(format!("operations: [{}]", words.join(", ")));
     }
+    keys.extend(rule.check.map(|check| format!("check: {check}")));
+    keys.join(", ")
+}
+
+fn write_policy(writes: &WritePolicy) -> String {
+    let WritePolicy { create, update, delete, bulk_update, .. } = writes;
+    let actions = [("create", create), ("update", update), ("delete", delete), ("bulk_update", bulk_update)];
+    let said = actions.into_iter().filter_map(|(key, open)| Some((key, (*open)?)));
+    let mut keys: Vec<String> =
+        said.map(|(key, open)| format!("{key}: {}", if open { "allow" } else { "deny" })).collect();
+    let filled: Vec<String> = writes
+        .auto_set
+        .iter()
+        .map(|(field, auto)| match auto {
+            Auto::Now => format!("{field}: now()"),
+            Auto::Is(value) => format!("{field}: {}", expression(value)),
+        })
+        .collect();
+    keys.extend((!filled.is_empty()).then(|| format!("auto_set: {{{}}}", filled.join(", "))));
+    for (key, fields) in [("immutable_fields", &writes.immutable), ("required_fields", &writes.required)] {
+        keys.extend((!fields.is_empty()).then(|| format!("{key}: {}", json!(fields))));
+    }
+    keys.extend(writes.max_affected_rows.map(|rows| format!("max_affected_rows: {rows}")));
+    keys.extend(writes.require_reason.map(|reason| format!("require_reason: {reason}")));
     keys.join(", ")
 }
 

@@ -1,6 +1,12 @@
-//! The fixtures hold what they promise, on each engine.
+//! The fixtures hold what they promise, on each engine, and the interpreter says what is expected of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in the functions that tests share"
+)]
 
 mod worlds;
+mod writes;
 
 use ormai_testkit::{Dataset, Size, TestDatabase, every_engine, guide_catalog, guide_policy};
 

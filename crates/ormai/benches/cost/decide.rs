@@ -6,10 +6,12 @@ use std::sync::Arc;
 use ormai::catalog::Catalog;
 use ormai::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai::principal::{CallContext, Principal};
-use ormai::request::{Query, Request, field};
-use ormai::{Call, Dialect, Engine, Keys};
+use ormai::request::{Create, Query, Request, Update, field};
+use ormai::value::Value;
+use ormai::{Call, Dialect, Engine, Keys, WriteCall, WriteStatement};
+use ormai_core::answer::Fetched;
 use ormai_core::cursor::CursorKey;
-use ormai_testkit::guide_policy;
+use ormai_testkit::{guide_policy, writes_policy};
 
 use crate::timing::Samples;
 
@@ -18,22 +20,64 @@ const COLD: usize = 400;
 
 pub(crate) fn run(dialect: Dialect, catalog: &Arc<Catalog>) {
     println!("(a) authorize + compile + bind, the guide's order query: {dialect:?}");
-    let engine = engine(dialect, catalog);
+    let engine = engine(guide_policy(), dialect, catalog);
     let (mut warm, mut cold) = (Samples::default(), Samples::default());
     decide(&engine, call());
     for round in 0..WARM {
         warm.time(|| decide(&engine, call()));
         if round % (WARM / COLD) == 0 {
-            let fresh = self::engine(dialect, catalog);
+            let fresh = self::engine(guide_policy(), dialect, catalog);
             cold.time(|| decide(&fresh, call()));
         }
     }
     warm.print("warm (limit 8 µs)");
     cold.print("cold (limit 60 µs)");
+
+    println!("    the same of all statements of a write");
+    let engine = self::engine(writes_policy(), dialect, catalog);
+    let create: Request = Create::new("OrderItem")
+        .set("id", 10_000_000)
+        .set("order_id", 1)
+        .set("sku", "A-17")
+        .set("quantity", 1)
+        .set("price", "12.34")
+        .reason("measured")
+        .into();
+    let update: Request = Update::new("OrderItem", 10_000_000).set("quantity", 2).reason("measured").into();
+    for (name, request) in [("warm create: three statements", create), ("warm update: two statements", update)] {
+        let mut warm = Samples::default();
+        decide_write(&engine, call(), &request);
+        for _ in 0..WARM {
+            warm.time(|| decide_write(&engine, call(), &request));
+        }
+        warm.print(name);
+    }
 }
 
-fn engine(dialect: Dialect, catalog: &Arc<Catalog>) -> Arc<Engine> {
-    let document = PolicyDocument::parse(guide_policy(), Format::Yaml).unwrap();
+/// Every statement of a write, with answers that let it go on.
+fn decide_write(engine: &Arc<Engine>, call: CallContext, request: &Request) {
+    let mut call = WriteCall::begin(Arc::clone(engine), call, request).unwrap();
+    let mut is_written = false;
+    while let Some(statement) = call.statement().unwrap() {
+        match &statement {
+            WriteStatement::Read(read) => {
+                read.binds().for_each(|bind| drop(black_box(bind)));
+                let answer = if is_written { Value::Int(10_000_000) } else { Value::Bool(true) };
+                let width = read.columns().len();
+                call.read(Fetched::new(width, vec![answer; width])).unwrap();
+            }
+            WriteStatement::Change(change) => {
+                change.binds().for_each(|bind| drop(black_box(bind)));
+                is_written = true;
+                call.changed(1, &Fetched::new(1, vec![Value::Int(10_000_000)])).unwrap();
+            }
+        }
+        black_box(statement);
+    }
+}
+
+fn engine(policy: &str, dialect: Dialect, catalog: &Arc<Catalog>) -> Arc<Engine> {
+    let document = PolicyDocument::parse(policy, Format::Yaml).unwrap();
     let options = CompileOptions { has_hash_key: false };
     let policy = CompiledPolicy::compile(&document, Arc::clone(catalog), options).unwrap();
     // Views are made once per set of roles, at the first call of such a principal.

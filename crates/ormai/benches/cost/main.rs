@@ -1,5 +1,8 @@
 //! What OrmAI costs beside hand-written SQL: `cargo xtask bench`.
 //!
+//! `--rounds N` changes how often a write is made, and `--writes` leaves the reads out;
+//! `--engine E` takes one engine.
+//!
 //! Variants run in turn, round by round, on one connection pool, so that a machine whose
 //! speed drifts slows all of them alike. Medians are printed, and the ratio of medians.
 
@@ -9,6 +12,7 @@
 mod decide;
 mod end_to_end;
 mod timing;
+mod writes;
 
 use std::sync::Arc;
 
@@ -22,16 +26,48 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
+    let asked = Asked::of(std::env::args().skip(1));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for engine in [Engine::Postgres, Engine::MySql, Engine::Sqlite] {
+        if asked.engine.as_ref().is_some_and(|name| *name != engine.to_string()) {
+            continue;
+        }
         runtime.block_on(async {
             let database = TestDatabase::on(engine).await;
             database.load(&Dataset::generated(Size::LARGE)).await;
             let catalog = read(&database).await;
-            decide::run(dialect(engine), &Arc::new(catalog.clone().build().unwrap()));
-            end_to_end::run(&database, catalog.build().unwrap()).await;
+            let catalog = catalog.build().unwrap();
+            decide::run(dialect(engine), &Arc::new(catalog.clone()));
+            if !asked.only_writes {
+                end_to_end::run(&database, catalog.clone()).await;
+            }
+            writes::run(&database, &catalog, asked.rounds).await;
             database.close().await;
         });
+    }
+}
+
+/// What to measure.
+struct Asked {
+    rounds: usize,
+    only_writes: bool,
+    engine: Option<String>,
+}
+
+impl Asked {
+    fn of(arguments: impl Iterator<Item = String>) -> Self {
+        let mut asked = Self { rounds: 2_000, only_writes: false, engine: None };
+        let mut arguments = arguments.peekable();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--rounds" => asked.rounds = arguments.next().unwrap().parse().unwrap(),
+                "--engine" => asked.engine = arguments.next(),
+                "--writes" => asked.only_writes = true,
+                // Cargo adds arguments of its own.
+                _ => {}
+            }
+        }
+        asked
     }
 }
 

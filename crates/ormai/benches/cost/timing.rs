@@ -23,6 +23,14 @@ impl Samples {
         result
     }
 
+    /// Forgets the runs of the first tenth, once it is over: connections are opened in it, and
+    /// statements prepared.
+    pub(crate) fn forget_before(&mut self, round: usize, rounds: usize) {
+        if round == rounds / 10 {
+            self.0.clear();
+        }
+    }
+
     /// A quantile in microseconds; `0.5` is the median.
     pub(crate) fn quantile(&self, at: f64) -> f64 {
         let mut sorted = self.0.clone();

@@ -8,6 +8,8 @@
 )]
 
 mod answers;
+mod approval_store;
+mod approvals;
 mod bulk_updates;
 mod cursors;
 mod errors;
@@ -15,6 +17,7 @@ mod explain;
 mod faults;
 mod folded;
 mod hostile_values;
+mod idempotency;
 mod laws;
 mod limits;
 mod non_interference;
@@ -26,6 +29,7 @@ mod replaced_keys;
 mod row_level_security;
 mod shared_connections;
 mod strangers_rows;
+mod stress;
 mod support;
 mod who;
 mod writes;

@@ -147,6 +147,12 @@ impl Part {
         if let Some(reason) = &self.write.require_reason {
             rules.write.require_reason = reason.value;
         }
+        if let Some(roles) = &self.write.approver_roles {
+            rules.write.approver_roles.clone_from(&roles.value);
+        }
+        if let Some(seconds) = &self.write.approval_ttl_s {
+            rules.write.approval_ttl_s = seconds.value;
+        }
         if let Some(part) = &self.aggregations {
             part.grant(rules.aggregations.get_or_insert_default());
         }
@@ -192,6 +198,12 @@ impl Part {
         let rows = self.write.max_affected_rows.as_ref().map(|rows| rows.value);
         rules.write.max_affected_rows = smaller(rules.write.max_affected_rows, rows);
         rules.write.require_reason |= self.write.require_reason.as_ref().is_some_and(|reason| reason.value);
+        if let Some(roles) = &self.write.approver_roles {
+            rules.write.approver_roles.retain(|role| roles.value.contains(role));
+        }
+        if let Some(seconds) = &self.write.approval_ttl_s {
+            rules.write.approval_ttl_s = seconds.value.min(rules.write.approval_ttl_s);
+        }
         if let (Some(part), Some(rules)) = (&self.aggregations, &mut rules.aggregations) {
             part.narrow(rules);
         }
@@ -328,6 +340,14 @@ impl Widening<'_> {
         }
         if let Some(reason) = part.require_reason.as_ref().filter(|reason| !reason.value && base.require_reason) {
             self.report(reason, "write_policy.require_reason");
+        }
+        if let Some(roles) = &part.approver_roles
+            && roles.value.iter().any(|role| !base.approver_roles.contains(role))
+        {
+            self.report(roles, "write_policy.approver_roles");
+        }
+        if let Some(seconds) = part.approval_ttl_s.as_ref().filter(|ttl| ttl.value > base.approval_ttl_s) {
+            self.report(seconds, "write_policy.approval_ttl_s");
         }
     }
 

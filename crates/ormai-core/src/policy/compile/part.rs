@@ -35,6 +35,8 @@ pub(super) struct WritePart {
     pub(super) required_fields: Vec<FieldId>,
     pub(super) max_affected_rows: Option<Spanned<u32>>,
     pub(super) require_reason: Option<Spanned<bool>>,
+    pub(super) approver_roles: Option<Spanned<Vec<String>>>,
+    pub(super) approval_ttl_s: Option<Spanned<u32>>,
 }
 
 /// What may be aggregated, as far as it is said.

@@ -2,7 +2,7 @@
 
 use super::part::WritePart;
 use super::subject::{Checker, Subject};
-use crate::policy::document::{Spanned, WritePolicy};
+use crate::policy::document::{LEAST_APPROVAL_TTL_S, Spanned, WritePolicy};
 use crate::policy::rules::AutoValue;
 use crate::principal::PrincipalPath;
 
@@ -38,6 +38,13 @@ impl Checker<'_> {
             let message = format!("`max_affected_rows` of {subject} must be at least 1");
             self.error(rows, "wrong-type", message, "deny the write instead");
         }
+        if let Some(seconds) = policy.approval_ttl_s.as_ref().filter(|ttl| ttl.value < LEAST_APPROVAL_TTL_S) {
+            let message = format!("`approval_ttl_s` of {subject} must be at least {LEAST_APPROVAL_TTL_S}");
+            self.error(seconds, "wrong-type", message, "give somebody the time to look at it");
+        }
+        for role in policy.approver_roles.iter().flat_map(|roles| &roles.value).filter(|role| role.value.is_empty()) {
+            self.error(role, "empty-name", format!("a role in `approver_roles` of {subject} has no name"), "");
+        }
         WritePart {
             create: policy.create.clone(),
             update: policy.update.clone(),
@@ -48,6 +55,11 @@ impl Checker<'_> {
             required_fields: self.field_list(subject.model, &policy.required_fields),
             max_affected_rows: policy.max_affected_rows.clone(),
             require_reason: policy.require_reason.clone(),
+            approver_roles: policy.approver_roles.as_ref().map(|roles| Spanned {
+                value: roles.value.iter().map(|role| role.value.clone()).collect(),
+                span: roles.span.clone(),
+            }),
+            approval_ttl_s: policy.approval_ttl_s.clone(),
         }
     }
 }

@@ -33,6 +33,9 @@ pub use super::rules::{Operation, WriteAction};
 use super::syntax::{self, Format, Node};
 use crate::diagnostic::Diagnostic;
 
+/// A request that waits for less cannot be looked at.
+pub(crate) const LEAST_APPROVAL_TTL_S: u32 = 60;
+
 /// A whole policy.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyDocument {
@@ -200,6 +203,10 @@ pub struct WritePolicy {
     pub max_affected_rows: Option<Spanned<u32>>,
     /// Whether each write needs a reason.
     pub require_reason: Option<Spanned<bool>>,
+    /// The roles that may approve a write which needs it; an empty list is nobody.
+    pub approver_roles: Option<Spanned<Vec<Spanned<String>>>>,
+    /// How long a request waits for its approval, in seconds.
+    pub approval_ttl_s: Option<Spanned<u32>>,
 }
 
 /// What may be aggregated.

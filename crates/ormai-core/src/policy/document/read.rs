@@ -38,6 +38,8 @@ const WRITE_KEYS: &[&str] = &[
     "required_fields",
     "max_affected_rows",
     "require_reason",
+    "approver_roles",
+    "approval_ttl_s",
 ];
 const AGGREGATION_KEYS: &[&str] = &["count", "sum", "avg", "min", "max", "group_by", "min_group_size"];
 const BUDGET_KEYS: &[&str] = &[
@@ -223,6 +225,8 @@ impl Reader {
             required_fields: self.texts(section, "required_fields").unwrap_or_default(),
             max_affected_rows: self.count(section, "max_affected_rows", 1),
             require_reason: self.bool(section, "require_reason"),
+            approver_roles: self.list(section, "approver_roles", Self::text_of),
+            approval_ttl_s: self.count(section, "approval_ttl_s", super::LEAST_APPROVAL_TTL_S),
         })
     }
 

@@ -90,7 +90,7 @@ impl Reader {
         self.text_of(node, &join(section.path, key))
     }
 
-    fn text_of(&mut self, node: &Node, path: &str) -> Option<Spanned<String>> {
+    pub(super) fn text_of(&mut self, node: &Node, path: &str) -> Option<Spanned<String>> {
         match &node.content {
             Content::Text(text) => Some(Spanned::new(text.clone(), node.span.clone())),
             _ => {

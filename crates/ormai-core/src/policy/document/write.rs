@@ -182,6 +182,8 @@ fn write_policy(policy: &WritePolicy) -> Content {
     section.put_full("required_fields", texts(&policy.required_fields));
     section.put_some("max_affected_rows", count(&policy.max_affected_rows));
     section.put_some("require_reason", bool(&policy.require_reason));
+    section.put_some("approver_roles", policy.approver_roles.as_ref().map(|roles| texts(&roles.value)));
+    section.put_some("approval_ttl_s", count(&policy.approval_ttl_s));
     section.done()
 }
 

@@ -112,6 +112,9 @@ pub(super) fn example(code: &str) -> Example {
         "no-primary-key" => {
             Policy("models:\n  Item:\n    scoping: {tenant_id: principal.tenant_id}\n    write_policy: {update: allow}")
         }
+        "approval-without-approver" => Policy(
+            "models:\n  Order:\n    scoping: {tenant_id: principal.tenant_id}\n    write_policy: {update: require_approval}",
+        ),
         "wider-budget" => Policy(
             "budget: {max_rows: 100}\nmodels:\n  Order:\n    scoping: {tenant_id: principal.tenant_id}\n    budget: {max_rows: 5000}",
         ),

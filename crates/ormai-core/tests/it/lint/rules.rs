@@ -208,3 +208,35 @@ fn more_cases_than_can_be_tried_are_no_finding() {
     let text = restricting(&format!("{} AND total > 1 AND total < 1", parts.join(" AND ")));
     assert!(!codes(&text).iter().any(|code| code.starts_with("condition-")));
 }
+
+/// Somebody must be able to say yes, for each set of roles that needs it.
+#[test]
+fn an_approval_that_nobody_can_give() {
+    let orders = |write: &str, roles: &str| {
+        codes(&format!("models:\n  Order:\n    {SCOPED}\n    write_policy: {{{write}}}\n    roles: {{{roles}}}\n"))
+    };
+    const FOUND: [&str; 1] = ["approval-without-approver"];
+    assert_eq!(orders("update: require_approval, approver_roles: [manager]", ""), [] as [&str; 0]);
+    assert_eq!(orders("update: require_approval, approver_roles: []", ""), FOUND);
+    assert_eq!(orders("update: allow", ""), [] as [&str; 0]);
+    // A role's overlay closes what was open, or takes the approvers away.
+    assert_eq!(orders("update: allow", "support: {write_policy: {update: require_approval}}"), FOUND);
+    let support = "support: {write_policy: {approver_roles: []}}";
+    assert_eq!(orders("update: require_approval, approver_roles: [manager]", support), FOUND);
+    // Said once, not again for each role.
+    assert_eq!(orders("update: require_approval", "support: {budget: {max_rows: 5}}"), FOUND);
+    let granted = "support: {grants: true, write_policy: {delete: require_approval, approver_roles: [manager]}}";
+    assert_eq!(orders("update: allow", granted), [] as [&str; 0]);
+}
+
+#[test]
+fn an_approver_is_a_role_like_any_other() {
+    let text = format!(
+        "roles: [manager]\nmodels:\n  Order:\n    {SCOPED}\n    write_policy: {{update: require_approval, approver_roles: [Manager]}}\n"
+    );
+    assert_eq!(codes(&text), ["unknown-role"]);
+    let least = text.replace("[Manager]", "[manager], approval_ttl_s: 59");
+    assert_eq!(codes(&least), ["wrong-type"]);
+    let unnamed = text.replace("[Manager]", "['']");
+    assert_eq!(codes(&unnamed), ["empty-name"]);
+}

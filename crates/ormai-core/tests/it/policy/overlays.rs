@@ -19,7 +19,7 @@ fn with_roles(roles: &str) -> String {
     fields: {{id: allow, total: allow, status: allow, card: mask, number: hash}}
     relations: {{user: {{max_depth: 2, fields: [id]}}}}
     scoping: {{tenant_id: principal.tenant_id}}
-    write_policy: {{create: allow, update: require_approval, max_affected_rows: 10, require_reason: true, auto_set: {{status: \"'open'\"}}}}
+    write_policy: {{create: allow, update: require_approval, max_affected_rows: 10, require_reason: true, auto_set: {{status: \"'open'\"}}, approver_roles: [manager, owner], approval_ttl_s: 3600}}
     aggregations: {{count: true, sum: [total], min_group_size: 5}}
     budget: {{max_rows: 100}}
     roles:
@@ -49,7 +49,7 @@ fn an_overlay_narrows_every_part() {
   relations: {user: {max_depth: 1, fields: [id]}}
   scoping: {owner_id: principal.user_id}
   row_policies: [{name: open_only, condition: \"status = 'open'\"}]
-  write_policy: {create: require_approval, update: deny, max_affected_rows: 2, immutable_fields: [status], required_fields: [status]}
+  write_policy: {create: require_approval, update: deny, max_affected_rows: 2, immutable_fields: [status], required_fields: [status], approver_roles: [owner], approval_ttl_s: 60}
   aggregations: {min_group_size: 10}
   budget: {max_rows: 20}",
     ));
@@ -62,6 +62,8 @@ fn an_overlay_narrows_every_part() {
     assert_eq!((base.row_rules.len(), rules.row_rules.len()), (0, 1));
     assert_eq!((rules.write.create, rules.write.update), (WriteAction::RequireApproval, WriteAction::Deny));
     assert_eq!(rules.write.max_affected_rows, Some(2));
+    assert_eq!(base.write.approver_roles, ["manager", "owner"]);
+    assert_eq!((rules.write.approver_roles, rules.write.approval_ttl_s), (vec!["owner".to_owned()], 60));
     assert_eq!((rules.write.immutable_fields.len(), rules.write.required_fields.len()), (1, 1));
     assert_eq!(rules.budget.max_rows, 20);
     let aggregations = rules.aggregations.unwrap();
@@ -95,7 +97,7 @@ fn widening_without_grants_is_refused_key_by_key() {
   row_policies:
     - {name: all, condition: \"'x' IN principal.roles\", bypass: true}
     - {name: more, condition: tenant_id IN principal.metadata.tenants}
-  write_policy: {create: allow, update: allow, delete: require_approval, max_affected_rows: 11, require_reason: false, auto_set: {status: \"'paid'\"}}
+  write_policy: {create: allow, update: allow, delete: require_approval, max_affected_rows: 11, require_reason: false, auto_set: {status: \"'paid'\"}, approver_roles: [manager, intern], approval_ttl_s: 3601}
   aggregations: {sum: [id], avg: [total], min_group_size: 4, group_by: [status]}
   budget: {max_rows: 101, max_list_length: 5}",
     );
@@ -108,7 +110,7 @@ fn a_granting_overlay_widens() {
         "finance:
   grants: true
   fields: {card: allow, user_id: allow}
-  write_policy: {delete: allow, require_reason: false}
+  write_policy: {delete: allow, require_reason: false, approver_roles: [cfo], approval_ttl_s: 7200}
   aggregations: {avg: [total]}
   budget: {max_rows: 500}
   row_policies: [{name: all, condition: \"'x' IN principal.roles\", bypass: true}]",
@@ -117,6 +119,7 @@ fn a_granting_overlay_widens() {
     assert_eq!(action(&policy, &["finance"], "card"), Some(FieldAction::Allow));
     let rules = order(&policy, &["finance"]).unwrap();
     assert_eq!(rules.write.delete, WriteAction::Allow);
+    assert_eq!((rules.write.approver_roles, rules.write.approval_ttl_s), (vec!["cfo".to_owned()], 7_200));
     assert_eq!(rules.budget.max_rows, 500);
     assert_eq!(rules.aggregations.unwrap().functions.len(), 2);
     assert_eq!(rules.row_rules.len(), 1);
@@ -257,6 +260,8 @@ fn opens_no_more(narrow: &ModelRules, wide: &ModelRules) -> bool {
         && opens(narrow.write.update) <= opens(wide.write.update)
         && narrow.budget.max_rows <= wide.budget.max_rows
         && narrow.write.require_reason >= wide.write.require_reason
+        && narrow.write.approval_ttl_s <= wide.write.approval_ttl_s
+        && narrow.write.approver_roles.iter().all(|role| wide.write.approver_roles.contains(role))
         && wide.scoping.iter().all(|scope| narrow.scoping.contains(scope))
         && wide.row_rules.iter().all(|rule| narrow.row_rules.contains(rule))
         && narrow.row_rules.iter().all(|rule| wide.row_rules.contains(rule) || rule.effect == Effect::Restrict)
@@ -274,6 +279,8 @@ fn overlay(role: &'static str, narrow: bool) -> impl Strategy<Value = String> {
     let number = words(3, &["hash", "redact", "deny", "mask", "allow"], narrow);
     let create = words(3, &["allow", "require_approval", "deny"], narrow);
     let update = words(2, &["require_approval", "deny", "allow"], narrow);
+    let approvers = words(3, &["[manager]", "[]", "[owner, manager]", "[intern]", "[Manager]"], narrow);
+    let ttl = words(2, &["60", "3600", "3601"], narrow);
     let through = words(2, &["[id]", "[]", "[id, email]"], narrow);
     let sum = words(1, &["[]", "[total]", "[total, id]"], narrow);
     let scope = words(2, &["tenant_id: principal.metadata.other", "owner_id: principal.user_id"], narrow);
@@ -285,7 +292,9 @@ fn overlay(role: &'static str, narrow: bool) -> impl Strategy<Value = String> {
             .prop_map(|(card, total, number)| format!("fields: {{card: {card}, total: {total}, number: {number}}}")),
         (depth, through)
             .prop_map(|(depth, fields)| format!("relations: {{user: {{max_depth: {depth}, fields: {fields}}}}}")),
-        (create, update).prop_map(|(create, update)| format!("write_policy: {{create: {create}, update: {update}}}")),
+        (create, update, approvers, ttl).prop_map(|(create, update, approvers, ttl)| {
+            format!("write_policy: {{create: {create}, update: {update}, approver_roles: {approvers}, approval_ttl_s: {ttl}}}")
+        }),
         (any::<bool>(), size, sum).prop_map(|(count, size, sum)| {
             format!("aggregations: {{count: {count}, sum: {sum}, min_group_size: {size}}}")
         }),

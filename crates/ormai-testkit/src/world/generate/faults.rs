@@ -59,6 +59,7 @@ pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request
             _ => query.filters.push(misfit(dice, place, &name)),
         },
         Request::Aggregate(aggregate) => spoil_aggregate(dice, place, aggregate, name),
+        Request::Write(_) => {}
     }
 }
 

@@ -5,11 +5,14 @@
 
 mod conditions;
 mod faults;
+mod keys;
 mod policies;
 mod principals;
 mod requests;
 mod tables;
 mod values;
+mod write_policies;
+mod writes;
 
 use proptest::prelude::any;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
@@ -27,6 +30,15 @@ use principals::principal_of;
 use requests::request_to;
 use tables::world;
 
+/// What is asked for in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Rows and figures.
+    Reads,
+    /// Changes, in worlds with keys and under policies that open them.
+    Writes,
+}
+
 /// The strategy of cases: how much is tried in each world.
 #[derive(Clone, Copy, Debug)]
 pub struct Cases {
@@ -36,23 +48,34 @@ pub struct Cases {
     pub asks: usize,
     /// Whether all asks under a policy are those of one principal, or each has its own.
     pub of_one: bool,
+    /// What is asked for.
+    pub of: Asked,
 }
 
 impl Cases {
     /// The case of a seed.
     pub fn draw(self, seed: u64) -> Case {
         let mut dice = Dice::new(seed);
-        let world = world(&mut dice);
+        let mut world = world(&mut dice);
+        let writes = self.of == Asked::Writes;
+        if writes {
+            keys::keys(&mut dice, &mut world);
+        }
         let trials = (0..self.trials)
             .map(|_| {
-                let policy = policies::policy(&mut dice, &world);
+                let mut policy = policies::policy(&mut dice, &world);
+                if writes {
+                    write_policies::open_writes(&mut dice, &world, &mut policy);
+                }
                 let mut one = None;
                 let asks = (0..self.asks)
                     .map(|_| {
                         let who = one.take().unwrap_or_else(|| principal_of(&mut dice, &world));
                         one = self.of_one.then(|| who.clone());
                         let view = View::of(&world, &policy, &who.roles);
-                        let request = request_to(&mut dice, &Eye::new(&world, &view, &who, Case::now()));
+                        let eye = Eye::new(&world, &view, &who, Case::now());
+                        let request =
+                            if writes { writes::write_to(&mut dice, &eye) } else { request_to(&mut dice, &eye) };
                         Ask { who, request }
                     })
                     .collect();

@@ -170,7 +170,13 @@ fn rows(
     if dice.chance(22) {
         let condition = condition_about_the_principal(dice);
         let operations = operations(dice);
-        rows.push(RowPolicy { name: names.next("bypass"), condition, effect: RowEffect::Bypass, operations });
+        rows.push(RowPolicy {
+            name: names.next("bypass"),
+            condition,
+            effect: RowEffect::Bypass,
+            operations,
+            check: None,
+        });
     }
     rows
 }
@@ -203,7 +209,7 @@ fn permit(dice: &mut Dice, world: &World, model: &Model, field: &str, names: &mu
         }
         _ => (condition_about(dice, world, model, 2), RowEffect::Permit(field.to_owned())),
     };
-    RowPolicy { name: names.next("permit"), condition, effect, operations: operations(dice) }
+    RowPolicy { name: names.next("permit"), condition, effect, operations: operations(dice), check: None }
 }
 
 /// Half of the restrictions are let off by an alternative that is often true, so that there is
@@ -218,7 +224,7 @@ fn restriction(dice: &mut Dice, world: &World, model: &Model, names: &mut Names)
         condition = Condition::Or(vec![condition, usual]);
     }
     let effect = if dice.chance(50) { RowEffect::Restrict } else { RowEffect::Inferred };
-    RowPolicy { name: names.next("rule"), condition, effect, operations: operations(dice) }
+    RowPolicy { name: names.next("rule"), condition, effect, operations: operations(dice), check: None }
 }
 
 /// The columns that a model shows as they are.

@@ -44,7 +44,7 @@ pub(super) fn world(dice: &mut Dice) -> World {
 }
 
 fn column(name: &str, kind: Kind, nullable: bool) -> Column {
-    Column { name: name.to_owned(), kind, nullable, wide: false }
+    Column { name: name.to_owned(), kind, nullable, wide: false, exact: false, default: None }
 }
 
 fn model(dice: &mut Dice, name: &str, tenants: Kind, world: &World) -> Model {
@@ -78,6 +78,8 @@ fn model(dice: &mut Dice, name: &str, tenants: Kind, world: &World) -> Model {
         columns,
         key: key.into_iter().map(str::to_owned).collect(),
         relations: Vec::new(),
+        unique: Vec::new(),
+        references: Vec::new(),
         rows: Vec::new(),
     };
     let mut targets: Vec<&Model> = Vec::new();
@@ -242,7 +244,8 @@ impl Mutations {
                     let new = model.rows.iter().filter(|row| !known.is_some_and(|known| known.contains(row)));
                     new.into_iter().all(|row| hidden(&next, model, row))
                 });
-                if fits {
+                // What others refer to does not go alone.
+                if fits && next.is_whole() {
                     changed = next;
                 }
             }

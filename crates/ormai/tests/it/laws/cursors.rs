@@ -5,13 +5,13 @@ use std::cell::RefCell;
 
 use ormai::prelude::*;
 use ormai_testkit::every_engine;
-use ormai_testkit::world::{Ask, Case, Cases, Query, Request, Who};
+use ormai_testkit::world::{Ask, Asked, Case, Cases, Query, Request, Who};
 use proptest::test_runner::TestCaseError;
 use serde_json::json;
 
 use super::under_test::{Checked, Loaded, Size, call, prove};
 
-const CASES: Cases = Cases { trials: 3, asks: 5, of_one: false };
+const CASES: Cases = Cases { trials: 3, asks: 5, of_one: false, of: Asked::Reads };
 
 const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 450 };
 

@@ -8,13 +8,13 @@ use ormai::request::{Request, Tool};
 use ormai::{Inspected, Operator, Verdict};
 use ormai_testkit::every_engine;
 use ormai_testkit::reference::admitted;
-use ormai_testkit::world::{Ask, Case, Cases, Cell, Model};
+use ormai_testkit::world::{Ask, Asked, Case, Cases, Cell, Model};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value as Json};
 
 use super::under_test::{Checked, Loaded, Size, call, prove};
 
-const CASES: Cases = Cases { trials: 2, asks: 5, of_one: false };
+const CASES: Cases = Cases { trials: 2, asks: 5, of_one: false, of: Asked::Reads };
 
 /// Each ask is put once for every stored row of its model: about so many.
 const ROWS: usize = 16;

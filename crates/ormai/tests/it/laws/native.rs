@@ -18,7 +18,7 @@ use std::cell::RefCell;
 
 use ormai::prelude::*;
 use ormai::rls;
-use ormai_testkit::world::{Action, Budget, Case, Cases, FieldPolicy, ModelPolicy, Policy, RowEffect, World};
+use ormai_testkit::world::{Action, Asked, Budget, Case, Cases, FieldPolicy, ModelPolicy, Policy, RowEffect, World};
 use ormai_testkit::{Engine, TestDatabase, run_on};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};
@@ -27,7 +27,7 @@ use super::under_test::{Checked, Loaded, Size, prove};
 use crate::row_level_security::script;
 use crate::support::build;
 
-const CASES: Cases = Cases { trials: 3, asks: 6, of_one: false };
+const CASES: Cases = Cases { trials: 3, asks: 6, of_one: false, of: Asked::Reads };
 
 /// Each principal is asked about every model, of which a world has three on average.
 const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks * 3, asks: 540 };
@@ -140,7 +140,7 @@ async fn compared(
 }
 
 /// Whether some open model has a bypass, so that there is a role for it.
-fn policy_passes(policy: &Policy) -> bool {
+pub(super) fn policy_passes(policy: &Policy) -> bool {
     let bypasses = |model: &ModelPolicy| model.rows.iter().any(|row| row.effect == RowEffect::Bypass);
     policy
         .models

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use ormai_testkit::every_engine;
 use ormai_testkit::reference::{Eye, View};
 use ormai_testkit::world::{
-    Ask, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations, Policy, Request,
+    Ask, Asked, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations, Policy, Request,
     RowEffect, Trial, Who, World,
 };
 use proptest::test_runner::TestCaseError;
@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 use super::under_test::{Checked, Loaded, Size, pages, prove};
 
 /// All asks of a trial are one principal's, so that one change is tried with all of them.
-const CASES: Cases = Cases { trials: 3, asks: 8, of_one: true };
+const CASES: Cases = Cases { trials: 3, asks: 8, of_one: true, of: Asked::Reads };
 
 const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 240 };
 
@@ -157,7 +157,7 @@ fn by_key_of_one_more(model: &Model, other: &World, who: &Who) -> Option<Ask> {
 }
 
 /// What a principal sees of each model.
-fn seen<'w>(world: &'w World, view: &'w View, who: &'w Who) -> Vec<Vec<Vec<Cell>>> {
+pub(super) fn seen<'w>(world: &'w World, view: &'w View, who: &'w Who) -> Vec<Vec<Vec<Cell>>> {
     let eye = Eye::new(world, view, who, Case::now());
     let of = |model: &'w Model| {
         let mut rows: Vec<Vec<Cell>> = eye.visible(model).iter().map(|row| row.to_vec()).collect();
@@ -169,7 +169,7 @@ fn seen<'w>(world: &'w World, view: &'w View, who: &'w Who) -> Vec<Vec<Vec<Cell>
 
 /// Whether a row belongs to another tenant; somebody of several tenants has a list of them. Models
 /// without tenants are shared by all.
-fn is_anothers(model: &Model, row: &[Cell], who: &Who) -> bool {
+pub(super) fn is_anothers(model: &Model, row: &[Cell], who: &Who) -> bool {
     let mine = who.tenant.as_array().map_or(std::slice::from_ref(&who.tenant), Vec::as_slice);
     let stored = model.cell(row, "tenant_id").to_string();
     let is_it = |tenant: &Json| tenant.as_str().map_or_else(|| tenant.to_string(), str::to_owned) == stored;
@@ -178,7 +178,7 @@ fn is_anothers(model: &Model, row: &[Cell], who: &Who) -> bool {
 
 /// A policy that scopes by tenant wherever there is one, and lets nobody over the wall: no
 /// permits, no bypasses, and no conditions that read other rows.
-fn walled(world: &World, policy: &Policy) -> Policy {
+pub(super) fn walled(world: &World, policy: &Policy) -> Policy {
     let mut policy = policy.clone();
     for (name, said) in &mut policy.models {
         let has_tenant = world.model(name).is_some_and(|model| model.column("tenant_id").is_some());

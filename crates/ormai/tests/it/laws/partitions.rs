@@ -9,8 +9,9 @@ use std::cell::RefCell;
 use ormai::prelude::*;
 use ormai_testkit::reference::{Eye, View};
 use ormai_testkit::world::{
-    Aggregate, Aggregations, Ask, Case, Cases, Condition, Dice, Figure, Filter, Include, Matching, Model, ModelPolicy,
-    Policy, Query, RelationPolicy, Request, RowEffect, RowPolicy, Trial, Who, World, condition_about, filter_about,
+    Aggregate, Aggregations, Ask, Asked, Case, Cases, Condition, Dice, Figure, Filter, Include, Matching, Model,
+    ModelPolicy, Policy, Query, RelationPolicy, Request, RowEffect, RowPolicy, Trial, Who, World, condition_about,
+    filter_about,
 };
 use ormai_testkit::{TestDatabase, every_engine};
 use proptest::test_runner::TestCaseError;
@@ -18,7 +19,7 @@ use serde_json::{Value as Json, json};
 
 use super::under_test::{Checked, Loaded, Size, call, pages, prove};
 
-const CASES: Cases = Cases { trials: 3, asks: 1, of_one: false };
+const CASES: Cases = Cases { trials: 3, asks: 1, of_one: false, of: Asked::Reads };
 
 /// How many calls one trial comes to, about.
 const CALLS: usize = 10;
@@ -254,8 +255,13 @@ fn parted(ids: &[Vec<String>], predicate: &str, met: &RefCell<Met>) -> Checked {
 
 /// One model, open to all, with at most one restriction.
 fn shared(model: &Model, restriction: Option<Condition>) -> Policy {
-    let rule =
-        |condition| RowPolicy { name: "rule".to_owned(), condition, effect: RowEffect::Restrict, operations: None };
+    let rule = |condition| RowPolicy {
+        name: "rule".to_owned(),
+        condition,
+        effect: RowEffect::Restrict,
+        operations: None,
+        check: None,
+    };
     let said = ModelPolicy { rows: restriction.into_iter().map(rule).collect(), ..ModelPolicy::default() };
     Policy { shows_by_default: true, models: vec![(model.name.clone(), said)], ..Policy::default() }
 }

@@ -93,8 +93,16 @@ impl<'t> Loaded<'t> {
 
 /// The answer to one call, with the time that it took left out.
 pub(super) async fn call(ormai: &OrmAi, ask: &Ask, cursor: Option<&str>) -> Json {
-    let now = Case::now().parse().unwrap();
-    let ctx = RunContext::new(ask.who.principal()).request_id("law").now(now);
+    called(ormai, ask, RunContext::new(ask.who.principal()), cursor).await
+}
+
+/// The answer to one call on a connection of the caller's.
+pub(super) async fn call_in(ormai: &OrmAi, ask: &Ask, ctx: RunContext<'_>) -> Json {
+    called(ormai, ask, ctx, None).await
+}
+
+async fn called(ormai: &OrmAi, ask: &Ask, ctx: RunContext<'_>, cursor: Option<&str>) -> Json {
+    let ctx = ctx.request_id("law").now(Case::now().parse().unwrap());
     let mut arguments = ask.request.to_json();
     if let Some(cursor) = cursor {
         arguments["cursor"] = json!(cursor);

@@ -3,6 +3,7 @@
 //! Loading asks what is quick; this also asks what takes a moment, and what only a reviewer
 //! wants to know. Rules that would often be wrong have no place here.
 
+mod approvals;
 mod columns;
 mod conditions;
 mod connection;
@@ -94,6 +95,7 @@ impl<'a> Linter<'a> {
         self.indexes(linted);
         self.foreign_keys(linted);
         self.bypasses(linted);
+        self.approvals(linted);
     }
 
     fn find(&self, name: &'a Spanned<String>, policy: &'a ModelPolicy) -> Option<Linted<'a>> {

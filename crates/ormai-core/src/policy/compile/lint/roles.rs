@@ -51,6 +51,11 @@ impl<'a> Linter<'a> {
             let Some(linted) = self.find(name, policy) else { continue };
             let mut rules: Vec<_> = linted.open.rules.row_rules.iter().collect();
             let mut policies: Vec<&RowPolicy> = policy.row_policies.iter().collect();
+            let overlays = policy.roles.values().map(|overlay| &overlay.policy);
+            let approvers = std::iter::once(policy).chain(overlays).filter_map(|policy| policy.write_policy.as_ref());
+            for role in approvers.filter_map(|write| write.approver_roles.as_ref()).flat_map(|roles| &roles.value) {
+                named.push((role.value.clone(), Spanned { value: (), span: role.span.clone() }));
+            }
             for (role, overlay) in &policy.roles {
                 named.push((role.value.clone(), Spanned { value: (), span: role.span.clone() }));
                 policies.extend(&overlay.policy.row_policies);
