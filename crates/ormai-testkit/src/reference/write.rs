@@ -117,6 +117,11 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
     let values = data::values(eye, model, rules, write, &mut reasons);
     reasons.extend(incomplete(eye, model, write, &values));
     if !reasons.is_empty() {
+        // What the database misses in a row is told by it, where the values alone do not fail the check.
+        let created = || matches!(write.act, Act::Create { .. }) && reasons.contains("VALIDATION_ERROR");
+        if created() && !eye.admits(model, rules, &values.row(model, None), For::Staying(Operation::Create)) {
+            reasons.insert("WRITE_NOT_ALLOWED");
+        }
         return Err((Ending::Unasked, reasons));
     }
     let ids = match &write.act {
