@@ -32,7 +32,7 @@ impl Planner<'_> {
         let free = |field: &FieldId| {
             chosen.contains(field)
                 && rules.scoping.iter().all(|scope| scope.field != *field)
-                && (operation != Operation::Create || rules.write.auto_set.iter().all(|(known, _)| known != field))
+                && (operation != Operation::Create || !self.is_filled(rules, *field, set))
         };
         let keys: Vec<&ForeignKey> =
             model.foreign_keys.iter().filter(|key| key.columns.iter().any(|(here, _)| free(here))).collect();
@@ -58,6 +58,14 @@ impl Planner<'_> {
         }
         let step = Some(Step { shape: Shape::Present(Present { rows: sought }), binds: self.take_binds() });
         Ok((Some(References { step, expected }), names))
+    }
+
+    /// Whether a field of a new row has the value that the policy sets. Who passes all rules may say another.
+    fn is_filled(&self, rules: &ModelRules, field: FieldId, set: &[(FieldId, Value)]) -> bool {
+        let given = set.iter().find(|(known, _)| *known == field).map(|(_, value)| value);
+        let auto = rules.write.auto_set.iter().find(|(known, _)| *known == field);
+        let Some((value, (_, auto))) = given.zip(auto) else { return false };
+        self.auto_value(rules.model, field, auto).is_ok_and(|filled| filled == *value)
     }
 
     /// What is looked for, and whether it must be there; `None` where NULL points nowhere.

@@ -122,7 +122,7 @@ impl Planner<'_> {
         Ok(data)
     }
 
-    fn auto_value(&self, model: ModelId, field: FieldId, auto: &AutoValue) -> Result<Value> {
+    pub(super) fn auto_value(&self, model: ModelId, field: FieldId, auto: &AutoValue) -> Result<Value> {
         let ty = &self.catalog().model(model).field(field).ty;
         match auto {
             AutoValue::Literal(value) => Ok(value.clone()),
