@@ -182,8 +182,12 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
     if !all_stay {
         return Err(refused(Ending::Check, "WRITE_NOT_ALLOWED"));
     }
-    let before = found.iter().map(|row| shown(model, rules, row)).collect();
-    let after = changed.iter().map(|row| shown(model, rules, row)).collect();
+    // A preview shows them in the order of their keys.
+    let (mut before, mut after) = (found, changed);
+    before.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
+    after.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
+    let before = before.into_iter().map(|row| shown(model, rules, row)).collect();
+    let after = after.iter().map(|row| shown(model, rules, row)).collect();
     Ok(Done { before, after, world })
 }
 
