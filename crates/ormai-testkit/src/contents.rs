@@ -1,6 +1,5 @@
 //! All that a database holds, read past everything that is tested.
 #![expect(
-    clippy::expect_used,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "a test that cannot read its own data has failed; the statements are made of the names that the database gives"

@@ -145,7 +145,9 @@ async fn unchanged(
             Ending::Check => &mut met.checked,
             _ => &mut met.refused,
         }) += 1;
-        if before.to_string() != after.to_string() {
+        // Every byte counts, also their order.
+        let (before, after) = (before.to_string(), after.to_string());
+        if before != after {
             let rows = changed.statements(ormai_testkit::Engine::Sqlite, "");
             return Err(TestCaseError::fail(format!("{ask}\nbefore: {before}\nafter: {after}\n{rows}")));
         }

@@ -107,6 +107,7 @@ pub(super) fn is_in_the_way(error: &Error) -> bool {
 }
 
 /// Prints what all writers met.
+#[expect(clippy::print_stdout, reason = "what a run met is for whoever runs it long")]
 pub(super) fn print(journals: &[Journal], took: Duration, run: &str) {
     let mut met: BTreeMap<&str, usize> = BTreeMap::new();
     for (what, count) in journals.iter().flat_map(|journal| &journal.met) {
