@@ -19,7 +19,7 @@ impl Planner<'_> {
     /// The references that the request chose, looked for, and the names of their fields.
     ///
     /// A scoped field is none of them: the check says what may stand in it. Nor is what the
-    /// policy sets.
+    /// policy sets, unless a bypass let the request set it.
     pub(super) fn references(
         &mut self,
         rules: &ModelRules,
@@ -28,11 +28,12 @@ impl Planner<'_> {
         set: &[(FieldId, Value)],
         chosen: &[FieldId],
     ) -> Result<(Option<References>, Vec<String>)> {
+        let is_policys = operation == Operation::Create && !self.bypassed(rules, operation)?;
         let model = self.catalog().model(rules.model);
         let free = |field: &FieldId| {
             chosen.contains(field)
                 && rules.scoping.iter().all(|scope| scope.field != *field)
-                && (operation != Operation::Create || rules.write.auto_set.iter().all(|(known, _)| known != field))
+                && !(is_policys && rules.write.auto_set.iter().any(|(known, _)| known == field))
         };
         let keys: Vec<&ForeignKey> =
             model.foreign_keys.iter().filter(|key| key.columns.iter().any(|(here, _)| free(here))).collect();
