@@ -13,6 +13,11 @@ use crate::transaction::{Top, Undone};
 /// the server takes all of them away.
 const NO_SAVEPOINT: u16 = 1305;
 
+/// As PostgreSQL begins one. Under REPEATABLE READ, InnoDB would keep a lock on every row that it
+/// looked at and on the places between them, whoever's they are: an update of another tenant's key
+/// would hold that tenant up. And what is read back would be as it was when the transaction first read.
+const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
+
 impl Session<'_> {
     /// Begins the transaction of a depth.
     pub(crate) async fn open(&mut self, depth: usize, limit: Duration) -> Result<(), DbError> {
@@ -44,7 +49,7 @@ impl Session<'_> {
             }
         }
         self.top = Some(Top::Transaction);
-        let begun = self.held.connection()?.execute("BEGIN").await;
+        let begun = self.held.connection()?.execute(BEGIN).await;
         begun.map(|_| ()).map_err(|error| sorted(&error)).inspect_err(|_| self.top = None)
     }
 
