@@ -21,6 +21,7 @@ mod strangers;
 mod taken;
 mod transactions;
 mod triggers;
+mod undone;
 mod update;
 mod who;
 
