@@ -137,6 +137,8 @@ faults! {
     SoftDeleteIsHard "soft-delete-is-hard",
     /// A denied action is open.
     DeniedWriteOpen "denied-write-open",
+    /// A written row is answered as it is stored.
+    WrittenRowUnredacted "written-row-unredacted",
     /// A dry run is kept.
     DryRunKept "dry-run-kept",
     /// A write that was refused is kept.

@@ -36,7 +36,7 @@ pub enum DbError {
     #[error("the connection was lost while the transaction was committed: it may be stored or not")]
     OutcomeUnknown(Cause),
     /// A table of the statement is not there.
-    #[error("a table is not there")]
+    #[error("the database could not answer")]
     NotThere(Cause),
     /// The database refused the statement, or answered what the catalog does not expect.
     #[error("the database could not answer")]

@@ -20,7 +20,7 @@ pub(crate) struct Printer<'a> {
     pub(crate) places: Places,
     aliases: u32,
     /// The name by which a table that is changed stands in the statement, where it has no alias.
-    taken: Option<&'a str>,
+    pub(crate) taken: Option<&'a str>,
 }
 
 /// The row of one table reference: how its columns are addressed, and which are.

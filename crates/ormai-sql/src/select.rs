@@ -59,11 +59,12 @@ impl Printer<'_> {
         if let Some(condition) = all([keys].into_iter().chain(conditions)) {
             query.and_where(condition);
         }
+        // In one order for all, so that two who lock the same rows do not wait for each other, and that
+        // nothing shows in the order of what comes back.
+        for key in self.orderings(&mut row, &select.order)? {
+            key.add(&mut query);
+        }
         if select.for_update {
-            // In one order for all, so that two who lock the same rows do not wait for each other.
-            for key in self.orderings(&mut row, &select.order)? {
-                key.add(&mut query);
-            }
             self.locked(&mut query, &select.source, row)?;
         } else {
             self.scoped(&mut query, &select.source, row)?;

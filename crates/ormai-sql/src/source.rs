@@ -143,6 +143,10 @@ impl Printer<'_> {
     /// `FROM (SELECT columns FROM table) AS alias`: the rows as they are stored, for the
     /// conditions of a policy.
     pub(crate) fn stored(&mut self, query: &mut SelectStatement, row: Row) -> Result<(), CompileError> {
+        if self.taken.is_some() && !self.engine.derives_in_changes() {
+            query.from_as(self.table_name(&row)?, Alias::new(&row.alias));
+            return Ok(());
+        }
         self.derived(query, row, None, false)
     }
 

@@ -19,7 +19,7 @@ impl Planner<'_> {
     /// The references that the request chose, looked for, and the names of their fields.
     ///
     /// A scoped field is none of them: the check says what may stand in it. Nor is what the
-    /// policy sets, unless a bypass let the request set it.
+    /// policy sets.
     pub(super) fn references(
         &mut self,
         rules: &ModelRules,
@@ -28,12 +28,11 @@ impl Planner<'_> {
         set: &[(FieldId, Value)],
         chosen: &[FieldId],
     ) -> Result<(Option<References>, Vec<String>)> {
-        let is_policys = operation == Operation::Create && !self.bypassed(rules, operation)?;
         let model = self.catalog().model(rules.model);
         let free = |field: &FieldId| {
             chosen.contains(field)
                 && rules.scoping.iter().all(|scope| scope.field != *field)
-                && !(is_policys && rules.write.auto_set.iter().any(|(known, _)| known == field))
+                && (operation != Operation::Create || !self.is_filled(rules, *field, set))
         };
         let keys: Vec<&ForeignKey> =
             model.foreign_keys.iter().filter(|key| key.columns.iter().any(|(here, _)| free(here))).collect();
@@ -59,6 +58,14 @@ impl Planner<'_> {
         }
         let step = Some(Step { shape: Shape::Present(Present { rows: sought }), binds: self.take_binds() });
         Ok((Some(References { step, expected }), names))
+    }
+
+    /// Whether a field of a new row has the value that the policy sets. Who passes all rules may say another.
+    fn is_filled(&self, rules: &ModelRules, field: FieldId, set: &[(FieldId, Value)]) -> bool {
+        let given = set.iter().find(|(known, _)| *known == field).map(|(_, value)| value);
+        let auto = rules.write.auto_set.iter().find(|(known, _)| *known == field);
+        let Some((value, (_, auto))) = given.zip(auto) else { return false };
+        self.auto_value(rules.model, field, auto).is_ok_and(|filled| filled == *value)
     }
 
     /// What is looked for, and whether it must be there; `None` where NULL points nowhere.

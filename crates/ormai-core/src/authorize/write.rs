@@ -20,7 +20,7 @@ use crate::plan::{
     Before, Change, Comparison, Delete, Direction, Insert, Keyed, Keys, Layout, PerParent, Predicate, Select, Shape,
     Slot, Source, Step, Target, Term, Truth, Update, WritePlan,
 };
-use crate::policy::{AutoValue, ModelRules, Operation};
+use crate::policy::{AutoValue, FieldAction, ModelRules, Operation};
 use crate::resolve::{ResolvedWrite, WrittenRows};
 use crate::value::{ColumnType, Value};
 
@@ -122,7 +122,7 @@ impl Planner<'_> {
         Ok(data)
     }
 
-    fn auto_value(&self, model: ModelId, field: FieldId, auto: &AutoValue) -> Result<Value> {
+    pub(super) fn auto_value(&self, model: ModelId, field: FieldId, auto: &AutoValue) -> Result<Value> {
         let ty = &self.catalog().model(model).field(field).ty;
         match auto {
             AutoValue::Literal(value) => Ok(value.clone()),
@@ -210,12 +210,14 @@ impl Planner<'_> {
         self.way.push(Turn::Check);
         let source = self.source(model, Side::Check(operation))?.unless(Fault::CheckForgotten);
         self.way.pop();
+        let key = self.catalog().model(model).primary_key.iter().map(|field| (*field, Direction::Asc));
+        let key: Vec<(FieldId, Direction)> = key.collect();
         let select = Select {
             source,
             filter: Predicate::Const(Truth::True),
             after: None,
             outputs: outputs.fields.clone(),
-            order: Vec::new(),
+            order: self.order_keys(model, &key),
             limit: self.binds.push(Value::Int(1))?,
             per_parent: Some(one_for_each()),
             for_update: false,
@@ -256,7 +258,12 @@ impl Planner<'_> {
     }
 
     fn written_layout(&self, model: ModelId, outputs: &Outputs) -> Arc<Layout> {
-        self.layout(model, outputs, &[])
+        let layout = self.layout(model, outputs, &[]);
+        if Fault::WrittenRowUnredacted.is_on() {
+            let columns = layout.columns.iter().map(|(at, _)| (*at, FieldAction::Allow)).collect();
+            return Arc::new(Layout { names: layout.names.clone(), columns });
+        }
+        layout
     }
 
     /// The fields that the database will miss, of those that the request could have given.

@@ -213,7 +213,10 @@ fn what_is_wrong_is_told_in_one_order() {
         (json!({"model": "Task", "id": {}, "data": {"zzz": 1, "made": 1}}), ErrorCode::ValidationError),
         (json!({"model": "Task", "id": {}, "reason": "r", "data": {"zzz": 1, "made": 1}}), ErrorCode::WriteNotAllowed),
         (json!({"model": "Task", "id": {}, "reason": "r", "data": {"zzz": 1, "title": 1}}), ErrorCode::FieldNotAllowed),
-        (json!({"model": "Task", "id": {}, "reason": "r", "data": {"secret": 1, "title": 1}}), ErrorCode::FieldNotAllowed),
+        (
+            json!({"model": "Task", "id": {}, "reason": "r", "data": {"secret": 1, "title": 1}}),
+            ErrorCode::FieldNotAllowed,
+        ),
         (json!({"model": "Task", "id": {}, "reason": "r", "data": {"title": 1}}), ErrorCode::ValidationError),
         (json!({"model": "Task", "id": {}, "reason": "r", "data": {"title": "x"}}), ErrorCode::ValidationError),
     ];
@@ -228,8 +231,17 @@ fn what_is_wrong_is_told_in_one_order() {
 
 #[test]
 fn keys_and_what_is_fixed_stand_in_no_change() {
-    let update = |model: &str, id: Json, data: Json| refusal(Tool::Update, json!({"model": model, "id": id, "data": data, "reason": "r"})).code;
-    for data in [json!({"id": 1}), json!({"id": null}), json!({"id": "x"}), json!({"made": null}), json!({"made": "2024-05-01T12:00:00Z"}), json!({"title": "x", "id": 1})] {
+    let update = |model: &str, id: Json, data: Json| {
+        refusal(Tool::Update, json!({"model": model, "id": id, "data": data, "reason": "r"})).code
+    };
+    for data in [
+        json!({"id": 1}),
+        json!({"id": null}),
+        json!({"id": "x"}),
+        json!({"made": null}),
+        json!({"made": "2024-05-01T12:00:00Z"}),
+        json!({"title": "x", "id": 1}),
+    ] {
         assert_eq!(update("Task", json!(1), data.clone()), ErrorCode::WriteNotAllowed, "{data}");
     }
     let member = json!({"tenant_id": "acme", "number": 1});
@@ -253,7 +265,10 @@ fn what_the_policy_sets_is_the_same_or_refused() {
         let Shape::Insert(insert) = step.shape() else { panic!("no new row") };
         let model = catalog().find("Task").unwrap();
         let catalog = catalog();
-        let names = insert.set.iter().map(|(field, slot)| (catalog.model(model).field(*field).name.clone(), step.binds()[slot.index()].clone()));
+        let names = insert
+            .set
+            .iter()
+            .map(|(field, slot)| (catalog.model(model).field(*field).name.clone(), step.binds()[slot.index()].clone()));
         Ok(names.collect::<std::collections::BTreeMap<String, Value>>())
     };
     let set = created(json!({}), acme()).unwrap();
@@ -263,7 +278,10 @@ fn what_the_policy_sets_is_the_same_or_refused() {
     for tenant in ["globex", "ACME", "acme ", ""] {
         assert_eq!(code(created(json!({"tenant_id": tenant}), acme())), ErrorCode::WriteNotAllowed);
     }
-    assert_eq!(created(json!({"tenant_id": "globex"}), acme().role("admin")).unwrap()["tenant_id"], Value::from("globex"));
+    assert_eq!(
+        created(json!({"tenant_id": "globex"}), acme().role("admin")).unwrap()["tenant_id"],
+        Value::from("globex")
+    );
     assert_eq!(code(created(json!({"tenant_id": "globex"}), acme().role("editor"))), ErrorCode::WriteNotAllowed);
     assert_eq!(code(created(json!({}), Principal::without_tenant())), ErrorCode::TenantScopeRequired);
 }
@@ -281,7 +299,9 @@ fn values_that_fail_the_check_are_not_written_at_all() {
     reads(&mut nowhere);
     assert_eq!(code(nowhere.read(none())), ErrorCode::RecordNotFound);
     // Who may write there may write there, and what the values leave open is read back.
-    for who in [acme().metadata("also", json!(["globex"])), acme().role("admin"), Principal::new(json!(["acme", "globex"]))] {
+    for who in
+        [acme().metadata("also", json!(["globex"])), acme().role("admin"), Principal::new(json!(["acme", "globex"]))]
+    {
         let mut course = Course::new(plan(update().set("tenant_id", "globex"), who).unwrap(), &catalog());
         assert!(matches!(changes(&mut course).shape(), Shape::Update(_)));
     }
@@ -380,7 +400,9 @@ fn a_row_that_is_not_read_back_through_its_check_is_not_kept() {
 
 #[test]
 fn an_update_that_reaches_no_row_or_several_is_not_kept() {
-    for (affected, expected) in [(0, ErrorCode::RecordNotFound), (2, ErrorCode::Internal), (u64::MAX, ErrorCode::Internal)] {
+    for (affected, expected) in
+        [(0, ErrorCode::RecordNotFound), (2, ErrorCode::Internal), (u64::MAX, ErrorCode::Internal)]
+    {
         let mut course = course(update());
         changes(&mut course);
         assert_eq!(code(course.changed(affected, &none())), expected, "{affected}");
@@ -428,7 +450,8 @@ fn a_bulk_update_is_done_to_exactly_the_rows_that_were_found() {
 #[test]
 fn a_row_without_its_key_is_none() {
     let mut several = Course::new(
-        plan(BulkUpdate::new("Member").ids([json!({"tenant_id": "acme", "number": 1})]).set("name", "x"), acme()).unwrap(),
+        plan(BulkUpdate::new("Member").ids([json!({"tenant_id": "acme", "number": 1})]).set("name", "x"), acme())
+            .unwrap(),
         &catalog(),
     );
     reads(&mut several);
@@ -471,7 +494,10 @@ fn an_obstacle_names_no_key_no_value_and_no_constraint() {
         let error = course.obstacle(obstacle);
         assert_eq!((error.code, error.retryable), (expected, retryable), "{obstacle:?}");
         let text = json!(error).to_string();
-        assert!(["secret", "acme", "u1", "tasks", "team_id_fkey", "tenant"].iter().all(|word| !text.contains(word)), "{text}");
+        assert!(
+            ["secret", "acme", "u1", "tasks", "team_id_fkey", "tenant"].iter().all(|word| !text.contains(word)),
+            "{text}"
+        );
     }
     let deleting = self::course(delete());
     assert_eq!(deleting.obstacle(Obstacle::ReferredTo).code, ErrorCode::Conflict);

@@ -11,6 +11,10 @@ use crate::limits::milliseconds;
 use crate::settle;
 use crate::transaction::{Top, Undone};
 
+/// Constraints and triggers that would wait for the end do not: a written row is read back through
+/// its check after them.
+const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE";
+
 /// What is looked at when all is committed is not bound by the limit of statements, so it is looked
 /// at before.
 const COMMIT: &str = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT";
@@ -42,7 +46,7 @@ impl Session<'_> {
             self.top = None;
             let connection = self.held.enter(wanted).await?;
             self.top = Some(Top::Transaction);
-            connection.execute("BEGIN").await.map_err(|error| sorted(&error)).inspect_err(|_| self.top = None)?;
+            connection.execute(BEGIN).await.map_err(|error| sorted(&error)).inspect_err(|_| self.top = None)?;
         }
         self.limits = vec![Some(wanted)];
         Ok(())

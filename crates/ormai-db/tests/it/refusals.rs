@@ -148,6 +148,28 @@ async fn trigger(test: &TestDatabase) {
     test.execute(sql).await;
 }
 
+/// Has PostgreSQL look at rules when all is committed, which a transaction of ours does not.
+async fn deferred(session: &mut Session<'_>) {
+    if session.dialect() == ormai_sql::Dialect::Postgres {
+        session.run(&statement("SET CONSTRAINTS ALL DEFERRED", &[], &[]), LONG).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_could_wait_for_the_end_is_looked_at_at_once() {
+    let test = TestDatabase::postgres().await;
+    test.execute("CREATE TABLE t (id bigint PRIMARY KEY, t_id bigint REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)")
+        .await;
+    for database in [connect(&test, 1).await, shared(&test)] {
+        let mut session = Session::from_pool(&database).await.unwrap();
+        session.begin(LONG).await.unwrap();
+        let dangling = statement("INSERT INTO t VALUES (1, 7)", &[], &[]);
+        assert_eq!(word(&session.change(&dangling, LONG).await.unwrap_err()), "reference");
+        session.finish().await.unwrap();
+        assert_eq!(test.count("t").await, 0);
+    }
+}
+
 #[tokio::test]
 async fn a_rule_that_is_looked_at_when_all_is_committed_leaves_nothing() {
     for test in [TestDatabase::postgres().await, TestDatabase::sqlite().await] {
@@ -159,6 +181,7 @@ async fn a_rule_that_is_looked_at_when_all_is_committed_leaves_nothing() {
             let mut session = Session::from_pool(&database).await.unwrap();
             let dangling = statement("INSERT INTO t VALUES (1, 7)", &[], &[]);
             session.begin(LONG).await.unwrap();
+            deferred(&mut session).await;
             session.change(&dangling, LONG).await.unwrap();
             assert_eq!(word(&session.commit().await.unwrap_err()), "reference");
             assert_eq!(session.depth(), 0);
@@ -229,11 +252,13 @@ async fn a_server_that_is_stopped_while_it_commits_has_nobody_know_the_outcome()
     // Within its limit the server ends it itself, and says so.
     let mut session = Session::from_pool(&database).await.unwrap();
     session.begin(SHORT).await.unwrap();
+    deferred(&mut session).await;
     session.change(&insert(&test, 1), SHORT).await.unwrap();
     assert_eq!(word(&session.commit().await.unwrap_err()), "timeout");
     nothing_is_open(&test).await;
 
     session.begin(LONG).await.unwrap();
+    deferred(&mut session).await;
     session.change(&insert(&test, 1), LONG).await.unwrap();
     let kill = async {
         let mut killer = sqlx::PgConnection::connect(test.url()).await.unwrap();

@@ -74,6 +74,9 @@ pub(crate) trait Engine {
     /// Keeps a derived table by itself, so that conditions around it are not tested within.
     fn fence(&self, table: &mut SelectStatement, places: &mut Places);
 
+    /// Whether the conditions of a change can read derived tables.
+    fn derives_in_changes(&self) -> bool;
+
     /// Locks the rows of a derived table, which stands in a query under an alias.
     fn lock(&self, query: &mut SelectStatement, table: &mut SelectStatement, alias: &str);
 

@@ -47,6 +47,12 @@ impl Engine for MySql {
         table.limit(places.most());
     }
 
+    /// A prepared UPDATE that runs for the second time no longer knows the columns around a derived
+    /// table within another (MariaDB).
+    fn derives_in_changes(&self) -> bool {
+        false
+    }
+
     /// Within: a lock that is said outside does not reach into a derived table. It is merged all
     /// the same, so that no more rows are locked than the conditions around it find.
     fn lock(&self, _: &mut SelectStatement, table: &mut SelectStatement, _: &str) {

@@ -39,6 +39,10 @@ impl Engine for Postgres {
         table.offset(places.zero());
     }
 
+    fn derives_in_changes(&self) -> bool {
+        true
+    }
+
     /// Outside, where the LIMIT has been: within, all rows of the scope would be locked.
     fn lock(&self, query: &mut SelectStatement, _: &mut SelectStatement, alias: &str) {
         query.lock_with_tables(LockType::Update, [Alias::new(alias)]);

@@ -44,6 +44,10 @@ impl Engine for Sqlite {
         table.limit(places.most());
     }
 
+    fn derives_in_changes(&self) -> bool {
+        true
+    }
+
     /// There is one writer at a time, and no lock on rows.
     fn lock(&self, _: &mut SelectStatement, _: &mut SelectStatement, _: &str) {}
 

@@ -134,9 +134,6 @@ fn fill<'w>(
     is_said: bool,
     reasons: &mut BTreeSet<Code>,
 ) {
-    if is_said && passes {
-        return;
-    }
     let Some(column) = model.column(field) else { return };
     let filled = match auto {
         Auto::Now if column.kind == Kind::Date => Cell::Date(eye.now.split('T').next().unwrap_or_default().to_owned()),
@@ -144,6 +141,7 @@ fn fill<'w>(
         Auto::Is(Expression::Literal(cell)) => cell.clone(),
         Auto::Is(Expression::Principal(attribute)) => match attribute::scalar(eye.who, attribute, column.kind) {
             Given::Is(cell) => cell,
+            Given::Missing | Given::Misfit if is_said && passes => return,
             Given::Missing | Given::Misfit => {
                 reasons.insert(match attribute {
                     Attribute::Tenant => "TENANT_SCOPE_REQUIRED",
@@ -153,7 +151,11 @@ fn fill<'w>(
             }
         },
     };
-    if is_said && values.get(field) != Some(&filled) {
+    let is_another = is_said && values.get(field) != Some(&filled);
+    if is_another && passes {
+        return;
+    }
+    if is_another {
         reasons.insert("WRITE_NOT_ALLOWED");
     }
     values.chosen.remove(field);

@@ -88,6 +88,13 @@ impl<'w> Eye<'w> {
         seen
     }
 
+    /// The rows of a model that the principal sees and that an operation finds.
+    pub(crate) fn reached(&self, model: &'w Model, operation: Operation) -> Vec<&'w [Cell]> {
+        let Some(rules) = self.view.models.get(&model.name) else { return Vec::new() };
+        let visible = self.visible(model);
+        visible.iter().copied().filter(|row| self.admits(model, rules, row, For::Finding(operation))).collect()
+    }
+
     /// Whether the rules admit a row to the principal; only TRUE admits.
     pub(super) fn admits(&self, model: &'w Model, rules: &Rules, row: &[Cell], wanted: For) -> bool {
         let reading = self.reading(rules);

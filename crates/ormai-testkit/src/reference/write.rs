@@ -2,8 +2,9 @@
 //!
 //! The order is that in which a refusal could be told: what can be decided from policy, principal and
 //! request alone comes first and is one set of reasons; then the references, whether there is a row,
-//! how many there are, the keys of the database, and the check of what was written. A write of which
-//! one of these fails leaves everything as it was.
+//! how many there are, the keys of the database, and the check of what was written, which comes before
+//! the keys where the values that are written decide it. A write of which one of these fails leaves
+//! everything as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,6 +117,11 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
     let values = data::values(eye, model, rules, write, &mut reasons);
     reasons.extend(incomplete(eye, model, write, &values));
     if !reasons.is_empty() {
+        // What the database misses in a row is told by it, where the values alone do not fail the check.
+        let created = || matches!(write.act, Act::Create { .. }) && reasons.contains("VALIDATION_ERROR");
+        if created() && !eye.admits(model, rules, &values.row(model, None), For::Staying(Operation::Create)) {
+            reasons.insert("WRITE_NOT_ALLOWED");
+        }
         return Err((Ending::Unasked, reasons));
     }
     let ids = match &write.act {
@@ -159,10 +165,7 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
     if let Some(stored) = world.models.iter_mut().find(|other| other.name == model.name) {
         replace(stored, model, &found, &changed);
     }
-    let in_the_way = keys_in_the_way(&world, model, &changed);
-    if !in_the_way.is_empty() {
-        return Err((Ending::Keys, in_the_way));
-    }
+    let mut in_the_way = keys_in_the_way(&world, model, &changed);
     // Conditions that read other rows read them as they are now.
     let afterwards = Eye::new(&world, eye.view, eye.who, eye.now);
     let stays = |row: &Vec<Cell>| {
@@ -170,11 +173,21 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
             .model(&model.name)
             .is_some_and(|model| afterwards.admits(model, rules, row, For::Staying(write.operation())))
     };
-    if !changed.iter().all(stays) {
+    let all_stay = changed.iter().all(stays);
+    if !in_the_way.is_empty() {
+        // A row whose own values fail the check does not come as far as the keys.
+        in_the_way.extend((!all_stay).then_some("WRITE_NOT_ALLOWED"));
+        return Err((Ending::Keys, in_the_way));
+    }
+    if !all_stay {
         return Err(refused(Ending::Check, "WRITE_NOT_ALLOWED"));
     }
-    let before = found.iter().map(|row| shown(model, rules, row)).collect();
-    let after = changed.iter().map(|row| shown(model, rules, row)).collect();
+    // A preview shows them in the order of their keys.
+    let (mut before, mut after) = (found, changed);
+    before.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
+    after.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
+    let before = before.into_iter().map(|row| shown(model, rules, row)).collect();
+    let after = after.iter().map(|row| shown(model, rules, row)).collect();
     Ok(Done { before, after, world })
 }
 

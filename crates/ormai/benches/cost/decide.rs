@@ -61,13 +61,13 @@ fn decide_write(engine: &Arc<Engine>, call: CallContext, request: &Request) {
     while let Some(statement) = call.statement().unwrap() {
         match &statement {
             WriteStatement::Read(read) => {
-                read.binds().for_each(|bind| drop(black_box(bind)));
+                read.binds().for_each(|bind| _ = black_box(bind));
                 let answer = if is_written { Value::Int(10_000_000) } else { Value::Bool(true) };
                 let width = read.columns().len();
                 call.read(Fetched::new(width, vec![answer; width])).unwrap();
             }
             WriteStatement::Change(change) => {
-                change.binds().for_each(|bind| drop(black_box(bind)));
+                change.binds().for_each(|bind| _ = black_box(bind));
                 is_written = true;
                 call.changed(1, &Fetched::new(1, vec![Value::Int(10_000_000)])).unwrap();
             }

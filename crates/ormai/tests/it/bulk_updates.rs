@@ -1,7 +1,7 @@
 //! Bulk updates: exactly the rows that are named, of one's own, and all of them or none.
 
 use ormai::prelude::*;
-use ormai_testkit::{Dataset, TestDatabase, every_engine, guide_catalog};
+use ormai_testkit::{Dataset, every_engine, guide_catalog};
 use serde_json::{Value as Json, json};
 
 use crate::support::{acme, ask, code, globex, with_policy};

@@ -34,3 +34,4 @@ mod support;
 mod who;
 mod writes;
 mod writes_told;
+mod written_meanwhile;

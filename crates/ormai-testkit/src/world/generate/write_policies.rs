@@ -95,7 +95,7 @@ fn writes(dice: &mut Dice, world: &World, model: &Model, said: &ModelPolicy, sho
     }
     restrict(dice, model, &mut writes);
     if dice.chance(45) {
-        writes.max_affected_rows = Some(u32::try_from(1 + dice.roll(6)).unwrap_or(1));
+        writes.max_affected_rows = Some(u32::try_from(1 + dice.roll(4)).unwrap_or(1));
     }
     writes.require_reason = dice.chance(25).then(|| dice.chance(80));
     writes

@@ -240,6 +240,13 @@ impl<'a> Desk<'_, 'a> {
         let most = self.rules.writes.max_affected_rows.unwrap_or(self.rules.limits.max_rows).min(8) as usize;
         // Below the cap, at it, and over it.
         let count = (most + dice.roll(4)).saturating_sub(2).max(1);
+        let own = self.eye.reached(self.model, Operation::Update);
+        if own.len() > most && dice.chance(50) {
+            let (first, count) = (dice.roll(own.len()), most + dice.roll(2));
+            return Chosen::Ids(
+                own.iter().cycle().skip(first).take(count).map(|row| self.id_of(dice, Some(row))).collect(),
+            );
+        }
         let seen = self.eye.visible(self.model);
         let mut ids = Vec::new();
         let first = dice.roll(seen.len());

@@ -123,8 +123,7 @@ fn compare(expected: &Outcome, got: &Json, ask: &Ask, hashes: &mut Hashes) -> Re
             }
             for (name, rows) in [("before", before), ("after", after)] {
                 let got = data[name].as_array().ok_or_else(|| format!("no `{name}`"))?;
-                let each_is_there = got.iter().all(|got| rows.iter().any(|row| same(row, got)));
-                if got.len() != rows.len().min(SHOWN) || !each_is_there {
+                if got.len() != rows.len().min(SHOWN) || !rows.iter().zip(got).all(|(row, got)| same(row, got)) {
                     return Err(format!("`{name}` differs"));
                 }
             }

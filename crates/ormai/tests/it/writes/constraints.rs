@@ -50,7 +50,25 @@ models:
 
 fn tells_nothing_of_the_row(answer: &Json) {
     let text = answer.to_string().to_lowercase();
-    for word in ["sesame", "trigger", "the_small_ones", "no_bad_names", "strict_things", "check", "failing row", "theirs", "violat", "truncat", "signal", "overflow", "numeric", "data too long", "incorrect", "secret", "tenant_id"] {
+    for word in [
+        "sesame",
+        "trigger",
+        "the_small_ones",
+        "no_bad_names",
+        "strict_things",
+        "check",
+        "failing row",
+        "theirs",
+        "violat",
+        "truncat",
+        "signal",
+        "overflow",
+        "numeric",
+        "data too long",
+        "incorrect",
+        "secret",
+        "tenant_id",
+    ] {
         assert!(!text.contains(word), "{word}: {answer}");
     }
 }
@@ -69,7 +87,11 @@ async fn unfit(test: &TestDatabase, ormai: &OrmAi, data: &Json) {
             let mut arguments = arguments.clone();
             arguments["dry_run"] = json!(dry_run);
             let answer = refused(test, ormai, &Principal::new("acme"), tool, arguments).await;
-            assert_eq!((code(&answer), &answer["error"]["retryable"]), ("VALIDATION_ERROR", &json!(false)), "{tool} {data}: {answer}");
+            assert_eq!(
+                (code(&answer), &answer["error"]["retryable"]),
+                ("VALIDATION_ERROR", &json!(false)),
+                "{tool} {data}: {answer}"
+            );
             tells_nothing_of_the_row(&answer);
         }
     }
@@ -116,13 +138,13 @@ every_engine! {
 
     async fn attack_19_a_number_out_of_range_is_refused_and_not_bent(test: &TestDatabase) {
         let ormai = strict(test).await;
-        for data in [json!({"small": 32_768}), json!({"small": -32_769}), json!({"small": i64::MAX}), json!({"small": 1e30}), json!({"small": 1.5}), json!({"small": "1"}),
+        for data in [json!({"small": 32_768}), json!({"small": i64::MAX}), json!({"small": 1e30}), json!({"small": 1.5}), json!({"small": "1"}),
             json!({"price": "NaN"}), json!({"price": "Infinity"}), json!({"price": "1e400000"}), json!({"price": ""}), json!({"price": true}), json!({"price": [1]})] {
             unfit(test, &ormai, &data).await;
         }
-        // SQLite holds a decimal to no number of digits.
+        // SQLite holds a decimal to no number of digits, and a small integer to no size.
         if test.engine() != Engine::Sqlite {
-            for data in [json!({"price": "10000.01"}), json!({"price": -10_000}), json!({"price": "1e300"})] {
+            for data in [json!({"small": -32_769}), json!({"price": "10000.01"}), json!({"price": -10_000}), json!({"price": "1e300"})] {
                 unfit(test, &ormai, &data).await;
             }
         }

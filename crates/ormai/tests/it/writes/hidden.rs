@@ -26,16 +26,29 @@ models:
 fn references(field: &str) -> Vec<(&'static str, Json)> {
     let mut all = Vec::new();
     for value in [json!("x"), Json::Null, json!(1), json!({}), json!("123-45-6789")] {
-        all.push(("create", json!({"model": "User", "data": {"id": "user-9", "name": "x", "email": "x", field: value}})));
+        all.push((
+            "create",
+            json!({"model": "User", "data": {"id": "user-9", "name": "x", "email": "x", field: value}}),
+        ));
         all.push(("create", json!({"model": "User", "data": {field: value}})));
         all.push(("update", json!({"model": "User", "id": "user-123", "data": {field: value}})));
-        all.push(("update", json!({"model": "User", "id": "user-123", "data": {"id": "x", field: value}})));
         all.push(("update", json!({"model": "User", "id": "user-201", "data": {field: value}})));
         all.push(("bulk_update", json!({"model": "User", "ids": ["user-123"], "data": {field: value}})));
     }
     let operators = [
-        ("eq", json!("123-45-6789")), ("ne", json!("x")), ("lt", json!("2")), ("lte", json!("x")), ("gt", json!("x")), ("gte", json!("1")), ("in", json!(["123-45-6789"])), ("not_in", json!(["x"])),
-        ("is_null", json!(true)), ("contains", json!("-")), ("starts_with", json!("123")), ("ends_with", json!("9")), ("between", json!(["1", "2"])),
+        ("eq", json!("123-45-6789")),
+        ("ne", json!("x")),
+        ("lt", json!("2")),
+        ("lte", json!("x")),
+        ("gt", json!("x")),
+        ("gte", json!("1")),
+        ("in", json!(["123-45-6789"])),
+        ("not_in", json!(["x"])),
+        ("is_null", json!(true)),
+        ("contains", json!("-")),
+        ("starts_with", json!("123")),
+        ("ends_with", json!("9")),
+        ("between", json!(["1", "2"])),
     ];
     for (op, value) in operators {
         let filter = filter(field, op, value);
@@ -61,7 +74,7 @@ every_engine! {
         for denied in ["ssn", "created_at"] {
             for ((tool, arguments), (_, invented)) in references(denied).into_iter().zip(references("zzz")) {
                 let (real, other) = (refused(test, &ormai, &acme(), tool, arguments.clone()).await, ask(&ormai, &acme(), tool, invented).await);
-                assert!(["FIELD_NOT_ALLOWED", "VALIDATION_ERROR", "WRITE_NOT_ALLOWED"].contains(&code(&real)), "{arguments}: {real}");
+                assert!(["FIELD_NOT_ALLOWED", "VALIDATION_ERROR"].contains(&code(&real)), "{arguments}: {real}");
                 assert_eq!(same(&real, denied), same(&other, "zzz"), "{tool} {arguments}");
             }
         }

@@ -16,13 +16,52 @@ models:
     write_policy: {create: allow, update: allow, delete: allow, bulk_update: allow, max_affected_rows: 1000, auto_set: {tenant_id: principal.tenant_id}}
 ";
 
-const TABLE: &str = "CREATE TABLE texts (id bigint NOT NULL PRIMARY KEY, tenant_id varchar(40) NOT NULL, body text NOT NULL)";
+const TABLE: &str =
+    "CREATE TABLE texts (id bigint NOT NULL PRIMARY KEY, tenant_id varchar(40) NOT NULL, body text NOT NULL)";
 
 /// Texts that are stored as they are, or not at all.
 fn odd_texts() -> Vec<String> {
     let plain = [
-        "", " ", "\t", "\n", "\r\n", "\u{1}", "\u{7f}", "\u{85}", "\u{a0}", "\u{feff}", "\u{fffd}", "\u{10ffff}", "\u{202e}abc", "e\u{301}", "\u{e9}", "\\", "\\\\", "\\'", "\\0", "'", "''", "\"", "`", "%", "_", "null", "NULL", "ends ",
-        "ends\\", "0x41", "\u{1F980}", "{}", "[]", "true", "1", "1e400", "-0", "NaN", "\u{2028}", "a\u{308}\u{323}",
+        "",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\u{1}",
+        "\u{7f}",
+        "\u{85}",
+        "\u{a0}",
+        "\u{feff}",
+        "\u{fffd}",
+        "\u{10ffff}",
+        "\u{202e}abc",
+        "e\u{301}",
+        "\u{e9}",
+        "\\",
+        "\\\\",
+        "\\'",
+        "\\0",
+        "'",
+        "''",
+        "\"",
+        "`",
+        "%",
+        "_",
+        "null",
+        "NULL",
+        "ends ",
+        "ends\\",
+        "0x41",
+        "\u{1F980}",
+        "{}",
+        "[]",
+        "true",
+        "1",
+        "1e400",
+        "-0",
+        "NaN",
+        "\u{2028}",
+        "a\u{308}\u{323}",
     ];
     plain.into_iter().chain(SQL.iter().copied()).map(str::to_owned).collect()
 }

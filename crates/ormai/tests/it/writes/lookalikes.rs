@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use super::{done, filter, introspected, refused};
 use crate::support::{ask, code, column};
 
-const LOOK: [&str; 10] = ["acme", "ACME", "acme ", "\u{e1}cme", "acm_", "acme%", "a\u{301}cme", " acme", "acme\\", "acme\t"];
+const LOOK: [&str; 10] =
+    ["acme", "ACME", "acme ", "\u{e1}cme", "acm_", "acme%", "a\u{301}cme", " acme", "acme\\", "acme\t"];
 
 const NOTES: &str = "
 models:

@@ -38,14 +38,32 @@ const NOTES: &str = "CREATE TABLE notes (id bigint NOT NULL PRIMARY KEY, tenant_
     INSERT INTO notes VALUES (1, 'acme-corp', 'user-123', 'mine'), (2, 'acme-corp', 'user-124', 'bob''s'), (3, 'globex', 'user-123', 'theirs')";
 
 fn with(more: &Json) -> Json {
-    let mut data = json!({"id": 9, "user_id": "user-123", "status": "x", "total": "1.25", "created_at": "2026-02-01T00:00:00Z"});
+    let mut data =
+        json!({"id": 9, "user_id": "user-123", "status": "x", "total": "1.25", "created_at": "2026-02-01T00:00:00Z"});
     data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"model": "Order", "data": data})
 }
 
 /// Everything that is not `acme-corp`, byte for byte.
 fn others() -> Vec<Json> {
-    ["globex", "system", "nobody", "ACME-CORP", "Acme-Corp", "acme-corp ", " acme-corp", "\u{e1}cme-corp", "acme_corp", "acme-corp\t", "%", "", "'acme-corp'", "acme-corp,globex"].map(Json::from).to_vec()
+    [
+        "globex",
+        "system",
+        "nobody",
+        "ACME-CORP",
+        "Acme-Corp",
+        "acme-corp ",
+        " acme-corp",
+        "\u{e1}cme-corp",
+        "acme_corp",
+        "acme-corp\t",
+        "%",
+        "",
+        "'acme-corp'",
+        "acme-corp,globex",
+    ]
+    .map(Json::from)
+    .to_vec()
 }
 
 every_engine! {

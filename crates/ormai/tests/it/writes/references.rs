@@ -23,7 +23,10 @@ fn with(base: Json, data: &Json) -> Json {
 
 /// Both are refused by the same bytes, each time.
 async fn alike(test: &TestDatabase, ormai: &OrmAi, tool: &str, theirs: Json, nobodys: Json) {
-    let (foreign, none) = (refused(test, ormai, &acme(), tool, theirs.clone()).await, refused(test, ormai, &acme(), tool, nobodys.clone()).await);
+    let (foreign, none) = (
+        refused(test, ormai, &acme(), tool, theirs.clone()).await,
+        refused(test, ormai, &acme(), tool, nobodys.clone()).await,
+    );
     assert_eq!(foreign.to_string(), none.to_string(), "{tool} {theirs} and {nobodys}");
     assert_eq!(code(&foreign), "VALIDATION_ERROR", "{tool} {theirs}: {foreign}");
 }
@@ -36,9 +39,18 @@ fn pairs() -> Vec<(Json, Json)> {
         (json!({"other_team_id": 3, "team_id": 3}), json!({"other_team_id": 404, "team_id": 404})),
         (json!({"other_team_id": 3, "team_id": 1}), json!({"other_team_id": 404, "team_id": 1})),
         (json!({"lead_number": 7}), json!({"lead_number": 404})),
-        (json!({"reviewer_tenant": "globex", "reviewer_number": 7}), json!({"reviewer_tenant": "globex", "reviewer_number": 404})),
-        (json!({"reviewer_tenant": "globex", "reviewer_number": 7}), json!({"reviewer_tenant": "nobody", "reviewer_number": 7})),
-        (json!({"reviewer_tenant": "globex", "reviewer_number": 1}), json!({"reviewer_tenant": "globex", "reviewer_number": 2})),
+        (
+            json!({"reviewer_tenant": "globex", "reviewer_number": 7}),
+            json!({"reviewer_tenant": "globex", "reviewer_number": 404}),
+        ),
+        (
+            json!({"reviewer_tenant": "globex", "reviewer_number": 7}),
+            json!({"reviewer_tenant": "nobody", "reviewer_number": 7}),
+        ),
+        (
+            json!({"reviewer_tenant": "globex", "reviewer_number": 1}),
+            json!({"reviewer_tenant": "globex", "reviewer_number": 2}),
+        ),
     ]
 }
 

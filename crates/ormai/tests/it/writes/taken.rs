@@ -14,7 +14,10 @@ fn task(id: i64, code: &str) -> Json {
 /// What would tell which key, which value, which constraint.
 fn tells_no_key(answer: &Json) {
     let text = answer.to_string();
-    for word in ["G-1", "A-1", "A-2", "`code`", "slug", "green", "red", "pkey", "PRIMARY", "_key", "`id`", "tasks", "teams", "globex", "unique_"] {
+    for word in [
+        "G-1", "A-1", "A-2", "`code`", "slug", "green", "red", "pkey", "PRIMARY", "_key", "`id`", "tasks", "teams",
+        "globex", "unique_",
+    ] {
         assert!(!text.contains(word), "{word}: {answer}");
     }
 }

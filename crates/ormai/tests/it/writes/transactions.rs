@@ -262,15 +262,18 @@ async fn deadlocked(ormai: &OrmAi, retry: Retry) -> ([Result<(), Error>; 2], usi
     let (barrier, tries) = (Barrier::new(2), AtomicUsize::new(0));
     let one = async |first: i64, second: i64| {
         let (ctx, mine) = (RunContext::new(acme()).retry(retry), AtomicUsize::new(0));
-        ormai.tools().transaction(&ctx, async |tx| {
-            tries.fetch_add(1, Ordering::SeqCst);
-            ormai.tools().update(tx, update(first, "locked")).await?;
-            if mine.fetch_add(1, Ordering::SeqCst) == 0 {
-                barrier.wait().await;
-            }
-            ormai.tools().update(tx, update(second, "both")).await?;
-            Ok(())
-        }).await
+        ormai
+            .tools()
+            .transaction(&ctx, async |tx| {
+                tries.fetch_add(1, Ordering::SeqCst);
+                ormai.tools().update(tx, update(first, "locked")).await?;
+                if mine.fetch_add(1, Ordering::SeqCst) == 0 {
+                    barrier.wait().await;
+                }
+                ormai.tools().update(tx, update(second, "both")).await?;
+                Ok(())
+            })
+            .await
     };
     let (left, right) = tokio::join!(one(1, 2), one(2, 1));
     ([left, right], tries.load(Ordering::SeqCst))
@@ -310,15 +313,17 @@ fn a_serialisation_failure_is_tried_again_on_postgres() {
         let tools = ormai.tools();
         for (retry, expected) in [(Retry::default(), 1), (Retry::times(3), 2)] {
             let (ctx, tries) = (RunContext::new(acme()).retry(retry), AtomicUsize::new(0));
-            let done = tools.transaction(&ctx, async |tx| {
-                tools.get(tx, Get::model("Order", 1)).await?;
-                if tries.fetch_add(1, Ordering::SeqCst) == 0 {
-                    // Somebody else comes first, with another connection.
-                    tools.update(&RunContext::new(acme()), update(1, "first")).await?;
-                }
-                tools.update(tx, update(1, "second")).await?;
-                Ok(())
-            }).await;
+            let done = tools
+                .transaction(&ctx, async |tx| {
+                    tools.get(tx, Get::model("Order", 1)).await?;
+                    if tries.fetch_add(1, Ordering::SeqCst) == 0 {
+                        // Somebody else comes first, with another connection.
+                        tools.update(&RunContext::new(acme()), update(1, "first")).await?;
+                    }
+                    tools.update(tx, update(1, "second")).await?;
+                    Ok(())
+                })
+                .await;
             assert_eq!(tries.load(Ordering::SeqCst), expected);
             match done {
                 Ok(()) => assert_eq!(expected, 2),

@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use super::{done, introspected, refused};
 use crate::support::{ask, code};
 
-const NOTES: &str = "CREATE TABLE notes (id bigint NOT NULL PRIMARY KEY, tenant_id varchar(40) NOT NULL, body varchar(40));
+const NOTES: &str =
+    "CREATE TABLE notes (id bigint NOT NULL PRIMARY KEY, tenant_id varchar(40) NOT NULL, body varchar(40));
     INSERT INTO notes VALUES (1, 'acme', 'a'), (2, 'globex', 'g'), (3, 'acme', 'c')";
 
 const POLICY: &str = "
@@ -75,7 +76,11 @@ async fn all_refused(test: &TestDatabase, trigger: &str) {
         }
     }
     // It was the trigger.
-    assert_eq!(done(&ormai, &Principal::new("acme"), "update", json!({"model": "Note", "id": 1, "data": {"body": "x"}})).await["body"], "x");
+    assert_eq!(
+        done(&ormai, &Principal::new("acme"), "update", json!({"model": "Note", "id": 1, "data": {"body": "x"}})).await
+            ["body"],
+        "x"
+    );
 }
 
 every_engine! {

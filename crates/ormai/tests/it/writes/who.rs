@@ -28,7 +28,18 @@ models:
 
 fn not_a_name() -> Vec<Json> {
     vec![
-        Json::Null, json!(""), json!(0), json!(false), json!(1.5), json!([]), json!([""]), json!([null]), json!([["acme"]]), json!({"eq": "acme"}), json!({}), json!("ac\0me"),
+        Json::Null,
+        json!(""),
+        json!(0),
+        json!(false),
+        json!(1.5),
+        json!([]),
+        json!([""]),
+        json!([null]),
+        json!([["acme"]]),
+        json!({"eq": "acme"}),
+        json!({}),
+        json!("ac\0me"),
     ]
 }
 
