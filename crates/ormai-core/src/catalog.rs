@@ -62,6 +62,9 @@ pub struct Model {
 pub enum ModelKind {
     /// A table.
     Table,
+    /// A table in which nothing can be undone, because its storage engine has no transactions: read
+    /// only here, since a write that is refused would stay.
+    Untransacted,
     /// A view: read only here.
     View,
 }

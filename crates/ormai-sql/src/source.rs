@@ -89,6 +89,7 @@ impl Printer<'_> {
         match model.kind {
             ModelKind::Table => table_name(&model.table),
             ModelKind::View => Err(CompileError::Malformed("a change of a view")),
+            ModelKind::Untransacted => Err(CompileError::Malformed("a change that nothing could undo")),
         }
     }
 

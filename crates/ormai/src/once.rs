@@ -49,12 +49,12 @@ pub(crate) fn answer(claim: &Claim, recorded: &Recorded) -> Result<Written> {
         Standing::Same => Ok(answer),
         Standing::OtherPolicy if matches!(answer, Written::Pending(_)) => Err(Error::new(
             ErrorCode::Conflict,
-            "an approval was asked for under this idempotency key before the policy changed",
+            "an approval was asked for under this idempotency key before the policy changed, or what you may do",
         )
         .hint(Some("ask for it anew, under another key".to_owned()))),
         Standing::OtherPolicy => Err(Error::new(
             ErrorCode::Conflict,
-            "the write was done under this idempotency key before the policy changed",
+            "the write was done under this idempotency key before the policy changed, or what you may do",
         )
         .hint(Some("read the record; its first answer may show what you may not see now".to_owned()))),
         Standing::OtherRequest => {

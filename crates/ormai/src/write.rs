@@ -45,8 +45,19 @@ impl WriteCall {
     ///
     /// # Errors
     ///
-    /// Every refusal that the policy, the principal and the request decide among themselves.
+    /// Every refusal that the policy, the principal and the request decide among themselves;
+    /// `APPROVAL_REQUIRED` for one that somebody else has to approve, unless it is a dry run: only
+    /// a [`Toolset`](crate::Toolset) parks it.
     pub fn begin(engine: Arc<Engine>, context: CallContext, request: &Request) -> Result<Self> {
+        let call = Self::unapproved(engine, context, request)?;
+        if call.plan().needs_approval() && !call.plan().is_dry_run() {
+            return Err(Error::new(ErrorCode::ApprovalRequired, "the write needs somebody else's approval"));
+        }
+        Ok(call)
+    }
+
+    /// As [`WriteCall::begin`], also of a write that must not be made before somebody approves it.
+    pub(crate) fn unapproved(engine: Arc<Engine>, context: CallContext, request: &Request) -> Result<Self> {
         Self::decided(engine, context, request, authorize_write)
     }
 

@@ -122,7 +122,7 @@ impl Toolset {
     /// A write with what has to be seen to beside it.
     fn errand<'a>(&'a self, context: &CallContext, request: &'a Request, word: Word<'a>) -> Result<Errand<'a>> {
         let engine = engine_of(word, self);
-        let mut call = WriteCall::begin(engine, context.clone(), request)?;
+        let mut call = WriteCall::unapproved(engine, context.clone(), request)?;
         let (claim, wait) = match word {
             Word::Approved { id, engine } => (Some(Claim::of_approval(id, request, engine.policy().version())?), None),
             Word::Requester if call.plan().needs_approval() && !request.is_dry_run() => {

@@ -119,6 +119,7 @@ registry! {
     "permit-without-scope" Error: "a permit on a field that is not scoped", "name a field of `scoping`";
     "permit-without-field" Error: "a permit that does not say which scope it widens", "add `field`";
     "view-not-writable" Error: "writes are open on a view of the database", "close them";
+    "table-not-writable" Error: "writes are open on a table whose storage engine has no transactions: what is refused would stay in it", "close them, or move the table to InnoDB";
     // Conditions.
     "condition-syntax" Error: "the condition cannot be read", "mend it at the place that is named";
     "condition-limit" Error: "the condition is too long, too deep or has too many parts", "say it shorter";

@@ -25,7 +25,7 @@ pub struct Claim {
 pub enum Standing {
     /// The same was asked under the same policy: the record's answer is the answer.
     Same,
-    /// The same was asked and done, under another version of the policy.
+    /// The same was asked and done, under another version of the policy or with other rights.
     OtherPolicy,
     /// Something else was asked.
     OtherRequest,
@@ -41,7 +41,12 @@ impl Claim {
     pub fn of_key(principal: &Principal, key: &str, request: &Request, policy_version: &str) -> Result<Self> {
         let (tenant, user) = (principal.tenant_id(), principal.user_id());
         let id = digest("ormai key", [canonical(tenant), canonical(user), key.to_owned()]);
-        Self::new(id, request, policy_version)
+        // Roles and metadata decide with the policy what an answer shows: those without a user share
+        // their keys, and need not share these.
+        let (roles, metadata) = (Json::from(principal.roles()), principal.all_metadata());
+        let metadata: serde_json::Map<String, Json> = metadata.clone().into_iter().collect();
+        let rights = [policy_version.to_owned(), canonical(&roles), canonical(&metadata.into())];
+        Self::new(id, request, digest("ormai policy", rights))
     }
 
     /// The one execution of an approved request.
@@ -50,10 +55,10 @@ impl Claim {
     ///
     /// As [`Claim::of_key`].
     pub fn of_approval(approval: &str, request: &Request, policy_version: &str) -> Result<Self> {
-        Self::new(format!("approval:{approval}"), request, policy_version)
+        Self::new(format!("approval:{approval}"), request, digest("ormai policy", [policy_version.to_owned()]))
     }
 
-    fn new(id: String, request: &Request, policy_version: &str) -> Result<Self> {
+    fn new(id: String, request: &Request, policy: String) -> Result<Self> {
         if !request.tool().writes() {
             return Err(Error::new(ErrorCode::Internal, "only writes are claimed"));
         }
@@ -64,7 +69,7 @@ impl Claim {
             arguments.remove("idempotency_key");
         }
         let request = digest("ormai request", [request.tool().name().to_owned(), canonical(&arguments)]);
-        Ok(Self { id, request, policy: digest("ormai policy", [policy_version.to_owned()]) })
+        Ok(Self { id, request, policy })
     }
 
     /// What the ledger finds it by.

@@ -58,7 +58,7 @@ pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Res
         #[cfg(feature = "sqlite")]
         Source::Sqlite(source) => sqlite::introspect::tables(source).await?,
     };
-    tables.retain(|table| options.include_views || table.kind == ModelKind::Table);
+    tables.retain(|table| options.include_views || table.kind != ModelKind::View);
     tables.retain(|table| !is_own(&table.name));
     Ok(catalog(&tables, options))
 }

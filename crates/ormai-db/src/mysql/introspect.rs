@@ -17,9 +17,11 @@ use crate::introspect::{ForeignKey, Table};
 const COLUMNS: &str = "
 SELECT t.table_name, t.table_type = 'VIEW', c.column_name, c.data_type, c.column_type, c.is_nullable = 'YES',
        t.table_type <> 'VIEW' AND (coalesce(c.column_default, 'NULL') <> 'NULL' OR c.extra LIKE '%auto_increment%'),
-       coalesce(c.generation_expression, '') <> '', c.collation_name, CAST(c.character_maximum_length AS CHAR)
+       coalesce(c.generation_expression, '') <> '', c.collation_name, CAST(c.character_maximum_length AS CHAR),
+       t.table_type <> 'VIEW' AND coalesce(e.transactions, 'NO') <> 'YES'
 FROM information_schema.tables t
 JOIN information_schema.columns c ON c.table_schema = t.table_schema AND c.table_name = t.table_name
+LEFT JOIN information_schema.engines e ON e.engine = t.engine
 WHERE t.table_schema = ? AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
 ORDER BY CAST(t.table_name AS BINARY), c.ordinal_position";
 
@@ -161,7 +163,11 @@ impl Described {
         for row in &self.columns {
             let table_name = self.table(name(row, 0)?);
             if tables.last().is_none_or(|table| table.name != table_name) {
-                let kind = if is(row, 1)? { ModelKind::View } else { ModelKind::Table };
+                let kind = match (is(row, 1)?, is(row, 10)?) {
+                    (true, _) => ModelKind::View,
+                    (_, true) => ModelKind::Untransacted,
+                    _ => ModelKind::Table,
+                };
                 tables.push(Table::new(table_name.clone(), kind));
             }
             let column = name(row, 2)?;

@@ -16,6 +16,9 @@ const NO_SAVEPOINT: u16 = 1305;
 /// Where a transaction reads what stood when it first read, a row that others have changed since is
 /// read as it was, also right after an UPDATE that found it as it is now and so had nothing to write.
 /// A written row is read back as it is stored.
+///
+/// And under REPEATABLE READ, InnoDB would keep a lock on every row that it looked at and on the places
+/// between them, whoever's they are: an update of another tenant's key would hold that tenant up.
 const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
 
 impl Session<'_> {

@@ -186,7 +186,7 @@ fn add_column(draft: &mut Draft, row: &SqliteRow, any_loose: bool) -> sqlx::Resu
     let is_loose = match (&draft.loose, draft.table.kind) {
         (Some(columns), _) => columns.iter().any(|column| column.eq_ignore_ascii_case(&name)),
         (None, ModelKind::View) => any_loose,
-        (None, ModelKind::Table) => true,
+        (None, ModelKind::Table | ModelKind::Untransacted) => true,
     };
     let is_not_null: bool = row.try_get(3)?;
     let place: i64 = row.try_get(5)?;

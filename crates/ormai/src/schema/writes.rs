@@ -28,7 +28,7 @@ impl<'a> Writable<'a> {
 
     /// Whether a write is open. One that could never be made is not.
     pub(super) fn action(self, tool: Tool) -> WriteAction {
-        if self.model.kind == ModelKind::View || self.model.primary_key.is_empty() {
+        if self.model.kind != ModelKind::Table || self.model.primary_key.is_empty() {
             return WriteAction::Deny;
         }
         let write = &self.rules.write;

@@ -186,6 +186,23 @@ every_engine! {
         assert_eq!(send(&ormai, &acme(), new(900).idempotency_key("k")).await["data"]["id"], 900);
     }
 
+    /// Those without a user are one user of their tenant, and may see different rows of it.
+    async fn law_2_an_answer_is_not_given_again_to_who_sees_other_rows(test: &TestDatabase) {
+        let ormai = shop(test).await;
+        let scoping = "scoping: {tenant_id: principal.tenant_id, user_id: principal.metadata.owner}";
+        let (user, order) = POLICY.split_once("  Order:").unwrap();
+        let order = order.replace("scoping: {tenant_id: principal.tenant_id}", scoping);
+        ormai.reload_text(&format!("{user}  Order:{order}"), Format::Yaml).unwrap();
+        let agent = |owner: &str| Principal::new("acme-corp").metadata("owner", owner);
+        let (one, other) = (agent("user-123"), agent("user-124"));
+        send(&ormai, &one, new(900)).await;
+        let update = || Update::new("Order", 900).set("status", "x");
+        assert_eq!(code(&send(&ormai, &other, update()).await), "RECORD_NOT_FOUND");
+        let first = bytes(&ormai, &one, update().idempotency_key("k")).await;
+        assert_eq!(bytes(&ormai, &one, update().idempotency_key("k")).await, first);
+        assert_eq!(code(&send(&ormai, &other, update().idempotency_key("k")).await), "CONFLICT");
+    }
+
     /// A right that is gone is gone for answers too.
     async fn an_answer_is_not_given_again_to_who_may_not_write_any_more(test: &TestDatabase) {
         let ormai = shop(test).await;

@@ -243,6 +243,9 @@ impl Checker<'_> {
         if subject.model.kind == ModelKind::View {
             let message = format!("{subject} is a view of the database, and its policy opens writes");
             self.findings.push(place.blame(Diagnostic::error("view-not-writable", message)));
+        } else if subject.model.kind == ModelKind::Untransacted {
+            let message = format!("{subject} is a table without transactions, and its policy opens writes");
+            self.findings.push(place.blame(Diagnostic::error("table-not-writable", message)));
         } else if subject.model.primary_key.is_empty() {
             let message = format!("{subject} has no primary key, so its rows cannot be written one by one");
             self.findings.push(place.blame(Diagnostic::warning("no-primary-key", message)));

@@ -219,6 +219,9 @@ pub(super) fn example(code: &str) -> Example {
         "view-not-writable" => Policy(
             "models:\n  Report:\n    scoping: {tenant_id: principal.tenant_id}\n    write_policy: {update: allow}",
         ),
+        "table-not-writable" => Policy(
+            "models:\n  Tally:\n    scoping: {tenant_id: principal.tenant_id}\n    write_policy: {update: allow}",
+        ),
         "condition-syntax" => Condition("total >"),
         "condition-limit" => Made("a condition of 10,001 bytes", || {
             findings_of(&restricting(&format!("kind = '{}'", "x".repeat(10_000))), Format::Yaml, None)

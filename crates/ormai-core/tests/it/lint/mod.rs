@@ -77,7 +77,9 @@ pub(super) fn catalog() -> Arc<Catalog> {
         );
     let mut report = ModelBuilder::table("Report", "reports").field("tenant_id", Text);
     report.kind = ModelKind::View;
-    let models = [tenant, country, user, order, item, report];
+    let mut tally = ModelBuilder::table("Tally", "tallies").field("tenant_id", Text);
+    tally.kind = ModelKind::Untransacted;
+    let models = [tenant, country, user, order, item, report, tally];
     Arc::new(models.into_iter().fold(CatalogBuilder::new(), CatalogBuilder::model).build().unwrap())
 }
 

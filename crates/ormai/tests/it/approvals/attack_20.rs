@@ -4,10 +4,13 @@
 use std::sync::Arc;
 
 use ormai::approvals::{ApprovalFilter, SqlApprovals, Status};
-use ormai::policy::Format;
+use ormai::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai::prelude::*;
-use ormai::request::{BulkUpdate, Create, Delete, Request};
-use ormai_testkit::{Dataset, every_engine};
+use ormai::principal::CallContext;
+use ormai::request::{BulkUpdate, Create, Delete, Request, Update};
+use ormai::{Dialect, Engine, Keys, WriteCall};
+use ormai_core::cursor::CursorKey;
+use ormai_testkit::{Dataset, every_engine, guide_catalog};
 use serde_json::{Value as Json, json};
 
 use super::{POLICY, after, agent, ask, by, manager, note, noted, refused, shop, with_store};
@@ -203,5 +206,29 @@ every_engine! {
         }
         assert_eq!(counts, [1, 2, 1].map(|count| json!({"affected_count": count})));
         assert_eq!(noted(&ormai, 2).await, "both");
+    }
+}
+
+/// Who drives a write by hand gets no statement of one that somebody else has to approve.
+#[test]
+fn attack_20_no_statement_comes_out_before_the_approval() {
+    let catalog = Arc::new(guide_catalog());
+    let document = PolicyDocument::parse(POLICY, Format::Yaml).unwrap();
+    let policy = CompiledPolicy::compile(&document, catalog, CompileOptions { has_hash_key: false }).unwrap();
+    let keys = Keys { cursor: CursorKey::new(&[7; 32]), hash: None };
+    let engine = Arc::new(Engine::new(policy, Dialect::Postgres, keys));
+    let context = CallContext { principal: agent(), request_id: "1".to_owned(), trace_id: None, now: after(0) };
+    let create = Create::new("Order").set("id", 9).set("user_id", "user-123").set("status", "a").set("total", 1);
+    let writes: [Request; 4] = [
+        create.into(),
+        Update::new("Order", 1).set("note", "x").into(),
+        Delete::new("Order", 1).into(),
+        BulkUpdate::new("Order").ids([1]).set("note", "x").into(),
+    ];
+    for write in writes {
+        let begun = WriteCall::begin(Arc::clone(&engine), context.clone(), &write);
+        assert_eq!(begun.unwrap_err().code, ErrorCode::ApprovalRequired, "{write:?}");
+        let mut dry = WriteCall::begin(Arc::clone(&engine), context.clone(), &write.into_dry_run()).unwrap();
+        assert!(dry.statement().unwrap().is_some());
     }
 }

@@ -10,6 +10,7 @@ mod dry_run;
 mod hidden;
 mod hostile_values;
 mod keys;
+mod locks;
 mod lookalikes;
 mod move_away;
 mod permits;
@@ -20,6 +21,7 @@ mod strangers;
 mod taken;
 mod transactions;
 mod triggers;
+mod undone;
 mod update;
 mod who;
 

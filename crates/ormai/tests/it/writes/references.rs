@@ -197,4 +197,22 @@ every_engine! {
             assert_eq!(first.to_string(), second.to_string());
         }
     }
+
+    /// Who may say something else than the policy sets chose what it points to.
+    async fn attack_16_a_reference_that_a_bypass_chose_is_looked_for(test: &TestDatabase) {
+        stocked(test).await;
+        let bypass = "write_policy: {create: allow, auto_set: {tenant_id: principal.tenant_id, other_team_id: 1}}
+    row_policies: [{name: clerks, condition: \"'clerk' IN principal.roles\", bypass: true, operations: [create]}]
+  Hour:";
+        let (before, after) = OPEN.split_once("  Hour:").unwrap();
+        let (before, _) = before.rsplit_once("write_policy:").unwrap();
+        let ormai = introspected(test, &format!("{before}{bypass}{after}")).await;
+        let clerk = acme().role("clerk");
+        let foreign = refused(test, &ormai, &clerk, "create", task(&json!({"other_team_id": 3}))).await;
+        let none = refused(test, &ormai, &clerk, "create", task(&json!({"other_team_id": 404}))).await;
+        assert_eq!((foreign.to_string(), code(&foreign)), (none.to_string(), "VALIDATION_ERROR"));
+        // Its own it may choose, and for whom the row is.
+        let own = done(&ormai, &clerk, "create", task(&json!({"other_team_id": 2, "tenant_id": "globex"}))).await;
+        assert_eq!((&own["other_team_id"], &own["tenant_id"]), (&json!(2), &json!("globex")));
+    }
 }
