@@ -74,6 +74,10 @@ fn a_request_is_the_same_when_it_writes_the_same() {
     }
     let later = Claim::of_key(&principal, "k", &order(), "2-abc").unwrap();
     assert_eq!(later.standing(&first), Standing::OtherPolicy);
+    for other in [principal.clone().role("clerk"), principal.clone().metadata("region", "eu")] {
+        let claim = Claim::of_key(&other, "k", &order(), "1-abc").unwrap();
+        assert_eq!((claim.id(), claim.standing(&first)), (later.id(), Standing::OtherPolicy), "{other:?}");
+    }
     for broken in ["", ":", "abc", first.get(..64).unwrap(), &format!("{first}x")] {
         assert_ne!(later.standing(broken), Standing::Same, "{broken}");
     }
