@@ -81,7 +81,10 @@ fn plan(request: impl Into<Request>, principal: Principal) -> Result<WritePlan> 
     let (world, call, request) = (world(), call(principal), request.into());
     let view = world.policy.view(call.principal.roles());
     let resolved = resolve_write(&request, world.catalog(), &view)?;
-    authorize_write(resolved, Authority { catalog: world.catalog(), view: &view, call: &call, cursors: &world.cursors })
+    authorize_write(
+        resolved,
+        Authority { catalog: world.catalog(), view: &view, call: &call, cursors: &world.cursors, looks_first: false },
+    )
 }
 
 fn refusal(tool: Tool, json: Json) -> Error {
