@@ -2,7 +2,7 @@
 //! answer of the database is judged before the next step.
 //!
 //! ```text
-//! [references] → [before] → change → [after] → conclude
+//! [references] → [look] → [before] → change → [after] → conclude
 //! ```
 //!
 //! Whoever runs it does so in one transaction, and keeps that only when [`Course::conclude`]
@@ -47,6 +47,7 @@ pub struct Course {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     References,
+    Look,
     Before,
     Change,
     After,
@@ -114,13 +115,14 @@ impl Course {
                     if let Some(references) = &mut self.plan.references {
                         return references.step.take().map(|step| Some(WriteStep::Read(step))).ok_or_else(out_of_order);
                     }
-                    self.stage = Stage::Before;
+                    self.stage = Stage::Look;
                 }
+                Stage::Look => match self.plan.look.take() {
+                    Some(look) => return look.step(&self.fields).map(|step| Some(WriteStep::Read(step))),
+                    None => self.stage = Stage::Before,
+                },
                 Stage::Before => match self.plan.before.take() {
-                    Some(Before::Found(step)) => return Ok(Some(WriteStep::Read(step))),
-                    Some(Before::Named(keyed, keys)) => {
-                        return keyed.step(&keys, &self.fields).map(|step| Some(WriteStep::Read(step)));
-                    }
+                    Some(before) => return before.step(&self.fields).map(|step| Some(WriteStep::Read(step))),
                     None => self.stage = Stage::Change,
                 },
                 Stage::Change if self.plan.is_doomed => return Err(self.check_failed()),
@@ -157,11 +159,20 @@ impl Course {
         match self.stage {
             Stage::References => {
                 self.check_references(&rows)?;
-                self.stage = Stage::Before;
+                self.stage = Stage::Look;
+            }
+            Stage::Look => {
+                self.check_before(&rows)?;
+                let key: Vec<usize> = (0..self.fields.len()).collect();
+                let seen = self.keys_of(&rows, &key)?;
+                self.stage = if rows.is_empty() { Stage::Done } else { Stage::Before };
+                if let Some(Before::Named(_, keys)) = &mut self.plan.before {
+                    *keys = seen;
+                }
             }
             Stage::Before => {
                 self.check_before(&rows)?;
-                self.keys = self.keys_of(&rows)?;
+                self.keys = self.keys_of(&rows, &self.plan.key)?;
                 self.stage = if rows.is_empty() { Stage::Done } else { Stage::Change };
                 self.before = rows;
             }
@@ -278,6 +289,7 @@ impl Course {
                 let truths: Vec<Value> = expected.map(|truth| Value::Bool(*truth)).collect();
                 self.read(Fetched::new(truths.len(), truths))
             }
+            Stage::Look => self.read(Fetched::new(key.len(), key)),
             Stage::Before | Stage::After => {
                 let width = self.plan.key.iter().max().map_or(0, |last| last + 1);
                 let mut row = vec![Value::Null; width];
@@ -316,12 +328,12 @@ impl Course {
         }
     }
 
-    /// The keys of rows, each once.
-    fn keys_of(&self, rows: &Fetched) -> Result<Vec<Vec<Value>>> {
+    /// The keys of rows, each once, from where they stand in them.
+    fn keys_of(&self, rows: &Fetched, at: &[usize]) -> Result<Vec<Vec<Value>>> {
         let mut seen = HashSet::with_capacity(rows.len());
         let mut keys = Vec::with_capacity(rows.len());
         for row in rows.rows() {
-            let key: Option<Vec<Value>> = self.plan.key.iter().map(|at| row.get(*at).cloned()).collect();
+            let key: Option<Vec<Value>> = at.iter().map(|at| row.get(*at).cloned()).collect();
             let key = key.ok_or_else(|| Error::new(ErrorCode::Internal, "a row came without its key"))?;
             if !seen.insert(bytes::encode(&key.iter().collect::<Vec<_>>())) {
                 return Err(Error::new(ErrorCode::Internal, "a key stands for several rows"));

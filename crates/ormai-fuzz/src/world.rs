@@ -148,7 +148,7 @@ impl World {
         let view = self.policy.view(call.principal.roles());
         let catalog = self.policy.catalog();
         let resolved = resolve(request, catalog, &view)?;
-        authorize(resolved, Authority { catalog, view: &view, call, cursors: &self.cursors })
+        authorize(resolved, Authority { catalog, view: &view, call, cursors: &self.cursors, looks_first: false })
     }
 
     /// From a write to its plan.
@@ -156,7 +156,16 @@ impl World {
         let view = self.policy.view(call.principal.roles());
         let catalog = self.policy.catalog();
         let resolved = resolve_write(request, catalog, &view)?;
-        authorize_write(resolved, Authority { catalog, view: &view, call, cursors: &self.cursors })
+        authorize_write(
+            resolved,
+            Authority {
+                catalog,
+                view: &view,
+                call,
+                cursors: &self.cursors,
+                looks_first: self.compiler.dialect().locks_first(),
+            },
+        )
     }
 }
 

@@ -76,7 +76,8 @@ impl Call {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
         let resolved = resolve(request, catalog, &view)?;
-        let authority = Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor };
+        let authority =
+            Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor, looks_first: false };
         let plan = decide(resolved, authority)?;
         Ok(Self { engine, view, context, plan, harvest: Harvest::default(), stage: Stage::Root })
     }

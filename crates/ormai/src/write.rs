@@ -81,7 +81,13 @@ impl WriteCall {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
         let resolved = resolve_write(request, catalog, &view)?;
-        let authority = Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor };
+        let authority = Authority {
+            catalog,
+            view: &view,
+            call: &context,
+            cursors: &engine.keys().cursor,
+            looks_first: engine.compiler().dialect().locks_first(),
+        };
         let course = Course::new(decide(resolved, authority)?, catalog);
         Ok(Self { engine, view, context, course })
     }

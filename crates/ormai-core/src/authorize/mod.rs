@@ -34,6 +34,9 @@ pub struct Authority<'a> {
     pub call: &'a CallContext,
     /// Opens the cursor of a request.
     pub cursors: &'a CursorKey,
+    /// Whether the database locks a row before it looks at the conditions, and so waits for rows
+    /// that the principal does not have. Then a write looks for its rows first without a lock.
+    pub looks_first: bool,
 }
 
 /// Decides a request for reading.

@@ -52,9 +52,13 @@ impl Planner<'_> {
         let previewed = dry_run || needs_approval;
         let outputs = self.written_outputs(rules, !many || previewed);
         let cap = many.then(|| cap(rules, described.primary_key.len()));
+        let look = match (self.authority.looks_first, operation) {
+            (false, _) | (_, Operation::Create) => None,
+            (true, _) => Some(self.found(model, operation, &rows, None, cap)?),
+        };
         let mut before = match (operation, goes || many || previewed) {
             (Operation::Create, _) | (_, false) => None,
-            _ => Some(self.locked(model, operation, &rows, &outputs, cap)?),
+            _ => Some(self.found(model, operation, &rows, Some(&outputs), cap)?),
         };
         let left_out = match operation {
             Operation::Create => self.left_out(rules, &set),
@@ -70,7 +74,7 @@ impl Planner<'_> {
         let is_doomed = after.as_ref().is_some_and(|after| fails_check(after, &set));
         if is_doomed && before.is_none() && operation != Operation::Create {
             // Of a row that is not there for the principal nothing else is told than that.
-            before = Some(self.locked(model, operation, &rows, &outputs, cap)?);
+            before = Some(self.found(model, operation, &rows, Some(&outputs), cap)?);
         }
         Ok(WritePlan {
             model,
@@ -78,6 +82,7 @@ impl Planner<'_> {
             timeout_ms: rules.budget.statement_timeout_ms,
             applied: std::mem::take(&mut self.applied),
             references,
+            look,
             before,
             change,
             after,
@@ -135,21 +140,32 @@ impl Planner<'_> {
         }
     }
 
-    /// The rows as they are, locked.
-    fn locked(
+    /// The rows as they are: those columns of them, locked; or their keys, without a lock, because
+    /// who waits for a row tells that it is there. Several that were looked for first are locked by
+    /// the keys that were seen, which are filled in later.
+    fn found(
         &mut self,
         model: ModelId,
         operation: Operation,
         rows: &WrittenRows,
-        outputs: &Outputs,
+        locked: Option<&Outputs>,
         cap: Option<usize>,
     ) -> Result<Before> {
+        let named = match rows {
+            WrittenRows::Listed(keys) => Some(keys.clone()),
+            WrittenRows::Filtered(_) if locked.is_some() && self.authority.looks_first => Some(Vec::new()),
+            _ => None,
+        };
+        let outputs = match locked {
+            Some(outputs) => outputs.fields.clone(),
+            None => self.catalog().model(model).primary_key.clone(),
+        };
         let source = self.source(model, Side::target(operation))?.unless(Fault::BulkWithoutScope);
         // One more than may be changed, to see that there are more.
         let most = cap.map_or(1, |cap| i64::try_from(cap).unwrap_or(i64::MAX).saturating_add(1));
-        let (filter, named) = match rows {
-            WrittenRows::Listed(keys) => (Predicate::Const(Truth::True), Some(keys.clone())),
-            rows => (self.rows_filter(model, rows)?, None),
+        let filter = match rows {
+            WrittenRows::Listed(_) => Predicate::Const(Truth::True),
+            rows => self.rows_filter(model, rows)?,
         };
         let filter =
             if cap.is_some() && Fault::BulkWithoutFilter.is_on() { Predicate::Const(Truth::True) } else { filter };
@@ -159,11 +175,11 @@ impl Planner<'_> {
             source,
             filter,
             after: None,
-            outputs: outputs.fields.clone(),
+            outputs,
             order: self.order_keys(model, &key),
             limit: self.binds.push(Value::Int(most))?,
             per_parent: named.is_some().then(one_for_each),
-            for_update: true,
+            for_update: locked.is_some(),
         };
         let (shape, binds) = (Shape::Select(select), self.take_binds());
         Ok(match named {

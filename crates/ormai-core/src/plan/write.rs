@@ -20,6 +20,9 @@ pub struct WritePlan {
     pub(crate) timeout_ms: u32,
     pub(crate) applied: Vec<Applied>,
     pub(crate) references: Option<References>,
+    /// The keys of the rows, without a lock: where the database locks a row before it looks at
+    /// the conditions. What follows is about the rows that were seen, under the same conditions.
+    pub(crate) look: Option<Before>,
     /// The rows as they are, locked: read where the answer or the change needs them.
     pub(crate) before: Option<Before>,
     pub(crate) change: Change,
@@ -119,7 +122,7 @@ impl WritePlan {
     /// Which rows the request itself means, in words; empty for a new row, and where a bulk update
     /// finds its rows first.
     pub fn show_filter(&self, catalog: &Catalog) -> String {
-        let found = match (&self.before, self.target()) {
+        let found = match (self.look.as_ref().or(self.before.as_ref()), self.target()) {
             (Some(Before::Found(Step { shape: Shape::Select(select), binds })), _) => {
                 Some((&select.filter, binds.as_slice()))
             }
@@ -156,6 +159,16 @@ impl WritePlan {
     pub fn previewed(mut self) -> Self {
         self.dry_run = true;
         self
+    }
+}
+
+impl Before {
+    /// The step that looks at the rows.
+    pub(crate) fn step(self, fields: &[FieldId]) -> Result<Step> {
+        match self {
+            Self::Found(step) => Ok(step),
+            Self::Named(keyed, keys) => keyed.step(&keys, fields),
+        }
     }
 }
 

@@ -50,7 +50,10 @@ impl World {
     pub(crate) fn plan_for(&self, request: impl Into<Request>, call: &CallContext) -> Result<ScopedPlan> {
         let view = self.policy.view(call.principal.roles());
         let resolved = resolve(request.into(), self.catalog(), &view)?;
-        authorize(resolved, Authority { catalog: self.catalog(), view: &view, call, cursors: &self.cursors })
+        authorize(
+            resolved,
+            Authority { catalog: self.catalog(), view: &view, call, cursors: &self.cursors, looks_first: false },
+        )
     }
 
     /// What comes of a request in JSON.

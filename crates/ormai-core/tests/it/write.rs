@@ -5,7 +5,7 @@ use ormai_core::answer::{Fetched, Written};
 use ormai_core::authorize::{Authority, authorize_write};
 use ormai_core::catalog::{Catalog, CatalogBuilder, ForeignKeyBuilder, ModelBuilder};
 use ormai_core::error::{Error, ErrorCode, Result};
-use ormai_core::plan::{Shape, Step, WritePlan};
+use ormai_core::plan::{Predicate, Shape, Step, Truth, WritePlan};
 use ormai_core::principal::Principal;
 use ormai_core::redact::Redactor;
 use ormai_core::request::{BulkUpdate, Create, Delete, Request, Tool, Update, field};
@@ -78,10 +78,14 @@ fn world() -> World {
 }
 
 fn plan(request: impl Into<Request>, principal: Principal) -> Result<WritePlan> {
+    planned(request, principal, false)
+}
+
+fn planned(request: impl Into<Request>, principal: Principal, looks_first: bool) -> Result<WritePlan> {
     let (world, call, request) = (world(), call(principal), request.into());
-    let view = world.policy.view(call.principal.roles());
-    let resolved = resolve_write(&request, world.catalog(), &view)?;
-    authorize_write(resolved, Authority { catalog: world.catalog(), view: &view, call: &call, cursors: &world.cursors })
+    let (catalog, view) = (world.catalog(), world.policy.view(call.principal.roles()));
+    let resolved = resolve_write(&request, catalog, &view)?;
+    authorize_write(resolved, Authority { catalog, view: &view, call: &call, cursors: &world.cursors, looks_first })
 }
 
 fn refusal(tool: Tool, json: Json) -> Error {
@@ -445,6 +449,46 @@ fn a_bulk_update_is_done_to_exactly_the_rows_that_were_found() {
     course.changed(2, &none()).unwrap();
     reads(&mut course);
     assert_eq!(code(course.read(keys([1]))), ErrorCode::WriteNotAllowed);
+}
+
+#[test]
+fn only_rows_that_were_seen_are_waited_for() {
+    let looking = |request: Request, seen: Fetched| {
+        let mut course = Course::new(planned(request, acme(), true).unwrap(), &catalog());
+        let look = reads(&mut course);
+        let Shape::Select(select) = look.shape() else { panic!("no rows are looked for") };
+        assert!(!select.for_update && select.source.scope != Predicate::Const(Truth::True));
+        course.read(seen).map(|()| course)
+    };
+    let elsewhere = || update().set("tenant_id", "globex");
+    let filtered = || BulkUpdate::new("Task").filter(field("title").eq("x")).set("title", "b").reason("r");
+    for request in [update().into(), delete().into(), update().dry_run().into(), elsewhere().into()] {
+        assert_eq!(code(looking(request, none())), ErrorCode::RecordNotFound);
+    }
+    for request in [bulk().into(), filtered().into()] {
+        assert_eq!(code(looking(request, keys([1, 2, 3]))), ErrorCode::MaxAffectedRowsExceeded);
+    }
+    for request in [bulk().into(), filtered().into()] {
+        let mut course = looking(request, none()).unwrap();
+        assert!(course.step().unwrap().is_none());
+        assert!(matches!(conclude(&mut course), Ok(Written::Updated { count: 0 })));
+    }
+    for request in [bulk().into(), filtered().into()] {
+        let mut course = looking(request, keys([2])).unwrap();
+        let step = reads(&mut course);
+        assert!(matches!(step.shape(), Shape::Select(select) if select.for_update));
+        assert_eq!(step.binds().last(), Some(&Value::Array(vec![Value::Int(2)])));
+        // It went meanwhile.
+        course.read(none()).unwrap();
+        assert!(matches!(conclude(&mut course), Ok(Written::Updated { count: 0 })));
+    }
+    let mut course = looking(update().into(), keys([1])).unwrap();
+    assert!(matches!(changes(&mut course).shape(), Shape::Update(_)));
+    assert_eq!(code(course.changed(0, &none())), ErrorCode::RecordNotFound);
+    let mut created = Course::new(planned(create(), acme(), true).unwrap(), &catalog());
+    reads(&mut created);
+    created.read(truths([true])).unwrap();
+    changes(&mut created);
 }
 
 #[test]

@@ -47,6 +47,15 @@ impl Dialect {
             Self::MySql => Some(mysql::ESCAPE),
         }
     }
+
+    /// Whether a row is locked before the conditions of a statement are looked at. InnoDB locks
+    /// what an index finds, and waits for it, whatever else the statement says of the row.
+    pub fn locks_first(self) -> bool {
+        match self {
+            Self::Postgres | Self::Sqlite => false,
+            Self::MySql => true,
+        }
+    }
 }
 
 /// For what a text is compared; engines differ in what their collations touch.

@@ -68,14 +68,18 @@ fn may_decide(engine: &Engine, call: &CallContext, approval: &Approval) -> bool 
     let same_tenant = is_given(approver.tenant_id()) && approver.tenant_id() == requester.tenant_id();
     same_tenant || {
         let view = engine.view(approver.roles());
-        bypasses(model, operation, Authority { catalog, view: &view, call, cursors: &engine.keys().cursor })
+        bypasses(
+            model,
+            operation,
+            Authority { catalog, view: &view, call, cursors: &engine.keys().cursor, looks_first: false },
+        )
     }
 }
 
 /// Whether somebody may look beyond a tenant of their own at all.
 pub(super) fn looks_beyond(engine: &Engine, call: &CallContext) -> bool {
     let (catalog, view) = (engine.policy().catalog(), engine.view(call.principal.roles()));
-    let authority = Authority { catalog, view: &view, call, cursors: &engine.keys().cursor };
+    let authority = Authority { catalog, view: &view, call, cursors: &engine.keys().cursor, looks_first: false };
     let operations = [Operation::Create, Operation::Update, Operation::Delete];
     catalog.models().any(|(id, _)| operations.iter().any(|operation| bypasses(id, *operation, authority)))
 }
