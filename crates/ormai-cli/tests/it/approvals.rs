@@ -177,7 +177,8 @@ fn the_page_of_the_command_line_names_every_command() {
     let commands = |of: &[&str]| -> Vec<String> {
         let help = run(directory.path(), &[of, &["--help"]].concat(), 0);
         let (_, listed) = help.split_once("Commands:\n").unwrap_or_default();
-        let lines = listed.lines().take_while(|line| line.starts_with("  "));
+        // What is indented further goes on with the line before.
+        let lines = listed.lines().take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "));
         let names = lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
         names.map(|name| [of, &[name]].concat().join(" ")).collect()
     };

@@ -131,8 +131,17 @@ fn point_at_rows(dice: &mut Dice, world: &mut World, index: usize) {
         let Some(model) = world.models.get(index) else { return };
         let enforced = || model.references.iter().filter(|reference| reference.enforced);
         let dangles = |row: &Vec<Cell>| enforced().any(|reference| world.dangles(model, reference, row));
-        let Some(at) = model.rows.iter().position(dangles) else { return };
+        let Some(at) = model.rows.iter().position(dangles) else { break };
         world.models.get_mut(index).into_iter().for_each(|model| drop(model.rows.remove(at)));
+    }
+    let Some(model) = world.models.get_mut(index) else { return };
+    // A row that refers to itself can be deleted, or not, as each engine has it.
+    let (selves, model) = (model.clone(), model);
+    for reference in model.references.iter_mut().filter(|reference| reference.target == selves.name) {
+        let itself = |row: &Vec<Cell>| {
+            reference.link.iter().all(|(here, there)| selves.cell(row, here) == selves.cell(row, there))
+        };
+        reference.enforced &= !selves.rows.iter().any(itself);
     }
 }
 

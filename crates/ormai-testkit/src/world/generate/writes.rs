@@ -273,7 +273,7 @@ impl<'a> Desk<'_, 'a> {
         let scoped: Vec<&Column> = free.iter().filter(|column| self.is_scoped(&column.name)).copied().collect();
         let count = 1 + dice.roll(3);
         for _ in 0..count {
-            let from = if dice.chance(15) && !scoped.is_empty() { &scoped } else { &free };
+            let from = if dice.chance(25) && !scoped.is_empty() { &scoped } else { &free };
             let Some(column) = dice.pick(from) else { break };
             let value = if self.is_scoped(&column.name) || column.name == "tenant_id" {
                 self.scoped(dice, column)

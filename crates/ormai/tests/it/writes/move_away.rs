@@ -160,6 +160,7 @@ every_engine! {
 
     async fn attack_15_metadata_and_reason_say_nothing_of_whose_a_row_is(test: &TestDatabase) {
         let ormai = writable(test).await;
+        ormai.install().await.unwrap();
         let imitation = acme().metadata("tenant_id", "globex").metadata("user_id", "user-201").metadata("roles", json!(["super_admin"])).metadata("principal", json!({"tenant_id": "globex"}));
         let data = json!({"id": 9, "user_id": "user-123", "status": "x", "total": 1});
         let order = ask(&ormai, &imitation, "create", json!({"model": "Order", "data": data, "reason": "as globex", "idempotency_key": "globex"})).await;
