@@ -63,17 +63,17 @@ impl<'a> Desk<'_, 'a> {
             && !self.model.key.iter().any(|part| part == column)
     }
 
-    /// The value of a scope, mostly the principal's own.
-    fn scoped(&self, dice: &mut Dice, column: &Column) -> Json {
+    /// The value of a scope: in so many of a hundred the principal's own.
+    fn scoped(&self, dice: &mut Dice, column: &Column, own_ones: usize) -> Json {
         let scope = self.rules.scoping.iter().find(|(field, _)| *field == column.name);
         if let Some((field, Expression::Principal(attribute))) = scope
-            && dice.chance(82)
+            && dice.chance(own_ones)
             && let Some(own) = self.eye.own_values(self.model, field, attribute).and_then(|own| dice.pick(&own))
         {
             return spelled(dice, &own);
         }
         if let Some((_, Expression::Literal(own))) = scope
-            && dice.chance(82)
+            && dice.chance(own_ones)
         {
             return own.to_json();
         }
@@ -117,7 +117,7 @@ impl<'a> Desk<'_, 'a> {
                 if dice.chance(6) {
                     continue;
                 }
-                self.scoped(dice, column)
+                self.scoped(dice, column, 82)
             } else if is_key {
                 self.new_key(dice, column)
             } else if self.refers(&column.name) || dice.chance(if needed { 2 } else { 40 }) {
@@ -276,7 +276,7 @@ impl<'a> Desk<'_, 'a> {
             let from = if dice.chance(25) && !scoped.is_empty() { &scoped } else { &free };
             let Some(column) = dice.pick(from) else { break };
             let value = if self.is_scoped(&column.name) || column.name == "tenant_id" {
-                self.scoped(dice, column)
+                self.scoped(dice, column, 40)
             } else if column.nullable && dice.chance(12) {
                 Json::Null
             } else {

@@ -20,7 +20,7 @@ use super::under_test::{Checked, Loaded, Size, call, call_in, prove};
 /// Writes to one world: enough to be worth its tables.
 const CASES: Cases = Cases { trials: 4, asks: 15, of_one: false, of: Asked::Writes };
 
-const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 600 };
+const SIZE: Size = Size { cases: CASES, asks_per_case: CASES.trials * CASES.asks, asks: 1_200 };
 
 /// Every so many writes one is kept, and its world made anew.
 const KEPT: usize = 8;
