@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks through these")]
 
 mod bench;
+mod chance;
 mod engines;
 mod mutants;
 mod project;

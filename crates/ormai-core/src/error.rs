@@ -152,5 +152,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Names as they stand in a text: `` `a`, `b` ``.
+pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
 /// A result with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::answer::{Fetched, Preview, Row, Written};
 use crate::catalog::{Catalog, FieldId};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, listed};
 use crate::plan::{Before, Change, Step, WritePlan};
 use crate::policy::Operation;
 use crate::redact::{Redactor, shown_rows};
@@ -262,8 +262,10 @@ impl Course {
             Obstacle::ReferredTo => dangling(&self.plan.chosen_references),
             Obstacle::Missing => {
                 let error = Error::invalid("data", format!("a value is missing that `{model}` needs"));
-                let names: Vec<String> = self.plan.left_out.iter().map(|name| format!("`{name}`")).collect();
-                if names.is_empty() { error } else { error.hint(Some(format!("give a value to {}", names.join(", ")))) }
+                match self.plan.left_out.as_slice() {
+                    [] => error,
+                    names => error.hint(Some(format!("give a value to {}", listed(names)))),
+                }
             }
             Obstacle::Unfit => Error::invalid("data", format!("the database does not take these values for `{model}`"))
                 .hint(Some("a value is too long, out of range, or breaks a rule of the database".to_owned())),
@@ -352,8 +354,7 @@ impl Course {
 /// A reference to no row that the principal may see: the same, whether it is there or not.
 pub(crate) fn dangling(names: &[String]) -> Error {
     let error = Error::invalid("data", "a reference points to no record that you can see");
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { error } else { error.hint(Some(format!("look at the value of {}", names.join(", ")))) }
+    if names.is_empty() { error } else { error.hint(Some(format!("look at the value of {}", listed(names)))) }
 }
 
 /// The same for a row that is not there and for one that the principal may not see.

@@ -65,15 +65,8 @@ impl<'c> HeldSession<'c> {
         if self.grouping.load(Ordering::Acquire) {
             return Err(under_way());
         }
-        self.tidy(&mut session).await?;
+        tidy(&mut session, self.depth).await?;
         Ok(session)
-    }
-
-    async fn tidy(&self, session: &mut Session<'c>) -> Result<()> {
-        session.rollback_to(self.depth).await.map_err(|error| {
-            tracing::warn!(detail = error.operator_detail(), "what a call left half done cannot be undone");
-            Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
-        })
     }
 
     /// The connection for a transaction inside; until the guard is dropped, only its own context
@@ -88,10 +81,7 @@ impl<'c> HeldSession<'c> {
     /// The connection while a transaction of it is under way.
     pub(crate) async fn lock_grouped(&self, depth: usize) -> Result<MutexGuard<'_, Session<'c>>> {
         let mut session = self.session.lock().await;
-        session
-            .rollback_to(depth)
-            .await
-            .map_err(|_| Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with"))?;
+        tidy(&mut session, depth).await?;
         Ok(session)
     }
 
@@ -114,6 +104,14 @@ impl Drop for Group<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
+}
+
+/// Undoes what a call left half done, until so many transactions are open.
+async fn tidy(session: &mut Session<'_>, depth: usize) -> Result<()> {
+    session.rollback_to(depth).await.map_err(|error| {
+        tracing::warn!(detail = error.operator_detail(), "what a call left half done cannot be undone");
+        Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
+    })
 }
 
 fn under_way() -> Error {

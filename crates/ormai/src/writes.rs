@@ -111,10 +111,7 @@ impl Toolset {
                     metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
                     return Ok((written, metadata));
                 }
-                Err(error) => match ctx.retries().again(tried, &error, chance()) {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(error),
-                },
+                Err(error) => again(ctx, tried, error).await?,
             }
         }
     }
@@ -159,8 +156,9 @@ impl Toolset {
 
     /// Groups calls: all that they write is kept, or nothing of it. Inside, use the context that
     /// `work` is given; a write that is refused leaves nothing of itself and does not end the
-    /// transaction, a read that fails in the database does. It is committed when `work` succeeds, and rolled back when it fails or is
-    /// dropped. In a transaction (also one of the caller's) it is a savepoint of it.
+    /// transaction, a read that fails in the database does. It is committed when `work` succeeds,
+    /// and rolled back when it fails or is dropped. In a transaction (also one of the caller's) it
+    /// is a savepoint of it.
     ///
     /// With [`RunContext::retry`], `work` is done again from the start after a deadlock or a
     /// serialisation failure.
@@ -203,10 +201,7 @@ impl Toolset {
             };
             match done {
                 Ok(done) => return Ok(done),
-                Err(error) => match ctx.retries().again(tried, &error, chance()) {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => return Err(error),
-                },
+                Err(error) => again(ctx, tried, error).await?,
             }
         }
     }
@@ -385,7 +380,11 @@ fn failed_transaction(error: &ormai_db::DbError, request_id: &str) -> Error {
     }
 }
 
-/// Any number, to spread tries over time.
-fn chance() -> u64 {
-    RandomState::new().hash_one(0)
+/// Waits before another try, or gives the error back when there is to be none.
+async fn again(ctx: &RunContext<'_>, tried: u32, error: Error) -> Result<()> {
+    // Any number, to spread tries over time.
+    let chance = RandomState::new().hash_one(0);
+    let pause = ctx.retries().again(tried, &error, chance).ok_or(error)?;
+    tokio::time::sleep(pause).await;
+    Ok(())
 }

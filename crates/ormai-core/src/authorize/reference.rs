@@ -7,7 +7,7 @@ use super::Planner;
 use super::scope::Side;
 use super::trace::Turn;
 use crate::catalog::{FieldId, ForeignKey, Model};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, listed};
 use crate::fault::Fault;
 use crate::plan::{Exists, Predicate, Present, References, RelatedRows, Shape, Sought, Step, Term};
 use crate::policy::{ModelRules, Operation};
@@ -120,8 +120,4 @@ impl Planner<'_> {
 fn becomes_null(model: &Model, field: FieldId) -> bool {
     let field = model.field(field);
     field.nullable && !field.has_default && !field.generated
-}
-
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

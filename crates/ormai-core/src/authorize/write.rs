@@ -17,16 +17,12 @@ use crate::condition::{attribute, evaluate};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
 use crate::plan::{
-    Before, Change, Comparison, Delete, Direction, Insert, Keyed, Keys, Layout, PerParent, Predicate, Select, Shape,
-    Slot, Source, Step, Target, Term, Truth, Update, WritePlan,
+    Before, Change, Comparison, Delete, Direction, Insert, Keyed, Keys, Layout, MAX_KEY_VALUES, OrderKey, PerParent,
+    Predicate, Select, Shape, Slot, Source, Step, Target, Term, Truth, Update, WritePlan,
 };
 use crate::policy::{AutoValue, FieldAction, ModelRules, Operation};
 use crate::resolve::{ResolvedWrite, WrittenRows};
 use crate::value::{ColumnType, Value};
-
-/// The most values that the keys of one write may have: with the others of the statement they
-/// stay below what SQLite binds.
-const MAX_KEY_VALUES: usize = 16_384;
 
 impl Planner<'_> {
     pub(super) fn write(&mut self, write: ResolvedWrite) -> Result<WritePlan> {
@@ -169,14 +165,12 @@ impl Planner<'_> {
         };
         let filter =
             if cap.is_some() && Fault::BulkWithoutFilter.is_on() { Predicate::Const(Truth::True) } else { filter };
-        let key = self.catalog().model(model).primary_key.iter().map(|field| (*field, Direction::Asc));
-        let key: Vec<(FieldId, Direction)> = if cap.is_some() { key.collect() } else { Vec::new() };
         let select = Select {
             source,
             filter,
             after: None,
             outputs,
-            order: self.order_keys(model, &key),
+            order: if cap.is_some() { self.by_key(model) } else { Vec::new() },
             limit: self.binds.push(Value::Int(most))?,
             per_parent: named.is_some().then(one_for_each),
             for_update: locked.is_some(),
@@ -226,19 +220,23 @@ impl Planner<'_> {
         self.way.push(Turn::Check);
         let source = self.source(model, Side::Check(operation))?.unless(Fault::CheckForgotten);
         self.way.pop();
-        let key = self.catalog().model(model).primary_key.iter().map(|field| (*field, Direction::Asc));
-        let key: Vec<(FieldId, Direction)> = key.collect();
         let select = Select {
             source,
             filter: Predicate::Const(Truth::True),
             after: None,
             outputs: outputs.fields.clone(),
-            order: self.order_keys(model, &key),
+            order: self.by_key(model),
             limit: self.binds.push(Value::Int(1))?,
             per_parent: Some(one_for_each()),
             for_update: false,
         };
         Ok(Keyed { shape: Shape::Select(select), binds: self.take_binds() })
+    }
+
+    /// The order of the primary key.
+    fn by_key(&self, model: ModelId) -> Vec<OrderKey> {
+        let key = self.catalog().model(model).primary_key.iter().map(|field| (*field, Direction::Asc));
+        self.order_keys(model, &key.collect::<Vec<_>>())
     }
 
     /// Which rows the request means, as a condition.

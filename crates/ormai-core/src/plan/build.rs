@@ -5,6 +5,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
 use crate::value::Value;
 
+/// The most values that the keys of one statement may have: with its others they stay below what
+/// SQLite binds.
+pub(crate) const MAX_KEY_VALUES: usize = 16_384;
+
 /// The values of a step while it is being made.
 #[derive(Debug, Default)]
 pub(crate) struct Binds(Vec<Value>);
@@ -28,6 +32,12 @@ impl Binds {
         let bucket = bucket(values.len());
         let slot = self.push(Value::Array(values))?;
         Ok(Some(ListSlot { slot, bucket }))
+    }
+
+    /// Keys by their parts: one list of values for each.
+    pub(crate) fn push_keys(&mut self, parts: Vec<Vec<Value>>) -> Result<Vec<ListSlot>> {
+        let empty = || Error::new(ErrorCode::Internal, "a step waits for keys, and there is none");
+        parts.into_iter().map(|values| self.push_list(values)?.ok_or_else(empty)).collect()
     }
 
     /// The same values again, for a second step over the same scope and filter.

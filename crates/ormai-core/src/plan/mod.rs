@@ -17,7 +17,7 @@ pub mod testing;
 mod tree;
 mod write;
 
-pub(crate) use build::{Binds, bucket};
+pub(crate) use build::{Binds, MAX_KEY_VALUES};
 pub use shape::*;
 pub use show::literal;
 pub use tree::{Applied, AppliedRule, ScopedPlan};

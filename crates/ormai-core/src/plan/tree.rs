@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ListSlot, Select, Shape, Slot, Step, bucket};
+use super::{Binds, Select, Shape, Step};
 use crate::catalog::{FieldId, ModelId};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::policy::FieldAction;
 use crate::request;
 use crate::value::Value;
@@ -164,20 +164,11 @@ impl IncludePlan {
     /// The statement for the rows of these parents: one list of values per key field.
     pub(crate) fn step(&self, keys: Vec<Vec<Value>>) -> Result<Step> {
         let mut select = self.select.clone();
-        let mut binds = self.binds.clone();
-        let slots = keys
-            .into_iter()
-            .map(|values| {
-                let bucket = bucket(values.len());
-                let slot = u16::try_from(binds.len())
-                    .map_err(|_| Error::new(ErrorCode::QueryTooBroad, "an include needs too many values"))?;
-                binds.push(Value::Array(values));
-                Ok(ListSlot { slot: Slot(slot), bucket })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let mut binds = Binds::beside(self.binds.clone());
+        let lists = binds.push_keys(keys)?;
         if let Some(per_parent) = &mut select.per_parent {
-            per_parent.keys.lists = slots;
+            per_parent.keys.lists = lists;
         }
-        Ok(Step { shape: Shape::Select(select), binds })
+        Ok(Step { shape: Shape::Select(select), binds: binds.into_values() })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::show::shown;
-use super::{Applied, Delete, Keys, Layout, ListSlot, Select, Shape, Slot, Step, Target, Update, bucket};
+use super::{Applied, Binds, Delete, Keys, Layout, Select, Shape, Step, Target, Update};
 use crate::catalog::{Catalog, FieldId, ModelId};
 use crate::error::{Error, ErrorCode, Result};
 use crate::policy::Operation;
@@ -153,13 +153,6 @@ impl WritePlan {
             _ => None,
         }
     }
-
-    /// The same, to be told and not to be kept: everything is looked at that a preview shows.
-    #[must_use]
-    pub fn previewed(mut self) -> Self {
-        self.dry_run = true;
-        self
-    }
 }
 
 impl Before {
@@ -175,15 +168,11 @@ impl Before {
 impl Keyed {
     /// The step for the rows with these keys: each key with all of its parts.
     pub(crate) fn step(mut self, keys: &[Vec<Value>], fields: &[FieldId]) -> Result<Step> {
-        let mut lists = Vec::with_capacity(fields.len());
-        for part in 0..fields.len() {
-            let values: Option<Vec<Value>> = keys.iter().map(|key| key.get(part).cloned()).collect();
-            let values = values.ok_or_else(|| Error::new(ErrorCode::Internal, "a key lacks a part"))?;
-            let slot = u16::try_from(self.binds.len())
-                .map_err(|_| Error::new(ErrorCode::QueryTooBroad, "a write needs too many values"))?;
-            lists.push(ListSlot { slot: Slot(slot), bucket: bucket(values.len()) });
-            self.binds.push(Value::Array(values));
-        }
+        let part = |part: usize| keys.iter().map(|key| key.get(part).cloned()).collect::<Option<Vec<Value>>>();
+        let parts: Option<Vec<Vec<Value>>> = (0..fields.len()).map(part).collect();
+        let parts = parts.ok_or_else(|| Error::new(ErrorCode::Internal, "a key lacks a part"))?;
+        let mut binds = Binds::beside(self.binds);
+        let lists = binds.push_keys(parts)?;
         let keys = Keys { fields: fields.to_vec(), lists };
         match &mut self.shape {
             Shape::Select(Select { per_parent: Some(parents), .. }) => parents.keys = keys,
@@ -191,6 +180,6 @@ impl Keyed {
             | Shape::Delete(Delete { target: Target { keys: known, .. } }) => *known = Some(keys),
             _ => return Err(Error::new(ErrorCode::Internal, "a step takes no keys")),
         }
-        Ok(Step { shape: self.shape, binds: self.binds })
+        Ok(Step { shape: self.shape, binds: binds.into_values() })
     }
 }

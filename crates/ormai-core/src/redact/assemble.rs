@@ -8,14 +8,10 @@ use crate::answer::{Answer, Cell, Fetched, Groups, Included, Page, Row};
 use crate::cursor::CursorKey;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Fault;
-use crate::plan::{IncludePlan, Layout, PagePlan, Root, RowsPlan, ScopedPlan, Step};
+use crate::plan::{IncludePlan, Layout, MAX_KEY_VALUES, PagePlan, Root, RowsPlan, ScopedPlan, Step};
 use crate::principal::CallContext;
 use crate::value::{Value, bytes};
 use crate::write::not_found;
-
-/// The most values that the keys of an include may have: with the other values of the
-/// statement they stay below what SQLite binds.
-const MAX_KEY_VALUES: usize = 16_384;
 
 /// The raw rows of a plan while they come in.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::path::Path;
 use super::{Filter, Place, Resolver, Spent, Use, find_model, key_values};
 use crate::catalog::{Catalog, FieldId, Model, ModelId};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, listed};
 use crate::fault::Fault;
 use crate::policy::{ModelRules, Operation, View, WriteAction};
 use crate::request::{Chosen, Request, Tool};
@@ -107,10 +107,10 @@ impl<'a> Resolver<'a> {
             (Tool::BulkUpdate, write.bulk_update),
         ];
         let others = others.into_iter().filter(|(_, action)| *action != WriteAction::Deny && !open);
-        let others: Vec<String> = others.map(|(tool, _)| format!("`{}`", tool.name())).collect();
+        let others: Vec<&str> = others.map(|(tool, _)| tool.name()).collect();
         let hint = match others.as_slice() {
             [] => format!("`{}` can only be read", model.name),
-            others => format!("open on it: {}", others.join(", ")),
+            others => format!("open on it: {}", listed(others)),
         };
         Err(Error::new(ErrorCode::WriteNotAllowed, format!("`{}` of `{}` is not open to you", tool.name(), model.name))
             .hint(Some(hint)))
@@ -202,8 +202,7 @@ impl<'a> Resolver<'a> {
                 format!("`{}` cannot be written without a field that is not open to you", model.name),
             ));
         }
-        let named: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-        Err(Error::invalid("data", format!("`{}` cannot be written without {}", model.name, named.join(", ")))
+        Err(Error::invalid("data", format!("`{}` cannot be written without {}", model.name, listed(&missing)))
             .hint(Some("give each of them a value that is not null".to_owned()))
             .detail("missing", missing))
     }
