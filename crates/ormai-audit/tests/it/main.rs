@@ -1,0 +1,5 @@
+//! The audit trail, from records to lines.
+
+
+
+mod trail;
