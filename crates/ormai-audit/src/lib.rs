@@ -5,11 +5,14 @@
 
 mod chain;
 mod checkpoint;
+pub mod export;
 mod filter;
 mod hash;
 mod line;
 mod memory;
+mod reading;
 mod record;
+pub mod stats;
 mod store;
 mod trail;
 pub mod tree;

@@ -2,4 +2,12 @@
 
 // Marked, so that the lints know these modules for tests throughout.
 #[cfg(test)]
+mod export;
+#[cfg(test)]
+mod filter;
+#[cfg(test)]
+mod stats;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
 mod trail;
