@@ -3,16 +3,22 @@
 //! Unknown keys are errors. `${NAME}` in a text is replaced from the environment, so that
 //! secrets stay out of the file.
 
+mod audit;
+
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ormai::audit::{AuditStore, Trail, TrailKeys};
 use ormai::approvals::{ApprovalStore, MemoryApprovals, SqlApprovals};
 use ormai::db::{ConnectOptions, Database, IntrospectOptions, introspect};
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::{Format, syntax};
 use ormai::{OrmAi, catalog};
 use syntax::{Content, Node};
+
+use audit::Audit;
 
 use crate::failure::Failure;
 use crate::output;
@@ -24,6 +30,7 @@ pub(crate) struct Config {
     introspect: IntrospectOptions,
     pub(crate) policy: PolicySource,
     approvals: Option<Approvals>,
+    audit: Option<Audit>,
 }
 
 /// Where requests wait for their approval.
@@ -32,7 +39,7 @@ enum Approvals {
     At(String),
 }
 
-/// The words for it, with the schemes of the URLs that go with them.
+/// The words for stores, with the schemes of the URLs that go with them.
 const STORES: &[(&str, &[&str])] = &[
     ("sqlite", &["sqlite"]),
     ("postgres", &["postgres", "postgresql"]),
@@ -63,7 +70,7 @@ impl Config {
         })?;
         let format = Format::from_path(path).unwrap_or(Format::Yaml);
         let root = path.parent().unwrap_or(Path::new("."));
-        let mut reader = Reader { findings: Vec::new(), environment: &environment };
+        let mut reader = Reader { findings: Vec::new(), hidden: Vec::new(), environment: &environment };
         let config = match syntax::read(&text, format) {
             Ok(node) => reader.config(&node, root, (&name, &text, format)),
             Err(findings) => {
@@ -74,6 +81,7 @@ impl Config {
         match config {
             Some(config) if reader.findings.is_empty() => Ok(config),
             _ => {
+                let text = without(text, &reader.hidden);
                 if !as_json {
                     output::findings(&name, &text, &reader.findings)?;
                 }
@@ -99,6 +107,27 @@ impl Config {
             Some(Approvals::Memory) => Some(Arc::new(MemoryApprovals::new())),
             Some(Approvals::At(url)) => Some(Arc::new(SqlApprovals::connect(url).await?)),
         })
+    }
+
+    /// The stores of the audit trail, in their order; none when it is off.
+    pub(crate) async fn audit_stores(&self) -> Result<Vec<Arc<dyn AuditStore>>, Failure> {
+        match &self.audit {
+            Some(audit) => audit.stores().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The secrets of the audit trail.
+    pub(crate) fn audit_keys(&self) -> TrailKeys {
+        self.audit.as_ref().map(|audit| audit.keys().clone()).unwrap_or_default()
+    }
+
+    /// The audit trail, if there is one.
+    pub(crate) async fn trail(&self) -> Result<Option<Trail>, Failure> {
+        match &self.audit {
+            Some(audit) => audit.trail().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Reads the database's schema.
@@ -146,15 +175,28 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The text with these parts of it struck out: what is shown of a file holds no secret.
+fn without(text: String, hidden: &[Range<usize>]) -> String {
+    let mut bytes = text.into_bytes();
+    for range in hidden {
+        for byte in bytes.get_mut(range.clone()).into_iter().flatten().filter(|byte| !b"\r\n".contains(byte)) {
+            *byte = b'*';
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 struct Reader<'e> {
     findings: Vec<Diagnostic>,
+    /// What of the text must not be shown under findings.
+    hidden: Vec<Range<usize>>,
     environment: &'e dyn Fn(&str) -> Option<String>,
 }
 
 impl Reader<'_> {
     fn config(&mut self, node: &Node, root: &Path, own: (&str, &str, Format)) -> Option<Config> {
-        let known = ["approvals", "database", "models", "policy"];
-        let planned = ["audit", "server"];
+        let known = ["approvals", "audit", "database", "models", "policy"];
+        let planned = ["server"];
         let entries = self.mapping(node, "the configuration")?;
         for entry in entries {
             if planned.contains(&entry.key.as_str()) {
@@ -186,10 +228,11 @@ impl Reader<'_> {
             self.models(models, &mut introspect);
         }
         let approvals = find("approvals").map(|node| self.approvals(node));
+        let audit = self.audit(find("audit"), root);
         let (url, max_connections, schemas) = self.database(database)?;
         introspect.schemas = schemas;
-        // Where the store cannot be read, findings keep the configuration from loading.
-        Some(Config { url, max_connections, introspect, policy: policy?, approvals: approvals.flatten() })
+        // Where a store cannot be read, findings keep the configuration from loading.
+        Some(Config { url, max_connections, introspect, policy: policy?, approvals: approvals.flatten(), audit })
     }
 
     /// `{store: postgres, url: …}`

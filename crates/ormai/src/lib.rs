@@ -20,6 +20,7 @@
 //! ```
 
 pub mod approvals;
+pub mod audit;
 mod builder;
 mod call;
 mod context;
