@@ -76,8 +76,14 @@ impl Call {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
         let resolved = resolve(request, catalog, &view)?;
-        let authority =
-            Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor, looks_first: false };
+        let authority = Authority {
+            catalog,
+            view: &view,
+            call: &context,
+            cursors: &engine.keys().cursor,
+            looks_first: false,
+            snapshots: false,
+        };
         let plan = decide(resolved, authority)?;
         Ok(Self { engine, view, context, plan, harvest: Harvest::default(), stage: Stage::Root })
     }

@@ -278,8 +278,14 @@ impl Toolset {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
         let resolved = resolve(request, catalog, &view)?;
-        let authority =
-            Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor, looks_first: false };
+        let authority = Authority {
+            catalog,
+            view: &view,
+            call: &context,
+            cursors: &engine.keys().cursor,
+            looks_first: false,
+            snapshots: false,
+        };
         let mut inspection = inspect(resolved, id, authority, operator)?;
         let step = inspection.take_step().ok_or_else(mismatch)?;
         let statement = engine.compile(step, &context.request_id)?;

@@ -87,6 +87,7 @@ impl WriteCall {
             call: &context,
             cursors: &engine.keys().cursor,
             looks_first: engine.compiler().dialect().locks_first(),
+            snapshots: false,
         };
         let course = Course::new(decide(resolved, authority)?, catalog);
         Ok(Self { engine, view, context, course })

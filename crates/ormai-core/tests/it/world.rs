@@ -52,7 +52,14 @@ impl World {
         let resolved = resolve(request.into(), self.catalog(), &view)?;
         authorize(
             resolved,
-            Authority { catalog: self.catalog(), view: &view, call, cursors: &self.cursors, looks_first: false },
+            Authority {
+                catalog: self.catalog(),
+                view: &view,
+                call,
+                cursors: &self.cursors,
+                looks_first: false,
+                snapshots: false,
+            },
         )
     }
 
