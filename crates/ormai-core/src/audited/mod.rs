@@ -9,7 +9,7 @@
 //! | `inputs` | [`inputs`], or [`unread`] | before deciding |
 //! | `scopes_injected`, `bypass`, `inferred_permits`, `fields_redacted` | [`Decided`] | before any statement |
 //! | `before_snapshot`, `after_snapshot` | [`Course::take_snapshots`](crate::write::Course::take_snapshots) | at the end |
-//! | `error` | [`error`] | at the end |
+//! | `error` | its code, and [`message`] | at the end |
 //!
 //! [`View`]: crate::policy::View
 
@@ -18,7 +18,7 @@ mod decided;
 mod inputs;
 mod snapshots;
 
-use serde_json::{Value as Json, json};
+use std::borrow::Cow;
 
 pub use decided::Decided;
 pub use inputs::{inputs, unread};
@@ -44,20 +44,17 @@ pub mod limits {
     pub const BYTES: usize = 64 << 10;
 }
 
-/// `{"code", "message"}` of a refusal or a failure.
+/// What a record says of a refusal or a failure, beside its code.
 ///
 /// A message names what stands in the place of a name, and never repeats a value of a request or
-/// of a row. Hints and details are for whoever called, and are left out.
+/// of a row. Hints and details are for whoever called: no record has them.
 ///
 /// ```
 /// use ormai_core::audited;
 /// use ormai_core::error::{Error, ErrorCode};
-/// let error = Error::new(ErrorCode::RecordNotFound, "there is no such record for you").detail("path", "id");
-/// assert_eq!(
-///     audited::error(&error).to_string(),
-///     r#"{"code":"RECORD_NOT_FOUND","message":"there is no such record for you"}"#
-/// );
+/// let error = Error::new(ErrorCode::RecordNotFound, "there is no such record for you");
+/// assert_eq!(audited::message(&error), "there is no such record for you");
 /// ```
-pub fn error(error: &Error) -> Json {
-    json!({"code": error.code, "message": bounds::cut(&error.message, limits::TEXT_BYTES)})
+pub fn message(error: &Error) -> Cow<'_, str> {
+    bounds::cut(&error.message, limits::TEXT_BYTES)
 }
