@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ormai::audit::{AuditStore, Trail, TrailKeys};
+use ormai::audit::{AuditStore, TrailKeys};
 use ormai::approvals::{ApprovalStore, MemoryApprovals, SqlApprovals};
 use ormai::db::{ConnectOptions, Database, IntrospectOptions, introspect};
 use ormai::diagnostic::Diagnostic;
@@ -122,14 +122,6 @@ impl Config {
         self.audit.as_ref().map(|audit| audit.keys().clone()).unwrap_or_default()
     }
 
-    /// The audit trail, if there is one.
-    pub(crate) async fn trail(&self) -> Result<Option<Trail>, Failure> {
-        match &self.audit {
-            Some(audit) => audit.trail().await.map(Some),
-            None => Ok(None),
-        }
-    }
-
     /// Reads the database's schema.
     pub(crate) async fn catalog(&self, database: &Database) -> Result<catalog::Catalog, Failure> {
         introspect(database, &self.introspect).await?.build().map_err(|error| Failure::failed(error.to_string()))
@@ -151,6 +143,9 @@ impl Config {
         }
         if let Some(store) = self.approvals().await? {
             builder = builder.approvals(store);
+        }
+        if let Some(audit) = &self.audit {
+            builder = audit.given(builder).await?;
         }
         match builder.build().await {
             Ok(ormai) => Ok(ormai),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ormai::Builder;
 use ormai::audit::{
-    AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, SqlStore, Trail, TrailKeys, TrailOptions,
+    AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, SqlStore, TrailKeys, TrailOptions,
 };
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::syntax::{Content, Entry, Node};
@@ -77,17 +78,15 @@ impl Audit {
         &self.keys
     }
 
-    /// A trail that writes to the stores. A file that is not there yet is made.
-    pub(crate) async fn trail(&self) -> Result<Trail, Failure> {
-        let stores = self.stores().await?;
-        for (place, store) in self.stores.iter().zip(&stores) {
+    /// Gives the stores to what is built. A file that is not there yet is made.
+    pub(crate) async fn given(&self, mut builder: Builder) -> Result<Builder, Failure> {
+        for (place, store) in self.stores.iter().zip(self.stores().await?) {
             if !matches!(place, Place::At(_)) {
                 store.install().await?;
             }
+            builder = builder.audit(store);
         }
-        Trail::open(stores, self.keys.clone(), self.options.clone())
-            .await
-            .map_err(|error| Failure::failed(format!("the audit trail cannot be written: {error}")))
+        Ok(builder.audit_keys(self.keys.clone()).audit_options(self.options.clone()))
     }
 }
 
