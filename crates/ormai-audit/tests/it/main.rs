@@ -6,6 +6,8 @@ mod export;
 #[cfg(test)]
 mod filter;
 #[cfg(test)]
+mod jsonl;
+#[cfg(test)]
 mod stats;
 #[cfg(test)]
 mod support;

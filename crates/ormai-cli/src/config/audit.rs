@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ormai::Builder;
 use ormai::audit::{
-    AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, SqlStore, TrailKeys, TrailOptions,
+    AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, TrailKeys, TrailOptions,
 };
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::syntax::{Content, Entry, Node};
@@ -67,7 +67,7 @@ impl Audit {
                     options.rotate_after = rotation.after;
                     Arc::new(JsonlStore::open(path, options)?)
                 }
-                Place::At(url) => Arc::new(SqlStore::connect(url).await?),
+                Place::At(url) => return Err(Failure::failed(format!("pending {url}"))),
             });
         }
         Ok(stores)
