@@ -22,9 +22,8 @@ pub(crate) fn age(text: &str) -> Option<Duration> {
 
 /// The age that an option gives.
 pub(crate) fn read(option: &str, text: &str) -> Result<Duration, Failure> {
-    age(text).ok_or_else(|| {
-        Failure::misuse(format!("`{option} {text}` is no age; write a number and d, h, m or s: `30d`"))
-    })
+    age(text)
+        .ok_or_else(|| Failure::misuse(format!("`{option} {text}` is no age; write a number and d, h, m or s: `30d`")))
 }
 
 /// That long before now.

@@ -10,8 +10,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ormai::audit::{AuditStore, TrailKeys};
 use ormai::approvals::{ApprovalStore, MemoryApprovals, SqlApprovals};
+use ormai::audit::{AuditStore, TrailKeys};
 use ormai::db::{ConnectOptions, Database, IntrospectOptions, introspect};
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::{Format, syntax};
@@ -388,13 +388,13 @@ impl Reader<'_> {
         Some(replaced)
     }
 
-    fn unknown(&mut self, key: &str, span: &std::ops::Range<usize>, known: &[&str]) {
+    fn unknown(&mut self, key: &str, span: &Range<usize>, known: &[&str]) {
         let help = ormai::suggest::help(key, known.iter().copied());
         self.findings
             .push(Diagnostic::error("unknown-key", format!("unknown key `{key}`")).at(span.clone(), "").help(help));
     }
 
-    fn error(&mut self, code: &'static str, message: impl Into<String>, span: &std::ops::Range<usize>) {
+    fn error(&mut self, code: &'static str, message: impl Into<String>, span: &Range<usize>) {
         self.findings.push(Diagnostic::error(code, message).at(span.clone(), ""));
     }
 }

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ormai::Builder;
-use ormai::audit::{
-    AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, TrailKeys, TrailOptions,
-};
+use ormai::audit::{AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, TrailKeys, TrailOptions};
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::syntax::{Content, Entry, Node};
 
@@ -103,7 +101,11 @@ impl Reader<'_> {
             Some((Content::Mapping(entries), node)) => self.audit_trail(node, entries, root, &mut audit),
             Some((other, node)) => {
                 let what = other.describe();
-                self.error("wrong-type", format!("`audit` must be a mapping, a list or `off`, and this is {what}"), &node.span);
+                self.error(
+                    "wrong-type",
+                    format!("`audit` must be a mapping, a list or `off`, and this is {what}"),
+                    &node.span,
+                );
                 return None;
             }
         }

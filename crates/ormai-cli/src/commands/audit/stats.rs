@@ -1,7 +1,6 @@
 //! `ormai audit stats`: how many calls, how they ended, how long they took.
 
 use ormai::audit::stats::{Bucket, Figures, Options, Ranking, Statistics};
-use serde_json::Value as Json;
 
 use super::records::word;
 use super::{Stores, progress};
@@ -27,13 +26,8 @@ pub(super) async fn run(stores: &Stores<'_>, stats: Stats, as_json: bool) -> Res
     }
     let (Some(from), Some(to)) = (report.from, report.to) else { return output::line("(no records)") };
     output::line(format!("{} calls from {from} to {to}", report.all.calls))?;
-    let named = |ranking: &Ranking, others: &str| {
-        let groups = ranking.groups.iter().map(|group| row(word(&group.name), &group.figures));
-        let others = ranking.others.iter().map(|figures| row(others.to_owned(), figures));
-        groups.chain(others).collect::<Vec<_>>()
-    };
     let mut all = named(&report.times, "earlier");
-    all.push(row("all".to_owned(), &report.all));
+    all.push(("all".to_owned(), &report.all));
     table("time", all)?;
     for (heading, ranking) in [
         ("tenant", &report.tenants),
@@ -45,7 +39,9 @@ pub(super) async fn run(stores: &Stores<'_>, stats: Stats, as_json: bool) -> Res
             table(heading, named(ranking, "others"))?;
         }
         if !ranking.is_exact {
-            output::line(format!("there were more groups by {heading} than are kept: some of their calls stand with the others"))?;
+            output::line(format!(
+                "there were more groups by {heading} than are kept: some of their calls stand with the others"
+            ))?;
         }
     }
     match report.unreadable {
@@ -54,17 +50,36 @@ pub(super) async fn run(stores: &Stores<'_>, stats: Stats, as_json: bool) -> Res
     }
 }
 
-fn table(heading: &str, rows: Vec<Vec<String>>) -> Result<(), Failure> {
-    let headings = [
-        heading, "calls", "answered", "pending", "refused", "failed", "dropped", "unknown", "p50 ms", "p90 ms", "p99 ms",
-        "max ms",
-    ];
-    output::table(&headings, rows)
+/// The groups with their names, and the rest of them.
+fn named<'r>(ranking: &'r Ranking, others: &str) -> Vec<(String, &'r Figures)> {
+    let groups = ranking.groups.iter().map(|group| (word(&group.name), &group.figures));
+    groups.chain(ranking.others.iter().map(|figures| (others.to_owned(), figures))).collect()
 }
 
-fn row(name: String, figures: &Figures) -> Vec<String> {
-    let Figures { calls, answered, pending, refused, failed, dropped, unknown, latency, .. } = figures;
-    let counts = [calls, answered, pending, refused, failed, dropped, unknown].map(|count| Json::from(*count).to_string());
-    let times = [latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.max_ms].map(|ms| format!("{ms:.1}"));
-    std::iter::once(name).chain(counts).chain(times).collect()
+/// The seldom ones only where there are any.
+const COUNTS: [(&str, bool, fn(&Figures) -> u64); 7] = [
+    ("calls", true, |figures| figures.calls),
+    ("answered", true, |figures| figures.answered),
+    ("pending", false, |figures| figures.pending),
+    ("refused", true, |figures| figures.refused),
+    ("failed", true, |figures| figures.failed),
+    ("dropped", false, |figures| figures.dropped),
+    ("unknown", false, |figures| figures.unknown),
+];
+
+fn table(heading: &str, rows: Vec<(String, &Figures)>) -> Result<(), Failure> {
+    let counts: Vec<_> = COUNTS
+        .iter()
+        .filter(|(_, always, count)| *always || rows.iter().any(|(_, figures)| count(figures) > 0))
+        .collect();
+    let mut headings = vec![heading];
+    headings.extend(counts.iter().map(|(heading, ..)| *heading));
+    headings.extend(["p50 ms", "p90 ms", "p99 ms", "max ms"]);
+    let row = |(name, figures): (String, &Figures)| {
+        let latency = &figures.latency;
+        let counts = counts.iter().map(|(.., count)| count(figures).to_string());
+        let times = [latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.max_ms].map(|ms| format!("{ms:.1}"));
+        std::iter::once(name).chain(counts).chain(times).collect()
+    };
+    output::table(&headings, rows.into_iter().map(row))
 }
