@@ -44,6 +44,11 @@ pub mod limits {
     pub const BYTES: usize = 64 << 10;
 }
 
+/// A name as the caller wrote it, of a model or a tool that may not exist.
+pub fn name(name: &str) -> Cow<'_, str> {
+    bounds::cut(name, limits::NAME_BYTES)
+}
+
 /// What a record says of a refusal or a failure, beside its code.
 ///
 /// A message names what stands in the place of a name, and never repeats a value of a request or
