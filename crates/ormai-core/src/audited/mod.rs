@@ -44,7 +44,12 @@ pub mod limits {
     pub const BYTES: usize = 64 << 10;
 }
 
-/// A name as the caller wrote it, of a model or a tool that may not exist.
+/// A name that a caller may have made up, such as that of a tool or a model, as a record says it:
+/// cut at [`limits::NAME_BYTES`].
+///
+/// ```
+/// assert_eq!(ormai_core::audited::name("query"), "query");
+/// ```
 pub fn name(name: &str) -> Cow<'_, str> {
     bounds::cut(name, limits::NAME_BYTES)
 }
