@@ -1,0 +1,5 @@
+//! Retention: old lines go, and the chains stay whole.
+
+mod stub;
+
+pub use stub::{Stub, Stubs};
