@@ -14,6 +14,7 @@ mod record;
 mod store;
 mod trail;
 pub mod tree;
+pub mod verify;
 mod writer;
 
 pub use chain::Chain;
@@ -22,7 +23,7 @@ pub use filter::Filter;
 pub use hash::{Hash, MacKey, PublicKey, SigningKey, TrailKeys};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
-pub use prune::{Stub, Stubs};
+pub use prune::{Stub, Stubs, Tombstone};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
 pub use store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing, Wrong};
 pub use trail::{Trail, TrailError, TrailOptions};

@@ -2,9 +2,50 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::hash::Hash;
 use crate::line::{Kind, Line};
+use crate::tree::{Tree, parts};
+
+/// What a line of kind `pruned` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pruned {
+    /// The tombstone that tells why.
+    pub(crate) tombstone: Uuid,
+    /// The number of the first line that went, which is also that of this one.
+    pub(crate) from: u64,
+    /// The number of the last line that went.
+    pub(crate) to: u64,
+    /// The hash of the last line that went.
+    pub(crate) last_hash: Hash,
+    /// The roots of the largest full parts of the chain's tree whose leaves all went, from left to
+    /// right: with them the tree can be made as it was.
+    pub(crate) nodes: Vec<Hash>,
+    /// The digest of the next stub under the same tombstone; `None` for the last. The tombstone has
+    /// that of the first, and so vouches for all.
+    pub(crate) next: Option<Hash>,
+}
+
+impl Pruned {
+    /// Reads a line of kind `pruned`; `None` for another, and for one whose members do not fit
+    /// one another.
+    pub(crate) fn read(line: &[u8], seq: u64) -> Option<Self> {
+        let pruned: Self = serde_json::from_slice(line).ok()?;
+        let fits = pruned.from == seq
+            && pruned.to >= pruned.from
+            && parts(pruned.from - 1, pruned.to).count() == pruned.nodes.len();
+        fits.then_some(pruned)
+    }
+
+    /// Adds the lines to the tree over those before.
+    pub(crate) fn add_to(&self, tree: &mut Tree) {
+        for (level, node) in parts(self.from.saturating_sub(1), self.to).zip(&self.nodes) {
+            tree.push_full(*node, level);
+        }
+    }
+}
 
 /// A line of kind `pruned` with the lines of its chain in whose place it is put.
 #[derive(Clone, Debug, PartialEq, Eq)]
