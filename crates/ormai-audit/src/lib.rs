@@ -10,6 +10,8 @@ mod hash;
 mod line;
 mod memory;
 mod record;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
 mod store;
 mod trail;
 pub mod tree;
@@ -22,5 +24,7 @@ pub use hash::{Hash, MacKey, PublicKey, SigningKey, TrailKeys};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use sql::SqlStore;
 pub use store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing, Wrong};
 pub use trail::{Trail, TrailError, TrailOptions};
