@@ -12,6 +12,8 @@ mod line;
 mod memory;
 mod prune;
 mod record;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
 mod store;
 mod trail;
 pub mod tree;
@@ -27,5 +29,7 @@ pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
 pub use prune::{Stub, Stubs, Tombstone};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use sql::SqlStore;
 pub use store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing, Wrong};
 pub use trail::{Trail, TrailError, TrailOptions};

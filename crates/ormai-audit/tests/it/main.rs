@@ -4,4 +4,6 @@
 #[cfg(test)]
 mod jsonl;
 #[cfg(test)]
+mod sql;
+#[cfg(test)]
 mod trail;
