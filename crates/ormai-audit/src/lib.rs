@@ -12,12 +12,16 @@ mod jsonl;
 mod line;
 mod memory;
 mod new_keys;
+mod prune;
 mod reading;
 mod record;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
 pub mod stats;
 mod store;
 mod trail;
 pub mod tree;
+pub mod verify;
 mod writer;
 
 pub use chain::Chain;
@@ -28,6 +32,9 @@ pub use jsonl::{Disk, JsonlOptions, JsonlStore};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
 pub use new_keys::NewKeys;
+pub use prune::{Stub, Stubs, Tombstone};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use sql::SqlStore;
 pub use store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing, Wrong};
 pub use trail::{Trail, TrailError, TrailOptions};

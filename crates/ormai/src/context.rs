@@ -64,7 +64,12 @@ impl<'c> HeldSession<'c> {
     /// `transaction` is how records call what decides about the writes.
     pub(crate) fn new(session: Session<'c>, transaction: &str) -> Self {
         let depth = session.depth();
-        Self { session: Arc::new(Mutex::new(session)), depth, grouping: Arc::default(), transaction: transaction.into() }
+        Self {
+            session: Arc::new(Mutex::new(session)),
+            depth,
+            grouping: Arc::default(),
+            transaction: transaction.into(),
+        }
     }
 
     /// Whose commit keeps what is written here, as records call it.

@@ -162,7 +162,11 @@ impl OrmAi {
         let outcome = attempt.intend().await.map(|()| {
             let mut engine = self.tools.engine.write().unwrap_or_else(PoisonError::into_inner);
             let next = Engine::new(policy, engine.compiler().dialect(), engine.keys().clone());
-            tracing::info!(from = engine.policy().version(), to = next.policy().version(), "another policy is in force");
+            tracing::info!(
+                from = engine.policy().version(),
+                to = next.policy().version(),
+                "another policy is in force"
+            );
             *engine = Arc::new(next);
         });
         attempt.close_as(outcome).await.map(|((), _)| ()).map_err(BuildError::Recording)

@@ -8,6 +8,8 @@ mod filter;
 #[cfg(test)]
 mod jsonl;
 #[cfg(test)]
+mod sql;
+#[cfg(test)]
 mod stats;
 #[cfg(test)]
 mod support;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ormai::Builder;
-use ormai::audit::{AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, TrailKeys, TrailOptions};
+use ormai::audit::{
+    AuditStore, JsonlOptions, JsonlStore, MacKey, MemoryStore, SigningKey, SqlStore, TrailKeys, TrailOptions,
+};
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::syntax::{Content, Entry, Node};
 
@@ -65,7 +67,7 @@ impl Audit {
                     options.rotate_after = rotation.after;
                     Arc::new(JsonlStore::open(path, options)?)
                 }
-                Place::At(url) => return Err(Failure::failed(format!("pending {url}"))),
+                Place::At(url) => Arc::new(SqlStore::connect(url).await?),
             });
         }
         Ok(stores)
