@@ -122,13 +122,32 @@ impl Config {
         self.audit.as_ref().map(|audit| audit.keys().clone()).unwrap_or_default()
     }
 
+    /// Where copies of checkpoints are kept.
+    pub(crate) fn audit_checkpoints(&self) -> Option<&Path> {
+        self.audit.as_ref()?.checkpoints()
+    }
+
     /// Reads the database's schema.
     pub(crate) async fn catalog(&self, database: &Database) -> Result<catalog::Catalog, Failure> {
         introspect(database, &self.introspect).await?.build().map_err(|error| Failure::failed(error.to_string()))
     }
 
-    /// Puts the policy in force; findings that stop it are printed.
-    pub(crate) async fn build(&self, as_json: bool) -> Result<OrmAi, Failure> {
+    /// Puts the policy in force, lets a command work with it, and ends the audit trail in order,
+    /// however that ended.
+    pub(crate) async fn with(
+        &self,
+        as_json: bool,
+        work: impl AsyncFnOnce(&OrmAi) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let ormai = self.build(as_json).await?;
+        let outcome = work(&ormai).await;
+        let closed = ormai.close().await;
+        let closed = closed.map_err(|error| Failure::failed(format!("the audit trail cannot be sealed: {error}")));
+        outcome.and(closed)
+    }
+
+    /// Findings that stop the policy are printed.
+    async fn build(&self, as_json: bool) -> Result<OrmAi, Failure> {
         let database = self.connect().await?;
         let catalog = self.catalog(&database).await?;
         let mut builder = OrmAi::builder()

@@ -102,12 +102,16 @@ pub(crate) struct Tail {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Checkpoints that were kept elsewhere, a line each
+    /// Checkpoints that were kept elsewhere, a line each; the configured file by default
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoints: Option<PathBuf>,
-    /// By which checkpoints must be signed; that of the configured signing key by default
+    /// By which checkpoints must be signed; that of the configured signing key by default. May be
+    /// repeated: by one of them
     #[arg(long, value_name = "KEY")]
-    pub(crate) public_key: Option<String>,
+    pub(crate) public_key: Vec<String>,
+    /// Take chains without a key although there is one: those from before
+    #[arg(long)]
+    pub(crate) accept_unkeyed: bool,
 }
 
 #[derive(Debug, Args)]

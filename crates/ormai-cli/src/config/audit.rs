@@ -78,6 +78,11 @@ impl Audit {
         &self.keys
     }
 
+    /// Where copies of checkpoints are kept.
+    pub(crate) fn checkpoints(&self) -> Option<&Path> {
+        self.options.checkpoint_copies.as_deref()
+    }
+
     /// Gives the stores to what is built. A file that is not there yet is made.
     pub(crate) async fn given(&self, mut builder: Builder) -> Result<Builder, Failure> {
         for (place, store) in self.stores.iter().zip(self.stores().await?) {
