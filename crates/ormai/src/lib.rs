@@ -26,6 +26,7 @@ mod call;
 mod context;
 mod engine;
 mod explain;
+mod instance;
 mod once;
 mod response;
 mod retry;
@@ -41,9 +42,10 @@ pub use call::Call;
 pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
 pub use explain::{ExplainedStatement, Explanation, PARENT_KEY, Refusal, RefusedBy};
+pub use instance::OrmAi;
 pub use response::{CallResult, Concluded, Data, Metadata, Response};
 pub use retry::Retry;
-pub use toolset::{OrmAi, Toolset};
+pub use toolset::Toolset;
 pub use write::{WriteCall, WriteStatement};
 
 pub use ormai_core::explain::{
