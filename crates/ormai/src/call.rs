@@ -23,8 +23,8 @@ use ormai_core::request::Request;
 use ormai_core::resolve::{Resolved, resolve};
 use ormai_sql::Statement;
 
-use crate::Engine;
 use crate::response::{Metadata, applied_names};
+use crate::{Engine, telemetry};
 
 /// A call on its way. Statements come out of it one at a time; each answer goes back in
 /// before the next one comes.
@@ -75,10 +75,10 @@ impl Call {
     ) -> Result<Self> {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
-        let resolved = resolve(request, catalog, &view)?;
+        let resolved = telemetry::resolve().in_scope(|| resolve(request, catalog, &view))?;
         let authority =
             Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor, looks_first: false };
-        let plan = decide(resolved, authority)?;
+        let plan = telemetry::authorize().in_scope(|| decide(resolved, authority))?;
         Ok(Self { engine, view, context, plan, harvest: Harvest::default(), stage: Stage::Root })
     }
 
@@ -171,7 +171,8 @@ impl Call {
         let keys = self.engine.keys();
         let redactor = Redactor::new(keys.hash.as_ref(), &self.context.principal);
         let version = self.engine.policy().version();
-        let answer = answer(self.plan, self.harvest, &redactor, &keys.cursor, version, &self.context)?;
+        let answer = telemetry::redact()
+            .in_scope(|| answer(self.plan, self.harvest, &redactor, &keys.cursor, version, &self.context))?;
         let metadata = Metadata {
             request_id: self.context.request_id,
             row_count: answer.row_count(),

@@ -30,6 +30,7 @@ mod response;
 mod retry;
 pub mod rls;
 pub mod schema;
+pub mod telemetry;
 mod toolset;
 mod write;
 mod writes;
@@ -44,6 +45,8 @@ pub use retry::Retry;
 pub use toolset::{OrmAi, Toolset};
 pub use write::{WriteCall, WriteStatement};
 
+#[cfg(feature = "opentelemetry")]
+pub use opentelemetry;
 pub use ormai_core::explain::{
     Cause, Did, Inspected, InspectedFilter, InspectedRule, Kind, Operator, Rule, Table, Verdict,
 };

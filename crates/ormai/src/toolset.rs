@@ -20,6 +20,7 @@ use crate::approvals::{ApprovalStore, Approvals};
 use crate::context::Db;
 use crate::response::{CallResult, Data, Metadata, Response};
 use crate::schema::{self, Description};
+use crate::telemetry::{self, CallSpan, Ended, Metrics, database_error};
 use crate::{BuildError, Builder, Call, Engine, Explanation, Refusal, RunContext, WriteCall};
 
 /// A database with a policy in force.
@@ -34,9 +35,14 @@ impl OrmAi {
         Builder::new()
     }
 
-    pub(crate) fn new(engine: Engine, database: Database, approvals: Option<Arc<dyn ApprovalStore>>) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        database: Database,
+        approvals: Option<Arc<dyn ApprovalStore>>,
+        metrics: Metrics,
+    ) -> Self {
         let engine = Arc::new(RwLock::new(Arc::new(engine)));
-        Self { tools: Toolset { engine, database, approvals } }
+        Self { tools: Toolset { engine, database, approvals, metrics } }
     }
 
     /// The tools.
@@ -124,6 +130,7 @@ pub struct Toolset {
     engine: Arc<RwLock<Arc<Engine>>>,
     pub(crate) database: Database,
     approvals: Option<Arc<dyn ApprovalStore>>,
+    pub(crate) metrics: Metrics,
 }
 
 /// Time enough for a ledger that was never pruned.
@@ -187,9 +194,18 @@ impl Toolset {
     ///
     /// `MODEL_NOT_ALLOWED` for a model that is not open.
     pub fn describe_schema(&self, ctx: &RunContext<'_>, describe: &DescribeSchema) -> Result<Description> {
+        let (tool, model) = (Some(Tool::DescribeSchema), describe.model.as_deref());
+        let begun = Instant::now();
+        let span = CallSpan::begin(&self.metrics, &self.engine(), &ctx.call(), tool, model);
+        let described = span.within(|| self.described(ctx, describe));
+        span.ended(Ended::of(&described, |described| described.models.len(), begun.elapsed()));
+        described
+    }
+
+    fn described(&self, ctx: &RunContext<'_>, describe: &DescribeSchema) -> Result<Description> {
         let engine = self.engine();
         let view = engine.view(ctx.principal().roles());
-        schema::describe(engine.policy().catalog(), &view, describe.model.as_deref())
+        telemetry::resolve().in_scope(|| schema::describe(engine.policy().catalog(), &view, describe.model.as_deref()))
     }
 
     /// The tools that this principal can use, each with the schema of its arguments.
@@ -202,23 +218,40 @@ impl Toolset {
     /// Calls a tool by name with JSON arguments. Made for language models: it never fails,
     /// a refusal is an outcome.
     pub async fn call(&self, ctx: &RunContext<'_>, tool: &str, arguments: &Json) -> CallResult {
-        let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
-        self.conclude(ctx, request).await
+        let tool = Tool::from_name(tool);
+        let request = tool.clone().and_then(|tool| Request::from_value(tool, arguments));
+        self.conclude(ctx, tool.ok(), request).await
     }
 
     /// Calls a tool by name with JSON text as its arguments: as [`Toolset::call`], and a key
     /// that stands twice is refused.
     pub async fn call_json(&self, ctx: &RunContext<'_>, tool: &str, arguments: &[u8]) -> CallResult {
-        let request = Tool::from_name(tool).and_then(|tool| Request::from_json(tool, arguments));
-        self.conclude(ctx, request).await
+        let tool = Tool::from_name(tool);
+        let request = tool.clone().and_then(|tool| Request::from_json(tool, arguments));
+        self.conclude(ctx, tool.ok(), request).await
     }
 
-    async fn conclude(&self, ctx: &RunContext<'_>, request: Result<Request>) -> CallResult {
+    async fn conclude(&self, ctx: &RunContext<'_>, tool: Option<Tool>, request: Result<Request>) -> CallResult {
         let call = ctx.call();
         let request_id = call.request_id.clone();
-        let outcome = match request {
+        let model = request.as_ref().ok().and_then(Request::model);
+        let span = CallSpan::begin(&self.metrics, &self.engine(), &call, tool, model);
+        let answered = self.answered(ctx, call, request);
+        match span.to_end(answered, |(_, metadata)| metadata.row_count).await {
+            Ok((data, metadata)) => CallResult::Answered { data, metadata },
+            Err(error) => CallResult::Refused { error, request_id },
+        }
+    }
+
+    async fn answered(
+        &self,
+        ctx: &RunContext<'_>,
+        call: CallContext,
+        request: Result<Request>,
+    ) -> Result<(Data, Metadata)> {
+        match request {
             Err(error) => Err(error),
-            Ok(Request::DescribeSchema(describe)) => self.describe_schema(ctx, &describe).map(|description| {
+            Ok(Request::DescribeSchema(describe)) => self.described(ctx, &describe).map(|description| {
                 let metadata = Metadata {
                     request_id: call.request_id,
                     row_count: description.models.len(),
@@ -235,10 +268,6 @@ impl Toolset {
             Ok(request) => {
                 self.run_as(ctx, call, request).await.map(|(answer, metadata)| (Data::Answer(answer), metadata))
             }
-        };
-        match outcome {
-            Ok((data, metadata)) => CallResult::Answered { data, metadata },
-            Err(error) => CallResult::Refused { error, request_id },
         }
     }
 
@@ -299,7 +328,9 @@ impl Toolset {
     }
 
     async fn run(&self, ctx: &RunContext<'_>, request: Request) -> Result<(Answer, Metadata)> {
-        self.run_as(ctx, ctx.call(), request).await
+        let call = ctx.call();
+        let span = CallSpan::of(&self.metrics, &self.engine(), &call, &request);
+        span.to_end(self.run_as(ctx, call, request), |(_, metadata)| metadata.row_count).await
     }
 
     async fn run_as(&self, ctx: &RunContext<'_>, context: CallContext, request: Request) -> Result<(Answer, Metadata)> {
@@ -352,7 +383,8 @@ async fn drive(mut call: Call, session: &mut Session<'_>) -> Result<(Answer, Met
 async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
     let timeout = call.timeout();
     while let Some(statement) = call.statement()? {
-        let rows = session.run(&statement, timeout).await.map_err(|error| failed(&error, call.request_id()))?;
+        let ran = telemetry::run(session, &statement, timeout).await;
+        let rows = ran.map_err(|error| failed(&error, call.request_id()))?;
         call.feed(rows);
     }
     Ok(())
@@ -360,7 +392,7 @@ async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
 
 /// What the caller may know of a failure in the database; the rest goes to the log.
 pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
-    tracing::warn!(request_id, detail = error.operator_detail(), "a statement failed");
+    database_error!(warn, request_id, error, "a statement failed");
     match error {
         DbError::Timeout => Error::new(ErrorCode::Timeout, "the request took too long and was stopped")
             .hint(Some("narrow the filters, lower the limit or leave out includes".to_owned())),

@@ -20,6 +20,7 @@ use ormai_sql::Statement;
 
 use crate::Engine;
 use crate::response::{Metadata, applied_names};
+use crate::telemetry::{self, database_error};
 
 /// A write on its way. It runs in one transaction, which is committed only when
 /// [`WriteCall::conclude`] has given an answer that is no preview.
@@ -80,7 +81,7 @@ impl WriteCall {
     ) -> Result<Self> {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
-        let resolved = resolve_write(request, catalog, &view)?;
+        let resolved = telemetry::resolve().in_scope(|| resolve_write(request, catalog, &view))?;
         let authority = Authority {
             catalog,
             view: &view,
@@ -88,7 +89,8 @@ impl WriteCall {
             cursors: &engine.keys().cursor,
             looks_first: engine.compiler().dialect().locks_first(),
         };
-        let course = Course::new(decide(resolved, authority)?, catalog);
+        let plan = telemetry::authorize().in_scope(|| decide(resolved, authority))?;
+        let course = Course::new(plan, catalog);
         Ok(Self { engine, view, context, course })
     }
 
@@ -168,7 +170,7 @@ impl WriteCall {
             DbError::OutOfRange(_) | DbError::Refused(_) => Obstacle::Unfit,
             _ => return failed(error, self.request_id()),
         };
-        tracing::warn!(request_id = self.request_id(), detail = error.operator_detail(), "a write was refused");
+        database_error!(warn, self.request_id(), error, "a write was refused");
         self.course.obstacle(obstacle)
     }
 
@@ -190,7 +192,7 @@ impl WriteCall {
     /// `INTERNAL` when statements are still due.
     pub fn conclude(&mut self) -> Result<(Written, Metadata)> {
         let redactor = Redactor::new(self.engine.keys().hash.as_ref(), &self.context.principal);
-        let written = self.course.conclude(&redactor)?;
+        let written = telemetry::redact().in_scope(|| self.course.conclude(&redactor))?;
         let metadata = self.metadata(&written);
         Ok((written, metadata))
     }
@@ -217,14 +219,14 @@ pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
                 .hint(Some("change fewer rows at once, or try again later".to_owned()))
         }
         DbError::OutcomeUnknown(_) => {
-            tracing::error!(request_id, detail = error.operator_detail(), "nobody knows whether a write was kept");
+            database_error!(error, request_id, error, "nobody knows whether a write was kept");
             let mut unknown = Error::new(ErrorCode::DatabaseUnavailable, "it is not known whether the write was made")
                 .hint(Some("read the record before the write is sent again".to_owned()));
             unknown.retryable = false;
             unknown
         }
         DbError::ReadOnly(_) => {
-            tracing::warn!(request_id, detail = error.operator_detail(), "the database takes no writes");
+            database_error!(warn, request_id, error, "the database takes no writes");
             Error::new(ErrorCode::WriteNotAllowed, "the database takes no writes")
         }
         error => crate::toolset::failed(error, request_id),

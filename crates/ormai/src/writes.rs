@@ -16,6 +16,7 @@ use crate::approvals::{Parking, Wait, engine_of};
 use crate::context::{Db, HeldSession};
 use crate::once::{self, Turn};
 use crate::response::{Metadata, Response};
+use crate::telemetry::{self, CallSpan, database_error};
 use crate::toolset::{Toolset, session};
 use crate::write::{WriteCall, WriteStatement, failed};
 use crate::{Engine, RunContext};
@@ -63,7 +64,10 @@ impl Toolset {
     }
 
     async fn write(&self, ctx: &RunContext<'_>, request: Request) -> Result<Response<Written>> {
-        let (data, metadata) = self.write_as(ctx, ctx.call(), &request).await?;
+        let call = ctx.call();
+        let span = CallSpan::of(&self.metrics, &self.engine(), &call, &request);
+        let written = self.write_as(ctx, call, &request);
+        let (data, metadata) = span.to_end(written, |(_, metadata)| metadata.row_count).await?;
         Ok(Response { data, metadata })
     }
 
@@ -341,11 +345,13 @@ async fn exchange(call: &mut WriteCall, session: &mut Session<'_>) -> Result<()>
     while let Some(statement) = call.statement()? {
         match statement {
             WriteStatement::Read(statement) => {
-                let rows = session.run(&statement, timeout).await.map_err(|error| call.failed(&error))?;
+                let ran = telemetry::run(session, &statement, timeout).await;
+                let rows = ran.map_err(|error| call.failed(&error))?;
                 call.read(rows)?;
             }
             WriteStatement::Change(statement) => {
-                let changed = session.change(&statement, timeout).await.map_err(|error| call.failed(&error))?;
+                let changed = telemetry::changed(session, &statement, timeout).await;
+                let changed = changed.map_err(|error| call.failed(&error))?;
                 call.changed(changed.affected, &changed.rows)?;
             }
         }
@@ -356,14 +362,14 @@ async fn exchange(call: &mut WriteCall, session: &mut Session<'_>) -> Result<()>
 /// Rolls back. A connection that cannot is closed, which rolls back too.
 async fn undo(session: &mut Session<'_>, request_id: &str) {
     if let Err(error) = session.rollback().await {
-        tracing::warn!(request_id, detail = error.operator_detail(), "a write was undone by closing its connection");
+        database_error!(warn, request_id, &error, "a write was undone by closing its connection");
     }
 }
 
 /// The outcome, once the connection went back as it was. What has been committed stays an answer.
 async fn released<T>(session: &mut Session<'_>, outcome: Result<T>, request_id: &str) -> Result<T> {
     if let Err(error) = session.release().await {
-        tracing::warn!(request_id, detail = error.operator_detail(), "a connection could not be given back");
+        database_error!(warn, request_id, &error, "a connection could not be given back");
     }
     outcome
 }
@@ -371,7 +377,7 @@ async fn released<T>(session: &mut Session<'_>, outcome: Result<T>, request_id: 
 fn failed_transaction(error: &ormai_db::DbError, request_id: &str) -> Error {
     match error {
         ormai_db::DbError::Conflict { .. } => {
-            tracing::warn!(request_id, detail = error.operator_detail(), "a transaction was refused");
+            database_error!(warn, request_id, error, "a transaction was refused");
             let mut refused = Error::new(ErrorCode::Conflict, "the transaction could not be kept; nothing was changed");
             refused.retryable = error.is_retryable();
             refused
