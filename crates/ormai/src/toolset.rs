@@ -236,8 +236,8 @@ impl Toolset {
         let request_id = call.request_id.clone();
         let model = request.as_ref().ok().and_then(Request::model);
         let span = CallSpan::begin(&self.metrics, &self.engine(), &call, tool, model);
-        let answered = self.answered(ctx, call, request);
-        match span.to_end(answered, |(_, metadata)| metadata.row_count).await {
+        let answered = Box::pin(self.answered(ctx, call, request));
+        match span.follow(answered, |(_, metadata)| metadata.row_count).await {
             Ok((data, metadata)) => CallResult::Answered { data, metadata },
             Err(error) => CallResult::Refused { error, request_id },
         }
@@ -330,7 +330,7 @@ impl Toolset {
     async fn run(&self, ctx: &RunContext<'_>, request: Request) -> Result<(Answer, Metadata)> {
         let call = ctx.call();
         let span = CallSpan::of(&self.metrics, &self.engine(), &call, &request);
-        span.to_end(self.run_as(ctx, call, request), |(_, metadata)| metadata.row_count).await
+        span.follow(Box::pin(self.run_as(ctx, call, request)), |(_, metadata)| metadata.row_count).await
     }
 
     async fn run_as(&self, ctx: &RunContext<'_>, context: CallContext, request: Request) -> Result<(Answer, Metadata)> {

@@ -66,8 +66,8 @@ impl Toolset {
     async fn write(&self, ctx: &RunContext<'_>, request: Request) -> Result<Response<Written>> {
         let call = ctx.call();
         let span = CallSpan::of(&self.metrics, &self.engine(), &call, &request);
-        let written = self.write_as(ctx, call, &request);
-        let (data, metadata) = span.to_end(written, |(_, metadata)| metadata.row_count).await?;
+        let written = Box::pin(self.write_as(ctx, call, &request));
+        let (data, metadata) = span.follow(written, |(_, metadata)| metadata.row_count).await?;
         Ok(Response { data, metadata })
     }
 

@@ -1,5 +1,6 @@
 //! The span of a call, and those of its stages.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,10 @@ pub(crate) struct CallSpan {
     model: Option<ModelId>,
     is_open: bool,
 }
+
+/// The work of a call. Without its type, because futures that hold each other get too deep for the
+/// compiler.
+pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +93,7 @@ impl CallSpan {
     }
 
     /// The whole of a call: its work inside of its span, then its end. `rows` tells those of an answer.
-    pub(crate) async fn to_end<T>(
-        self,
-        work: impl Future<Output = Result<T>>,
-        rows: impl FnOnce(&T) -> usize,
-    ) -> Result<T> {
+    pub(crate) async fn follow<T>(self, work: Work<'_, T>, rows: impl FnOnce(&T) -> usize) -> Result<T> {
         let begun = Instant::now();
         let done = self.around(work).await;
         self.ended(Ended::of(&done, rows, begun.elapsed()));
