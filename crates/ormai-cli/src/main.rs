@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod config;
 mod failure;
+mod log;
 mod output;
 mod starter;
 
@@ -19,10 +20,13 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let as_json = arguments.json;
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
+    let outcome = log::begin(&arguments.log)
+        .and_then(|()| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
+        })
         .and_then(|runtime| runtime.block_on(run(arguments)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { config, json, command } = arguments;
+    let Arguments { config, json, log: _, command } = arguments;
     match command {
         Command::Demo => commands::demo::run(json).await,
         Command::Init(init) => commands::init::run(init, json).await,

@@ -12,6 +12,8 @@ mod explain;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod misuse;
 #[cfg(test)]
 mod row_level_security;

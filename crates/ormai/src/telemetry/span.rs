@@ -117,6 +117,14 @@ impl CallSpan {
         self.tell(outcome);
         self.span.record("ormai.row_count", ended.rows);
         self.metrics.call(&self.told(outcome), ended.rows, Some(ended.elapsed));
+        tracing::debug!(
+            target: "ormai::call",
+            parent: &self.span,
+            outcome = outcome.as_str(),
+            rows = ended.rows,
+            elapsed_ms = ended.elapsed.as_secs_f64() * 1_000.0,
+            "a call has ended"
+        );
     }
 
     fn tell(&self, outcome: Outcome) {
