@@ -36,6 +36,10 @@ pub(crate) struct Log {
     /// Also log what the database says of failures in its own words, which may hold values of any tenant's rows
     #[arg(long, global = true)]
     pub(crate) log_driver_text: bool,
+    /// Send spans and metrics to a collector of OpenTelemetry's, by OTLP over HTTP, such as http://localhost:4318
+    #[cfg(feature = "otlp")]
+    #[arg(long, global = true, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -10,9 +10,28 @@ use tracing_subscriber::{Layer as _, fmt};
 
 use crate::args::{Log, LogFormat};
 use crate::failure::Failure;
+#[cfg(feature = "otlp")]
+use crate::otlp;
+
+/// A log that has begun, and what is sent elsewhere beside it.
+#[must_use]
+pub(crate) struct Begun {
+    #[cfg(feature = "otlp")]
+    sent: Option<otlp::Sent>,
+}
+
+impl Begun {
+    /// Ends it; what was not sent yet is sent.
+    pub(crate) fn end(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(sent) = self.sent {
+            sent.end();
+        }
+    }
+}
 
 /// Begins the log.
-pub(crate) fn begin(log: &Log) -> Result<(), Failure> {
+pub(crate) fn begin(log: &Log) -> Result<Begun, Failure> {
     let levels = levels(&log.log)?;
     let levels = if log.log_driver_text {
         telemetry::log_driver_text(true);
@@ -25,10 +44,17 @@ pub(crate) fn begin(log: &Log) -> Result<(), Failure> {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
-    tracing_subscriber::registry()
-        .with(lines.with_filter(levels))
-        .try_init()
-        .map_err(|error| Failure::failed(format!("the log could not begin: {error}")))
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(levels));
+    #[cfg(feature = "otlp")]
+    let (subscriber, sent) = match log.otlp_endpoint.as_deref().map(otlp::Sent::to).transpose()? {
+        Some((sent, spans)) => (subscriber.with(Some(spans)), Some(sent)),
+        None => (subscriber.with(None), None),
+    };
+    subscriber.try_init().map_err(|error| Failure::failed(format!("the log could not begin: {error}")))?;
+    Ok(Begun {
+        #[cfg(feature = "otlp")]
+        sent,
+    })
 }
 
 /// A level alone is that of OrmAI itself: what drivers log is not OrmAI's to answer for, and may hold

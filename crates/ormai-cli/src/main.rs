@@ -7,6 +7,8 @@ mod commands;
 mod config;
 mod failure;
 mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod starter;
 
@@ -20,14 +22,15 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let as_json = arguments.json;
-    let outcome = log::begin(&arguments.log)
-        .and_then(|()| {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
-        })
-        .and_then(|runtime| runtime.block_on(run(arguments)));
+    let outcome = log::begin(&arguments.log).and_then(|log| {
+        let ran = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
+            .and_then(|runtime| runtime.block_on(run(arguments)));
+        log.end();
+        ran
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(as_json),

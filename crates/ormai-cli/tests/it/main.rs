@@ -15,6 +15,8 @@ mod findings;
 mod log;
 #[cfg(test)]
 mod misuse;
+#[cfg(all(test, feature = "otlp"))]
+mod otlp;
 #[cfg(test)]
 mod row_level_security;
 #[cfg(test)]
