@@ -137,7 +137,9 @@ impl DbError {
     /// own, so what does not look like one is left out.
     pub(crate) fn coded(mut self, code: Option<&str>) -> Self {
         const LONGEST: usize = 5;
-        let code = code.filter(|code| code.len() <= LONGEST && code.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        let code = code.filter(|code| {
+            (1..=LONGEST).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
         match &mut self {
             Self::Timeout => {}
             Self::Unavailable(cause)
@@ -214,5 +216,21 @@ impl DbError {
             _ => Self::failed(detail),
         };
         sorted.coded(code.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_looks_like_a_code_is_one() {
+        let coded = |code: &str| DbError::failed("detail").coded(Some(code)).code().map(str::to_owned);
+        for code in ["23502", "1299", "P0001", "1"] {
+            assert_eq!(coded(code).as_deref(), Some(code));
+        }
+        for code in ["opensesame", "a row", "a@b", ""] {
+            assert_eq!(coded(code), None);
+        }
     }
 }

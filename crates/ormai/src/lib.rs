@@ -73,3 +73,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// So is that of the page about telemetry.
+#[cfg(all(doctest, feature = "opentelemetry", feature = "sqlite"))]
+#[doc = include_str!("../../../docs/reference/telemetry.md")]
+mod telemetry_page {}
