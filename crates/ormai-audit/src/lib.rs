@@ -1,1 +1,26 @@
-//! The audit trail.
+//! The audit trail: a record of every call, in chains that cannot be changed unseen.
+//!
+//! A [`Trail`] writes; a store keeps lines ([`AuditStore`]); each line holds a hash of itself and
+//! of the line before, so that whoever changes the past is found.
+
+mod chain;
+mod checkpoint;
+mod filter;
+mod hash;
+mod line;
+mod memory;
+mod record;
+mod store;
+mod trail;
+pub mod tree;
+mod writer;
+
+pub use chain::Chain;
+pub use checkpoint::{Checkpoint, Covered, Signed};
+pub use filter::Filter;
+pub use hash::{Hash, MacKey, PublicKey, SigningKey, TrailKeys};
+pub use line::{Body, Kind, Line, Place};
+pub use memory::MemoryStore;
+pub use record::{Action, Entry, Outcome, Record, RecordedError};
+pub use store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing, Wrong};
+pub use trail::{Trail, TrailError, TrailOptions};

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
-use opentelemetry::{Key, KeyValue, StringValue};
-use ormai_core::request::Tool;
+use opentelemetry::{Key, KeyValue};
 use ormai_db::{Database, PoolStatus};
 
 use super::metrics::{Call, Outcome};
@@ -65,8 +64,8 @@ impl Instruments {
 
     pub(crate) fn call(&self, call: &Call<'_>, rows: u64, elapsed: Option<Duration>) {
         let mut attributes = Vec::with_capacity(3);
-        attributes.extend(call.tool.map(|tool| KeyValue::new("ormai.tool", Tool::name(tool))));
-        attributes.extend(call.model.map(|model| KeyValue::new("ormai.model", StringValue::from(model.to_owned()))));
+        attributes.extend(call.tool.map(|tool| KeyValue::new("ormai.tool", tool.to_owned())));
+        attributes.extend(call.model.map(|model| KeyValue::new("ormai.model", model.to_owned())));
         if rows > 0 {
             self.rows.add(rows, &attributes);
         }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ormai_core::error::ErrorCode;
-use ormai_core::request::Tool;
 
 #[cfg(feature = "opentelemetry")]
 use super::meter::Instruments;
@@ -40,7 +39,7 @@ impl Outcome {
 #[derive(Debug)]
 #[cfg_attr(not(feature = "opentelemetry"), expect(dead_code, reason = "read by the instruments alone"))]
 pub(crate) struct Call<'a> {
-    pub(crate) tool: Option<Tool>,
+    pub(crate) tool: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) outcome: Outcome,
 }
@@ -65,7 +64,6 @@ impl Metrics {
     }
 
     /// A record of the audit trail was accepted this long after the work of its call had ended.
-    #[expect(dead_code, reason = "the audit trail tells it")]
     pub(crate) fn audit_lag(&self, lag: Duration) {
         if let Some(instruments) = &self.instruments {
             instruments.audit_lag(lag);
@@ -82,6 +80,5 @@ impl Metrics {
 
     pub(crate) fn call(&self, _: &Call<'_>, _: u64, _: Option<Duration>) {}
 
-    #[expect(dead_code, reason = "the audit trail tells it")]
     pub(crate) fn audit_lag(&self, _: Duration) {}
 }

@@ -31,5 +31,4 @@ mod span;
 pub use log::{DETAIL, log_driver_text};
 pub(crate) use log::{database_error, detail};
 pub(crate) use metrics::Metrics;
-#[expect(unused_imports, reason = "`audit` is for the audit trail")]
-pub(crate) use span::{CallSpan, Ended, audit, authorize, changed, compile, redact, resolve, run};
+pub(crate) use span::{CallSpan, audit, authorize, changed, compile, inside, redact, resolve, run};

@@ -1,17 +1,15 @@
 //! The span of a call, and those of its stages.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ormai_core::answer::Fetched;
-use ormai_core::catalog::ModelId;
 use ormai_core::error::{ErrorCode, Result};
 use ormai_core::principal::CallContext;
-use ormai_core::request::{Request, Tool};
 use ormai_db::{Changed, DbError, Session};
 use ormai_sql::{Dialect, Statement};
 use tracing::field::Empty;
+use tracing::instrument::Instrumented;
 use tracing::{Instrument as _, Span};
 
 use crate::Engine;
@@ -24,110 +22,84 @@ use crate::telemetry::metrics::{Call, Outcome};
 pub(crate) struct CallSpan {
     span: Span,
     metrics: Metrics,
-    engine: Arc<Engine>,
-    tool: Option<Tool>,
-    model: Option<ModelId>,
+    /// What metrics are told, where there are any.
+    tool: Option<Box<str>>,
+    model: Option<Box<str>>,
+    rows: u64,
     is_open: bool,
 }
 
-/// The work of a call. Without its type, because futures that hold each other get too deep for the
-/// compiler.
-pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ended {
-    /// Why it was refused or failed; `None` when it was answered.
-    pub(crate) code: Option<ErrorCode>,
-    /// The rows of its answer, or those it wrote.
-    pub(crate) rows: u64,
-    /// From the request to the answer.
-    pub(crate) elapsed: Duration,
-}
-
-impl Ended {
-    pub(crate) fn of<T>(done: &Result<T>, rows: impl FnOnce(&T) -> usize, elapsed: Duration) -> Self {
-        let (code, rows) = match done {
-            Ok(done) => (None, u64::try_from(rows(done)).unwrap_or(u64::MAX)),
-            Err(error) => (Some(error.code), 0),
-        };
-        Self { code, rows, elapsed }
-    }
-}
-
 impl CallSpan {
-    /// Begins a call. `tool` is `None` when there is none of the name; `model` is the caller's word,
-    /// which is told only when the catalog knows it.
-    pub(crate) fn begin(
-        metrics: &Metrics,
-        engine: &Arc<Engine>,
-        context: &CallContext,
-        tool: Option<Tool>,
-        model: Option<&str>,
-    ) -> Self {
+    /// Begins a call. `tool` is `None` when there is none of the name.
+    pub(crate) fn begin(metrics: &Metrics, context: &CallContext, tool: Option<&str>) -> Self {
         let span = tracing::info_span!(
             target: "ormai::call",
             "ormai.call",
-            ormai.tool = tool.map(Tool::name),
+            ormai.tool = tool,
             ormai.model = Empty,
             ormai.request_id = context.request_id.as_str(),
             ormai.trace_id = context.trace_id.as_deref(),
-            ormai.policy_version = engine.policy().version(),
+            ormai.policy_version = Empty,
             ormai.outcome = Empty,
             ormai.row_count = Empty,
             "error.type" = Empty,
             otel.status_code = Empty,
         );
-        let is_seen = !span.is_disabled() || metrics.is_on();
-        let model = model.filter(|_| is_seen).and_then(|name| engine.policy().catalog().find(name));
-        let call = Self { span, metrics: metrics.clone(), engine: Arc::clone(engine), tool, model, is_open: true };
-        if let Some(model) = call.model_name() {
-            call.span.record("ormai.model", model);
+        let tool = tool.filter(|_| metrics.is_on()).map(Box::from);
+        Self { span, metrics: metrics.clone(), tool, model: None, rows: 0, is_open: true }
+    }
+
+    /// A part of another call, which is seen as that.
+    pub(crate) fn part() -> Self {
+        let (span, metrics) = (Span::none(), Metrics::default());
+        Self { span, metrics, tool: None, model: None, rows: 0, is_open: false }
+    }
+
+    /// The span, for the work of the call.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// What the call is about. The model is the caller's word, and told only when the catalog has it.
+    pub(crate) fn asked(&mut self, model: Option<&str>, engine: &Engine) {
+        if !self.is_seen() {
+            return;
         }
-        call
+        let catalog = engine.policy().catalog();
+        self.span.record("ormai.policy_version", engine.policy().version());
+        if let Some(model) = model.and_then(|name| catalog.find(name)) {
+            let name = catalog.model(model).name.as_str();
+            self.span.record("ormai.model", name);
+            self.model = self.metrics.is_on().then(|| Box::from(name));
+        }
     }
 
-    /// As [`CallSpan::begin`], for a request that could be read.
-    pub(crate) fn of(metrics: &Metrics, engine: &Arc<Engine>, context: &CallContext, request: &Request) -> Self {
-        Self::begin(metrics, engine, context, Some(request.tool()), request.model())
+    /// The rows of the answer, or those that were written.
+    pub(crate) fn counted(&mut self, rows: usize) {
+        self.rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        self.span.record("ormai.row_count", self.rows);
     }
 
-    /// The whole of a call: its work inside of its span, then its end. `rows` tells those of an answer.
-    pub(crate) async fn follow<T>(self, work: Work<'_, T>, rows: impl FnOnce(&T) -> usize) -> Result<T> {
-        let begun = Instant::now();
-        let done = self.around(work).await;
-        self.ended(Ended::of(&done, rows, begun.elapsed()));
-        done
+    /// The record of the call was accepted this long after its work had ended.
+    pub(crate) fn recorded(&self, lag: impl FnOnce() -> Duration) {
+        if self.metrics.is_on() {
+            self.metrics.audit_lag(lag());
+        }
     }
 
-    /// The work of the call, inside of its span.
-    pub(crate) fn around<F: Future>(&self, work: F) -> tracing::instrument::Instrumented<F> {
-        work.instrument(self.span.clone())
+    /// Ends the call: why it was refused or failed, or `None` when it was answered. `elapsed` is from
+    /// the request to the answer, and asked only where somebody looks.
+    pub(crate) fn ended(mut self, code: Option<ErrorCode>, elapsed: impl FnOnce() -> Duration) {
+        if std::mem::take(&mut self.is_open) && self.is_seen() {
+            self.tell(code.map_or(Outcome::Ok, Outcome::Refused), Some(elapsed()));
+        }
     }
 
-    /// The work of a call that waits for nothing, inside of its span.
-    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.span.in_scope(work)
+    fn is_seen(&self) -> bool {
+        !self.span.is_disabled() || self.metrics.is_on()
     }
 
-    /// Ends the call.
-    pub(crate) fn ended(mut self, ended: Ended) {
-        self.is_open = false;
-        let outcome = ended.code.map_or(Outcome::Ok, Outcome::Refused);
-        self.tell(outcome);
-        self.span.record("ormai.row_count", ended.rows);
-        self.metrics.call(&self.told(outcome), ended.rows, Some(ended.elapsed));
-        tracing::debug!(
-            target: "ormai::call",
-            parent: &self.span,
-            outcome = outcome.as_str(),
-            rows = ended.rows,
-            elapsed_ms = ended.elapsed.as_secs_f64() * 1_000.0,
-            "a call has ended"
-        );
-    }
-
-    fn tell(&self, outcome: Outcome) {
+    fn tell(&self, outcome: Outcome, elapsed: Option<Duration>) {
         self.span.record("ormai.outcome", outcome.as_str());
         if let Outcome::Refused(code) = outcome {
             self.span.record("error.type", code.as_str());
@@ -136,24 +108,34 @@ impl CallSpan {
                 self.span.record("otel.status_code", "ERROR");
             }
         }
-    }
-
-    fn told(&self, outcome: Outcome) -> Call<'_> {
-        Call { tool: self.tool, model: self.model_name(), outcome }
-    }
-
-    fn model_name(&self) -> Option<&str> {
-        self.model.map(|model| self.engine.policy().catalog().model(model).name.as_str())
+        let call = Call { tool: self.tool.as_deref(), model: self.model.as_deref(), outcome };
+        self.metrics.call(&call, self.rows, elapsed);
+        tracing::debug!(
+            target: "ormai::call",
+            parent: &self.span,
+            outcome = outcome.as_str(),
+            rows = self.rows,
+            elapsed_ms = elapsed.map(|elapsed| elapsed.as_secs_f64() * 1_000.0),
+            "a call has ended"
+        );
     }
 }
 
 impl Drop for CallSpan {
     fn drop(&mut self) {
         if self.is_open {
-            self.tell(Outcome::Dropped);
-            self.metrics.call(&self.told(Outcome::Dropped), 0, None);
+            self.tell(Outcome::Dropped, None);
         }
     }
+}
+
+/// The work of a call, inside of its span. Without its type, because futures that hold each other get
+/// too deep for the compiler.
+pub(crate) fn inside<'a, T>(
+    span: Span,
+    work: Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>,
+) -> Instrumented<Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>> {
+    work.instrument(span)
 }
 
 macro_rules! stages {
@@ -175,7 +157,6 @@ stages! {
     /// The rows as an answer.
     redact = "ormai.redact";
     /// The record of the call.
-    #[expect(dead_code, reason = "for the audit trail")]
     audit = "ormai.audit";
 }
 

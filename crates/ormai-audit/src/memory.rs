@@ -1,0 +1,125 @@
+//! A store in memory.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use crate::filter::Filter;
+use crate::line::{Kind, Line};
+use crate::record::Entry;
+use crate::store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing};
+
+/// In memory: gone with the process. For tests, and for programs that may forget.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    lines: Mutex<Vec<Line>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All lines, in order.
+    pub fn lines(&self) -> Vec<Line> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+        // Nothing is done under the lock that could leave a line half written.
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AuditStore for MemoryStore {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn install(&self) -> Storing<'_, Vec<&'static str>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn enter(&self, _chain: Uuid) -> Storing<'_, Vec<Orphan>> {
+        // Whoever wrote here has the same process.
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn settle(&self, _chain: Uuid) -> Storing<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn leave(&self, _chain: Uuid) -> Storing<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn append<'a>(&'a self, lines: &'a [Line]) -> Storing<'a, ()> {
+        Box::pin(async { self.append_now(lines) })
+    }
+
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
+    fn append_now(&self, lines: &[Line]) -> Result<(), StoreError> {
+        self.lock().extend_from_slice(lines);
+        Ok(())
+    }
+
+    fn sync(&self) -> Storing<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn heads<'a>(&'a self, since: Option<&'a Position>) -> Storing<'a, (Vec<Head>, Position)> {
+        Box::pin(async move {
+            let lines = self.lock();
+            let from = match since {
+                Some(position) => at(position)?,
+                None => lines.iter().rposition(|line| line.place().kind == Kind::Checkpoint).map_or(0, |at| at + 1),
+            };
+            let (mut seen, mut heads) = (HashSet::new(), Vec::new());
+            for place in lines.iter().skip(from).rev().map(Line::place) {
+                if seen.insert(place.chain) {
+                    heads.push(Head { chain: place.chain, seq: place.seq, hash: place.hash });
+                }
+            }
+            Ok((heads, Position(lines.len().to_string())))
+        })
+    }
+
+    fn scan<'a>(&'a self, after: Option<&'a Position>, most: usize) -> Storing<'a, Scanned> {
+        Box::pin(async move {
+            let lines = self.lock();
+            let from = after.map_or(Ok(0), at)?;
+            let mut scanned = Scanned { source: self.name(), first: from as u64 + 1, ..Scanned::default() };
+            for line in lines.iter().skip(from).take(most) {
+                scanned.text.extend_from_slice(line.text().as_bytes());
+                scanned.text.push(b'\n');
+            }
+            let end = from.saturating_add(most);
+            scanned.next = (end < lines.len()).then(|| Position(end.to_string()));
+            Ok(scanned)
+        })
+    }
+
+    fn query<'a>(&'a self, filter: &'a Filter, limit: usize, cursor: Option<&'a str>) -> Storing<'a, Records> {
+        Box::pin(async move {
+            let lines = self.lock();
+            let closed = lines.iter().filter(|line| line.place().kind == Kind::Record).filter_map(Entry::read);
+            let mut entries: Vec<Entry> = closed
+                .filter(|entry| cursor.is_none_or(|cursor| entry.id.as_str() < cursor) && filter.matches(entry))
+                .collect();
+            entries.sort_by(|one, other| other.id.cmp(&one.id));
+            let is_more = entries.len() > limit;
+            entries.truncate(limit);
+            let cursor = entries.last().filter(|_| is_more).map(|entry| entry.id.clone());
+            Ok(Records { entries, cursor })
+        })
+    }
+}
+
+fn at(position: &Position) -> Result<usize, StoreError> {
+    position.0.parse().map_err(|_| StoreError::Failed("the position is not one of this store".to_owned()))
+}
