@@ -52,7 +52,7 @@ pub struct Response<T = Answer> {
 
 impl<T> Response<T> {
     /// An answer whose record is closed.
-    pub(crate) fn new(data: T, facts: Facts, elapsed: Duration, receipt: &Receipt) -> Self {
+    pub(crate) fn new(data: T, facts: Facts, elapsed: Duration, receipt: Receipt) -> Self {
         let Facts { request_id, row_count, policy_version, policies_applied } = facts;
         let metadata = Metadata {
             request_id,
@@ -60,8 +60,7 @@ impl<T> Response<T> {
             execution_time_ms: elapsed.as_secs_f64() * 1_000.0,
             policy_version,
             policies_applied,
-            audit_id: receipt.audit_id().map(str::to_owned),
-            made: Made(()),
+            receipt,
         };
         Self { data, metadata }
     }
@@ -90,15 +89,16 @@ pub struct Metadata {
     /// The rules that took part: `Order.tenant_id` for a scope, `Order:parent_access` for a
     /// row policy.
     pub policies_applied: Vec<String>,
-    /// The name of the call's record; `null` where there is no audit store.
-    pub audit_id: Option<String>,
-    #[serde(skip)]
-    made: Made,
+    #[serde(rename = "audit_id")]
+    receipt: Receipt,
 }
 
-/// Only here can metadata be made.
-#[derive(Clone, Copy, Debug)]
-struct Made(());
+impl Metadata {
+    /// The name of the call's record; `None` where there is no audit store.
+    pub fn audit_id(&self) -> Option<&str> {
+        self.receipt.audit_id()
+    }
+}
 
 /// The outcome of [`crate::Toolset::call`]: for language models, so a refusal is an outcome
 /// like any other.

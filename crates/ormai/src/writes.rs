@@ -273,7 +273,7 @@ async fn grouped<T>(
     group: Grouping<'_>,
 ) -> Result<T> {
     let id = ctx.call().request_id;
-    let failed = |error: &ormai_db::DbError| failed_transaction(error, &id);
+    let failed = |error: &DbError| failed_transaction(error, &id);
     held.lock_grouped(held.depth()).await?.begin(BEGIN).await.map_err(|error| failed(&error))?;
     let inner = ctx.inside(held.inside(group.record));
     let done = Box::pin(work(&inner)).await;
@@ -435,9 +435,9 @@ async fn released<T>(session: &mut Session<'_>, outcome: Result<T>, request_id: 
     outcome
 }
 
-fn failed_transaction(error: &ormai_db::DbError, request_id: &str) -> Error {
+fn failed_transaction(error: &DbError, request_id: &str) -> Error {
     match error {
-        ormai_db::DbError::Conflict { .. } => {
+        DbError::Conflict { .. } => {
             database_error!(warn, request_id, error, "a transaction was refused");
             let mut refused = Error::new(ErrorCode::Conflict, "the transaction could not be kept; nothing was changed");
             refused.retryable = error.is_retryable();

@@ -15,7 +15,8 @@ use crate::value::Value;
 pub struct Decided {
     /// The scopes that the plan carries, each once: `tenant_id = 'acme'`, `tenant_id IN ('a', 'b')`,
     /// and with the model where that is not the one that was asked for: `User.tenant_id = 'acme'`.
-    /// Of a list the first [`limits::LIST_ITEMS`] values stand, and `…+N` for the others.
+    /// Of a list the first [`limits::LIST_ITEMS`] values stand, each cut like a name, and `…+N` for
+    /// the others.
     pub scopes_injected: Vec<String>,
     /// The rules that lifted a scope, each once: `Order:admin_bypass`. Where there is one, the call
     /// sees rows of others, and its record must be durable before the answer leaves.
@@ -61,9 +62,9 @@ fn scopes(applied: &[Applied], root: Option<ModelId>, catalog: &Catalog) -> Vec<
         let field = &described.field(*field).name;
         let scope = match (root == Some(*model), value) {
             (true, Value::Array(values)) => format!("{field} IN {}", list(values)),
-            (true, value) => format!("{field} = {}", short(value)),
+            (true, value) => format!("{field} = {}", short(value, limits::TEXT_BYTES)),
             (false, Value::Array(values)) => format!("{}.{field} IN {}", described.name, list(values)),
-            (false, value) => format!("{}.{field} = {}", described.name, short(value)),
+            (false, value) => format!("{}.{field} = {}", described.name, short(value, limits::TEXT_BYTES)),
         };
         if !told.contains(&scope) {
             told.push(scope);
@@ -72,12 +73,13 @@ fn scopes(applied: &[Applied], root: Option<ModelId>, catalog: &Catalog) -> Vec<
     told
 }
 
-fn short(value: &Value) -> String {
-    cut(&literal(value), limits::TEXT_BYTES).into_owned()
+fn short(value: &Value, most: usize) -> String {
+    cut(&literal(value), most).into_owned()
 }
 
 fn list(values: &[Value]) -> String {
-    let mut shown: Vec<String> = values.iter().take(limits::LIST_ITEMS).map(short).collect();
+    let mut shown: Vec<String> =
+        values.iter().take(limits::LIST_ITEMS).map(|value| short(value, limits::NAME_BYTES)).collect();
     if let Some(more) = values.len().checked_sub(limits::LIST_ITEMS).filter(|more| *more > 0) {
         shown.push(format!("…+{more}"));
     }

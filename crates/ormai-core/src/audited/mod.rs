@@ -44,6 +44,16 @@ pub mod limits {
     pub const BYTES: usize = 64 << 10;
 }
 
+/// A name that a caller may have made up, such as that of a tool or a model, as a record says it:
+/// cut at [`limits::NAME_BYTES`].
+///
+/// ```
+/// assert_eq!(ormai_core::audited::name("query"), "query");
+/// ```
+pub fn name(name: &str) -> Cow<'_, str> {
+    bounds::cut(name, limits::NAME_BYTES)
+}
+
 /// What a record says of a refusal or a failure, beside its code.
 ///
 /// A message names what stands in the place of a name, and never repeats a value of a request or

@@ -196,7 +196,7 @@ impl Attempt {
         }
         let begun = self.begun;
         let (Concluded { data, facts }, receipt) = self.close_as(outcome).await?;
-        Ok(Response::new(data, facts, begun.elapsed(), &receipt))
+        Ok(Response::new(data, facts, begun.elapsed(), receipt))
     }
 
     /// Closes the record of something else.

@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 
 /// Stands for a closed record, or for the choice to have none. Only an
 /// [`Attempt`](super::Attempt) that is closed gives one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
 pub(crate) struct Receipt(Option<String>);
 
 impl Receipt {
@@ -73,6 +74,19 @@ impl fmt::Debug for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// Two refusals are equal when they say the same; each has a record of its own.
+impl PartialEq for Refused {
+    fn eq(&self, other: &Self) -> bool {
+        self.error == other.error
+    }
+}
+
+impl PartialEq<Refused> for Error {
+    fn eq(&self, other: &Refused) -> bool {
+        *self == *other.error
+    }
+}
 
 impl PartialEq<Error> for Refused {
     fn eq(&self, other: &Error) -> bool {
