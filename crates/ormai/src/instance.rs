@@ -11,6 +11,7 @@ use ormai_db::{Database, OwnTable};
 
 use crate::approvals::{ApprovalStore, Approvals};
 use crate::audit::{Action, Attempt, Trail, TrailError};
+use crate::telemetry::Metrics;
 use crate::toolset::{Toolset, failed};
 use crate::{BuildError, Builder, Engine, RunContext};
 
@@ -34,9 +35,10 @@ impl OrmAi {
         database: Database,
         approvals: Option<Arc<dyn ApprovalStore>>,
         trail: Option<Trail>,
+        metrics: Metrics,
     ) -> Self {
         let engine = Arc::new(RwLock::new(Arc::new(engine)));
-        Self { tools: Toolset { engine, database, approvals, trail } }
+        Self { tools: Toolset { engine, database, approvals, trail, metrics } }
     }
 
     /// The audit trail; `None` where no store was given.

@@ -32,6 +32,7 @@ mod response;
 mod retry;
 pub mod rls;
 pub mod schema;
+pub mod telemetry;
 mod toolset;
 mod write;
 mod writes;
@@ -48,6 +49,8 @@ pub use retry::Retry;
 pub use toolset::Toolset;
 pub use write::{WriteCall, WriteStatement};
 
+#[cfg(feature = "opentelemetry")]
+pub use opentelemetry;
 pub use ormai_core::explain::{
     Cause, Did, Inspected, InspectedFilter, InspectedRule, Kind, Operator, Rule, Table, Verdict,
 };
@@ -74,3 +77,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// So is that of the page about telemetry.
+#[cfg(all(doctest, feature = "opentelemetry", feature = "sqlite"))]
+#[doc = include_str!("../../../docs/reference/telemetry.md")]
+mod telemetry_page {}

@@ -20,6 +20,7 @@ use crate::audit::{Action, Attempt, Refused, Trail, action_of};
 use crate::context::Db;
 use crate::response::{CallResult, Concluded, Data, Facts, Response};
 use crate::schema::{self, Description};
+use crate::telemetry::{self, Metrics, database_error, inside};
 use crate::writes::Word;
 use crate::{Call, Engine, Explanation, Refusal, RunContext, WriteCall};
 
@@ -30,6 +31,7 @@ pub struct Toolset {
     pub(crate) database: Database,
     pub(crate) approvals: Option<Arc<dyn ApprovalStore>>,
     pub(crate) trail: Option<Trail>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Toolset {
@@ -88,7 +90,8 @@ impl Toolset {
     ) -> Result<Response<T>, Refused> {
         let (call, tool) = (ctx.call(), request.tool());
         let mut attempt = self.attempt(ctx, &call, tool.name(), action_of(tool));
-        let outcome = self.run_as(ctx, call, request, &mut attempt).await;
+        let span = attempt.span();
+        let outcome = inside(span, Box::pin(self.run_as(ctx, call, request, &mut attempt))).await;
         attempt.close(outcome.and_then(|concluded| concluded.part(part).ok_or_else(mismatch))).await
     }
 
@@ -104,7 +107,8 @@ impl Toolset {
     ) -> Result<Response<Description>, Refused> {
         let call = ctx.call();
         let mut attempt = self.attempt(ctx, &call, Tool::DescribeSchema.name(), Action::Describe);
-        let outcome = self.described(call, describe, &mut attempt);
+        let span = attempt.span();
+        let outcome = span.in_scope(|| self.described(call, describe, &mut attempt));
         attempt.close(outcome).await
     }
 
@@ -117,7 +121,8 @@ impl Toolset {
         let (engine, request) = (self.engine(), Request::DescribeSchema(describe));
         attempt.asked(&request, &engine);
         let view = engine.view(call.principal.roles());
-        let description = schema::describe(engine.policy().catalog(), &view, request.model())?;
+        let description =
+            telemetry::resolve().in_scope(|| schema::describe(engine.policy().catalog(), &view, request.model()))?;
         let facts = Facts {
             request_id: call.request_id,
             row_count: description.models.len(),
@@ -160,7 +165,10 @@ impl Toolset {
         let action = request.as_ref().map_or(Action::Unknown, |request| action_of(request.tool()));
         let mut attempt = self.attempt(ctx, &call, &audited::name(tool), action);
         let outcome = match request {
-            Ok(request) => self.answered(ctx, call, request, &mut attempt).await,
+            Ok(request) => {
+                let span = attempt.span();
+                inside(span, Box::pin(self.answered(ctx, call, request, &mut attempt))).await
+            }
             Err(error) => {
                 attempt.unread(bytes, &self.engine());
                 Err(error)
@@ -223,7 +231,9 @@ impl Toolset {
     ) -> Result<Inspected, Refused> {
         let context = ctx.call();
         let mut attempt = self.attempt(ctx, &context, "explain_row", Action::Administration);
-        let outcome = self.row_explained(ctx, context, request, (id, operator), &mut attempt).await;
+        let span = attempt.span();
+        let work = Box::pin(self.row_explained(ctx, context, request, (id, operator), &mut attempt));
+        let outcome = inside(span, work).await;
         attempt.close_as(outcome).await.map(|(inspected, _)| inspected)
     }
 
@@ -327,7 +337,8 @@ async fn drive(mut call: Call, session: &mut Session<'_>) -> Result<Concluded<An
 async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
     let timeout = call.timeout();
     while let Some(statement) = call.statement()? {
-        let rows = session.run(&statement, timeout).await.map_err(|error| failed(&error, call.request_id()))?;
+        let ran = telemetry::run(session, &statement, timeout).await;
+        let rows = ran.map_err(|error| failed(&error, call.request_id()))?;
         call.feed(rows);
     }
     Ok(())
@@ -335,7 +346,7 @@ async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
 
 /// What the caller may know of a failure in the database; the rest goes to the log.
 pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
-    tracing::warn!(request_id, detail = error.operator_detail(), "a statement failed");
+    database_error!(warn, request_id, error, "a statement failed");
     match error {
         DbError::Timeout => Error::new(ErrorCode::Timeout, "the request took too long and was stopped")
             .hint(Some("narrow the filters, lower the limit or leave out includes".to_owned())),

@@ -16,6 +16,8 @@ pub(crate) fn ormai(directory: &Path, arguments: &[&str]) -> Ran {
         .args(arguments)
         .current_dir(directory)
         .env_remove("ORMAI_HASH_KEY")
+        .env_remove("ORMAI_LOG")
+        .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .env("ORMAI_CURSOR_KEY", "one key for all runs of a test")
         .env("NO_COLOR", "1")
         .output()
