@@ -112,7 +112,6 @@ impl Appender {
     }
 
     /// Closes the active file, whatever its size is, unless it is empty.
-    #[expect(dead_code, reason = "pruning begins with it")]
     pub(super) fn rotate(&self) -> Result<(), StoreError> {
         let mut state = self.lock();
         let (file, len, _locked) = self.hold(&mut state.open, 0)?;

@@ -14,6 +14,7 @@ use ormai_audit::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod prunes;
 mod queries;
 mod writers;
 
