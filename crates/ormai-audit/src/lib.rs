@@ -7,22 +7,27 @@ mod chain;
 mod checkpoint;
 mod filter;
 mod hash;
+mod jsonl;
 mod line;
 mod memory;
+mod prune;
 mod record;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
 mod store;
 mod trail;
 pub mod tree;
+pub mod verify;
 mod writer;
 
 pub use chain::Chain;
 pub use checkpoint::{Checkpoint, Covered, Signed};
 pub use filter::Filter;
 pub use hash::{Hash, MacKey, PublicKey, SigningKey, TrailKeys};
+pub use jsonl::{Disk, JsonlOptions, JsonlStore};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
+pub use prune::{Stub, Stubs, Tombstone};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sql::SqlStore;

@@ -165,32 +165,59 @@ const KIND: &[u8] = b",\"kind\":\"";
 /// As many digits as the largest number has.
 const MOST_DIGITS: usize = 20;
 
+/// The last members of a line as they stand there.
+struct Tail<'a> {
+    /// The part of the line that its digest is of.
+    hashed: &'a [u8],
+    kind: &'a [u8],
+    chain: &'a [u8],
+    seq: &'a [u8],
+    prev_hash: &'a [u8],
+    hash: &'a [u8],
+}
+
+impl<'a> Tail<'a> {
+    fn split(line: &'a [u8]) -> Option<Self> {
+        let rest = line.strip_suffix(b"\"}")?;
+        let (rest, hash) = rest.split_at_checked(rest.len().checked_sub(Hash::TEXT_LEN)?)?;
+        let hashed = rest.strip_suffix(HASH)?;
+        let rest = hashed.strip_suffix(b"\"")?;
+        let (rest, prev_hash) = rest.split_at_checked(rest.len().checked_sub(Hash::TEXT_LEN)?)?;
+        let rest = rest.strip_suffix(PREV_HASH)?;
+        let digits = rest.iter().rev().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+        let (rest, seq) = rest.split_at_checked(rest.len().checked_sub(digits)?)?;
+        let rest = rest.strip_suffix(SEQ)?.strip_suffix(b"\"")?;
+        let (rest, chain) = rest.split_at_checked(rest.len().checked_sub(36)?)?;
+        let rest = rest.strip_suffix(CHAIN)?.strip_suffix(b"\"")?;
+        let word = rest.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
+        let (rest, kind) = rest.split_at_checked(rest.len().checked_sub(word)?)?;
+        rest.strip_suffix(KIND)?;
+        Some(Self { hashed, kind, chain, seq, prev_hash, hash })
+    }
+}
+
+impl Kind {
+    /// That of a line, whose place is not read further.
+    pub(crate) fn of(line: &[u8]) -> Option<Self> {
+        Self::parse(Tail::split(line)?.kind)
+    }
+}
+
 impl Place {
     /// Reads it from the end of a line, without reading the rest; with the part of the line that
     /// its digest is of.
     pub fn read(line: &[u8]) -> Option<(Self, &[u8])> {
-        let rest = line.strip_suffix(b"\"}")?;
-        let (rest, hash) = rest.split_at_checked(rest.len().checked_sub(Hash::TEXT_LEN)?)?;
-        let hash = Hash::parse(hash)?;
-        let hashed = rest.strip_suffix(HASH)?;
-        let rest = hashed.strip_suffix(b"\"")?;
-        let (rest, prev) = rest.split_at_checked(rest.len().checked_sub(Hash::TEXT_LEN)?)?;
-        let prev_hash = Hash::parse(prev)?;
-        let rest = rest.strip_suffix(PREV_HASH)?;
-        let digits = rest.iter().rev().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
-        let (rest, seq) = rest.split_at_checked(rest.len().checked_sub(digits)?)?;
-        let seq = std::str::from_utf8(seq).ok()?;
+        let tail = Tail::split(line)?;
+        let hash = Hash::parse(tail.hash)?;
+        let prev_hash = Hash::parse(tail.prev_hash)?;
+        let seq = std::str::from_utf8(tail.seq).ok()?;
         // One number has one text.
         let seq = u64::from_str(seq).ok().filter(|_| !seq.starts_with('0') || seq == "0")?;
-        let rest = rest.strip_suffix(SEQ)?.strip_suffix(b"\"")?;
-        let (rest, chain) = rest.split_at_checked(rest.len().checked_sub(36)?)?;
-        let chain = Uuid::try_parse_ascii(chain).ok()?;
-        let rest = rest.strip_suffix(CHAIN)?.strip_suffix(b"\"")?;
-        let word = rest.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
-        let (rest, kind) = rest.split_at_checked(rest.len().checked_sub(word)?)?;
-        let kind = Kind::parse(kind)?;
-        rest.strip_suffix(KIND)?;
-        Some((Self { kind, chain, seq, prev_hash, hash }, hashed))
+        // So has a name.
+        let is_lower = !tail.chain.iter().any(u8::is_ascii_uppercase);
+        let chain = Uuid::try_parse_ascii(tail.chain).ok().filter(|_| is_lower)?;
+        let kind = Kind::parse(tail.kind)?;
+        Some((Self { kind, chain, seq, prev_hash, hash }, tail.hashed))
     }
 
     /// The digest of the part of a line that [`Place::read`] gave.

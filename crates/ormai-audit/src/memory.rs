@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::filter::Filter;
 use crate::line::{Kind, Line};
+use crate::prune::{Stub, Stubs};
 use crate::record::Entry;
 use crate::store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing};
 
@@ -101,6 +102,32 @@ impl AuditStore for MemoryStore {
             let end = from.saturating_add(most);
             scanned.next = (end < lines.len()).then(|| Position(end.to_string()));
             Ok(scanned)
+        })
+    }
+
+    fn prune<'a>(&'a self, _source: &'a str, stubs: &'a [Stub]) -> Storing<'a, ()> {
+        Box::pin(async move {
+            let mut lines = self.lock();
+            let pruned = Stubs::new(stubs);
+            let mut missing: u64 = stubs.iter().map(Stub::lines).sum();
+            let mut left = Vec::with_capacity(lines.len());
+            for line in lines.iter() {
+                let place = line.place();
+                let Some(stub) = pruned.of(place.chain, place.seq) else {
+                    left.push(line.clone());
+                    continue;
+                };
+                if !matches!(place.kind, Kind::Record | Kind::Intent) {
+                    return Err(StoreError::Failed("a line that was to be pruned is no record".to_owned()));
+                }
+                missing = missing.saturating_sub(1);
+                left.extend((place.seq == stub.from()).then(|| stub.line().clone()));
+            }
+            if missing > 0 {
+                return Err(StoreError::Failed("a line that was to be pruned is not there any more".to_owned()));
+            }
+            *lines = left;
+            Ok(())
         })
     }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::filter::Filter;
 use crate::hash::Hash;
 use crate::line::Line;
+use crate::prune::Stub;
 use crate::record::{Entry, Record};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,9 @@ pub struct Scanned {
     pub first: u64,
     /// Where to go on; `None` at the end.
     pub next: Option<Position>,
+    /// Whether lines may still be added to this source as a file: nothing is pruned there, and
+    /// [`AuditStore::prune`] is not called for it.
+    pub is_open: bool,
     /// What the store itself found wrong, such as a column that does not say what its line says.
     pub wrong: Vec<Wrong>,
 }
@@ -140,6 +144,18 @@ pub trait AuditStore: fmt::Debug + Send + Sync {
 
     /// At most `most` lines after a place, in the order of their appending.
     fn scan<'a>(&'a self, after: Option<&'a Position>, most: usize) -> Storing<'a, Scanned>;
+
+    /// Puts stubs in the place of lines: of each, the lines `from..=to` of its chain go, and its
+    /// line is put where the first of them stood. All of them stand in this source, as
+    /// [`AuditStore::scan`] named it; the stubs are in the order of their places.
+    ///
+    /// All are put or none, also when the process ends in between. Where a line that goes is not
+    /// there any more, or is neither a record nor an intent, nothing is done.
+    ///
+    /// At most [`Stub::MOST_AT_ONCE`] of them come at once.
+    fn prune<'a>(&'a self, _source: &'a str, _stubs: &'a [Stub]) -> Storing<'a, ()> {
+        Box::pin(async { Err(StoreError::Failed("this store keeps all lines: it cannot be pruned".to_owned())) })
+    }
 
     /// Closed records, the newest first, at most `limit` of them, before a cursor.
     fn query<'a>(&'a self, filter: &'a Filter, limit: usize, cursor: Option<&'a str>) -> Storing<'a, Records>;

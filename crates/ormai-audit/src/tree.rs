@@ -60,3 +60,47 @@ impl Tree {
         }
     }
 }
+
+/// The largest full parts that a run of leaves is made of, counted from zero, from left to right:
+/// the level of each, which stands for 2^level leaves.
+pub(crate) fn parts(from: u64, to: u64) -> impl Iterator<Item = u32> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let left = to.checked_sub(at).filter(|left| *left > 0)?;
+        // A part stands where its size divides its place, and ends within the run.
+        let level = at.trailing_zeros().min(left.ilog2());
+        at += 1 << level;
+        Some(level)
+    })
+}
+
+/// The roots of the largest full parts of a run of leaves, made leaf by leaf.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    to: u64,
+    parts: Vec<(u32, Hash)>,
+}
+
+impl Run {
+    /// A run without a leaf, after so many leaves.
+    pub(crate) fn new(from: u64) -> Self {
+        Self { to: from, parts: Vec::new() }
+    }
+
+    /// Adds a leaf at the end.
+    pub(crate) fn push(&mut self, leaf: Hash) {
+        let (mut level, mut root) = (0, leaf);
+        self.to += 1;
+        // Two parts of a size make one where its place is a multiple of its size.
+        while let Some((_, left)) = self.parts.pop_if(|(left, _)| *left == level && self.to.trailing_zeros() > level) {
+            root = node(&left, &root);
+            level += 1;
+        }
+        self.parts.push((level, root));
+    }
+
+    /// The roots, from left to right.
+    pub(crate) fn into_nodes(self) -> Vec<Hash> {
+        self.parts.into_iter().map(|(_, root)| root).collect()
+    }
+}

@@ -12,6 +12,7 @@ use ormai_core::redact::HashKey;
 use ormai_db::{ConnectOptions, Database, DbError, IntrospectOptions, introspect};
 
 use crate::approvals::{ApprovalStore, StoreError};
+use crate::audit::{AuditStore, Refused, Trail, TrailError, TrailKeys, TrailOptions};
 use crate::{Engine, Keys, OrmAi};
 
 /// Builds an [`OrmAi`].
@@ -25,6 +26,9 @@ pub struct Builder {
     hash_key: Option<Vec<u8>>,
     cursor_key: Option<[u8; 32]>,
     approvals: Option<Arc<dyn ApprovalStore>>,
+    audit: Vec<Arc<dyn AuditStore>>,
+    audit_keys: TrailKeys,
+    audit_options: TrailOptions,
 }
 
 enum Place {
@@ -56,6 +60,10 @@ pub enum BuildError {
     HashKey,
     /// The store of approvals failed.
     Approvals(StoreError),
+    /// An audit store does not let a writer begin.
+    Audit(TrailError),
+    /// What was asked cannot be recorded, or failed and was recorded.
+    Recording(Refused),
 }
 
 impl fmt::Display for BuildError {
@@ -69,6 +77,8 @@ impl fmt::Display for BuildError {
             }
             Self::Database(error) => write!(f, "{error}"),
             Self::Approvals(error) => write!(f, "{error}"),
+            Self::Audit(error) => write!(f, "{error}"),
+            Self::Recording(error) => write!(f, "{error}"),
             Self::Catalog(error) => write!(f, "{error}"),
             Self::HashKey => write!(f, "the hash key must have at least {} bytes", HashKey::MIN_BYTES),
         }
@@ -173,6 +183,30 @@ impl Builder {
         self
     }
 
+    /// Where every call leaves its record: may be called several times, and then every store has all
+    /// records. One that has to be installed is installed before: see [`AuditStore::install`].
+    ///
+    /// A call whose record is not taken is not answered. Without any store nothing is recorded.
+    #[must_use]
+    pub fn audit(mut self, store: Arc<dyn AuditStore>) -> Self {
+        self.audit.push(store);
+        self
+    }
+
+    /// The secrets that key the records and sign checkpoints.
+    #[must_use]
+    pub fn audit_keys(mut self, keys: TrailKeys) -> Self {
+        self.audit_keys = keys;
+        self
+    }
+
+    /// How the records are kept.
+    #[must_use]
+    pub fn audit_options(mut self, options: TrailOptions) -> Self {
+        self.audit_options = options;
+        self
+    }
+
     /// Connects, reads the database, and puts the policy in force.
     ///
     /// # Errors
@@ -214,7 +248,18 @@ impl Builder {
             tracing::debug!(code = finding.code, "{finding}");
         }
         let engine = Engine::new(policy, database.dialect(), Keys { cursor, hash });
-        Ok(OrmAi::new(engine, database, self.approvals))
+        // Last, so that nothing is begun for an engine that does not come to be.
+        let trail = match self.audit.is_empty() {
+            true => {
+                tracing::warn!("no audit store was given; calls leave no record");
+                None
+            }
+            false => {
+                let opened = Trail::open(self.audit, self.audit_keys, self.audit_options).await;
+                Some(opened.map_err(BuildError::Audit)?)
+            }
+        };
+        Ok(OrmAi::new(engine, database, self.approvals, trail))
     }
 }
 

@@ -20,6 +20,7 @@
 //! ```
 
 pub mod approvals;
+pub mod audit;
 mod builder;
 mod call;
 mod context;
@@ -34,12 +35,13 @@ mod toolset;
 mod write;
 mod writes;
 
+pub use audit::Refused;
 pub use builder::{BuildError, Builder};
 pub use call::Call;
 pub use context::{Held, RunContext};
 pub use engine::{Engine, Keys};
 pub use explain::{ExplainedStatement, Explanation, PARENT_KEY, Refusal, RefusedBy};
-pub use response::{CallResult, Data, Metadata, Response};
+pub use response::{CallResult, Concluded, Data, Metadata, Response};
 pub use retry::Retry;
 pub use toolset::{OrmAi, Toolset};
 pub use write::{WriteCall, WriteStatement};

@@ -2,6 +2,8 @@
 
 // Marked, so that the lints know these modules for tests throughout.
 #[cfg(test)]
+mod jsonl;
+#[cfg(test)]
 mod sql;
 #[cfg(test)]
 mod trail;

@@ -29,21 +29,24 @@ pub(crate) async fn run(config: &Path, command: ApprovalsCommand, as_json: bool)
         ApprovalsCommand::Show { id, principal } => {
             let ctx = RunContext::new(principal.principal()?);
             let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(ormai.approvals().show(&ctx, &id).await, as_json)
+            told(ormai.approvals().show(&ctx, &id).await.map_err(Error::from), as_json)
         }
         ApprovalsCommand::Approve(Decide { id, note, principal }) => {
             let ctx = RunContext::new(principal.principal()?);
             let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(ormai.approvals().approve(&ctx, &id, note.as_deref()).await.and_then(made), as_json)
+            told(
+                ormai.approvals().approve(&ctx, &id, note.as_deref()).await.map_err(Error::from).and_then(made),
+                as_json,
+            )
         }
         ApprovalsCommand::Reject(Decide { id, note, principal }) => {
             let ctx = RunContext::new(principal.principal()?);
             let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(ormai.approvals().reject(&ctx, &id, note.as_deref()).await, as_json)
+            told(ormai.approvals().reject(&ctx, &id, note.as_deref()).await.map_err(Error::from), as_json)
         }
         ApprovalsCommand::Resume { id } => {
             let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(ormai.approvals().resume(&id).await.and_then(made), as_json)
+            told(ormai.approvals().resume(&id).await.map_err(Error::from).and_then(made), as_json)
         }
     }
 }

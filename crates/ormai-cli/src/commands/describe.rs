@@ -27,8 +27,8 @@ pub(crate) async fn run(config: &Path, describe: Describe, as_json: bool) -> Res
         return output::json(&tools);
     }
     let request = DescribeSchema { model: describe.model };
-    match ormai.tools().describe_schema(&ctx, &request) {
-        Ok(description) if as_json => output::json(&description),
+    match ormai.tools().describe_schema(&ctx, request).await {
+        Ok(description) if as_json => output::json(&description.data),
         Ok(description) => description.models.iter().try_for_each(show),
         Err(error) => {
             if as_json {

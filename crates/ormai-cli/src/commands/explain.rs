@@ -41,7 +41,7 @@ pub(crate) async fn run(config: &Path, explain: Explain, as_json: bool) -> Resul
             output::json(&json!({"permitted": true, "explanation": explanation, "row": inspected}))
         }
         Ok(inspected) => show_row(&inspected, &row),
-        Err(error) => refused(&Refusal::from(error), as_json),
+        Err(error) => refused(&Refusal::from(error.into_error()), as_json),
     }
 }
 

@@ -15,7 +15,7 @@ fn request(tool: Tool, arguments: &Json) -> Request {
     Request::from_value(tool, arguments).unwrap()
 }
 
-async fn inspect(ormai: &OrmAi, who: &Principal, query: Json, row: Json) -> Result<Inspected, Error> {
+async fn inspect(ormai: &OrmAi, who: &Principal, query: Json, row: Json) -> Result<Inspected, ormai::Refused> {
     let ctx = RunContext::new(who.clone());
     ormai.tools().explain_row(&ctx, request(Tool::Query, &query), &row, Operator::acknowledged()).await
 }
