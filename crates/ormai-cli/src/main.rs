@@ -7,6 +7,9 @@ mod args;
 mod commands;
 mod config;
 mod failure;
+mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod starter;
 
@@ -20,11 +23,15 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let as_json = arguments.json;
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
-        .and_then(|runtime| runtime.block_on(run(arguments)));
+    let outcome = log::begin(&arguments.log).and_then(|log| {
+        let ran = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
+            .and_then(|runtime| runtime.block_on(run(arguments)));
+        log.end();
+        ran
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(as_json),
@@ -32,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { config, json, command } = arguments;
+    let Arguments { config, json, log: _, command } = arguments;
     match command {
         Command::Demo => commands::demo::run(json).await,
         Command::Init(init) => commands::init::run(init, json).await,

@@ -20,7 +20,7 @@ pub(crate) async fn run(config: &Path, describe: Describe, as_json: bool) -> Res
     Config::read(config, as_json)?.with(as_json, work).await
 }
 
-async fn told(ormai: &OrmAi, ctx: &RunContext, describe: Describe, as_json: bool) -> Result<(), Failure> {
+async fn told(ormai: &OrmAi, ctx: &RunContext<'_>, describe: Describe, as_json: bool) -> Result<(), Failure> {
     if let Some(format) = describe.tools {
         let export = match format {
             ToolFormat::JsonSchema => Definition::to_json_schema,

@@ -18,7 +18,7 @@ pub(crate) async fn run(config: &Path, explain: Explain, as_json: bool) -> Resul
     Config::read(config, as_json)?.with(as_json, work).await
 }
 
-async fn told(ormai: &OrmAi, ctx: &RunContext, explain: Explain, as_json: bool) -> Result<(), Failure> {
+async fn told(ormai: &OrmAi, ctx: &RunContext<'_>, explain: Explain, as_json: bool) -> Result<(), Failure> {
     let Explain { call, row } = explain;
     let request = Tool::from_name(&call.tool).and_then(|tool| Request::from_json(tool, call.arguments.as_bytes()));
     let request = match request {

@@ -23,6 +23,8 @@ pub(crate) fn ormai_with(directory: &Path, arguments: &[&str], variables: &[(&st
         .env_remove("ORMAI_HASH_KEY")
         .env_remove("ORMAI_AUDIT_KEY")
         .env_remove("ORMAI_AUDIT_SIGNING_KEY")
+        .env_remove("ORMAI_LOG")
+        .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .env("ORMAI_CURSOR_KEY", "one key for all runs of a test")
         .env("NO_COLOR", "1")
         .envs(variables.iter().copied())

@@ -14,7 +14,11 @@ mod explain;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod misuse;
+#[cfg(all(test, feature = "otlp"))]
+mod otlp;
 #[cfg(test)]
 mod row_level_security;
 #[cfg(test)]
