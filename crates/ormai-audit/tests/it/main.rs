@@ -2,4 +2,6 @@
 
 // Marked, so that the lints know these modules for tests throughout.
 #[cfg(test)]
+mod tamper;
+#[cfg(test)]
 mod trail;
