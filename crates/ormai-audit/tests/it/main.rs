@@ -6,4 +6,6 @@ mod jsonl;
 #[cfg(test)]
 mod sql;
 #[cfg(test)]
+mod tamper;
+#[cfg(test)]
 mod trail;
