@@ -14,4 +14,6 @@ mod stats;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tamper;
+#[cfg(test)]
 mod trail;
