@@ -221,7 +221,7 @@ impl Content {
         }
         self.report.pruned += pruned.to - pruned.from + 1;
         if let Some(tree) = &mut chain.tree {
-            pruned.add_to(tree);
+            pruned.parts().for_each(|(level, node)| tree.push_full(node, level));
         }
         Some(pruned)
     }
