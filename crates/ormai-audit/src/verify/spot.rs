@@ -81,6 +81,14 @@ impl Found {
         }
     }
 
+    pub(super) fn add_more(&mut self, many: u64) {
+        self.more += many;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     pub(super) fn first_mut(&mut self) -> Option<&mut Problem> {
         self.problems.first_mut()
     }
