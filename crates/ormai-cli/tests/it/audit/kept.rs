@@ -158,3 +158,34 @@ async fn a_record_that_nobody_signed_for_is_not_proved() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("is not signed, so it proves nothing to others"), "{}", ran.err);
 }
+
+/// Of a trail in files those that are closed are pruned.
+#[tokio::test]
+async fn old_records_go_and_what_is_left_is_verified() {
+    let place = Place::empty();
+    let mut options = JsonlOptions::default();
+    options.rotate_bytes = Some(1);
+    let store = Arc::new(JsonlStore::open(place.file(), options).unwrap());
+    ormai::audit::AuditStore::install(&*store).await.unwrap();
+    let trail = Trail::open(vec![store], keys(), TrailOptions::default()).await.unwrap();
+    for record in records() {
+        trail.note(&record).await.unwrap();
+    }
+    trail.end().await.unwrap();
+
+    let count = |tenant: &str| place.json(&["query", "--tenant", tenant], 0)["records"].as_array().unwrap().len();
+    let told = place.json(&["prune", "--tenant", "acme-corp", "--older-than", "1d", "--dry-run"], 0);
+    assert_eq!((&told["dry_run"], &told["stores"][0]["records"]), (&json!(true), &json!(3)));
+    assert_eq!(count("acme-corp"), 3, "looking changes nothing");
+
+    let told = place.json(&["prune", "--tenant", "acme-corp", "--older-than", "1d", "--yes"], 0);
+    assert_eq!((&told["dry_run"], &told["stores"][0]["records"]), (&json!(false), &json!(3)));
+    assert_eq!((count("acme-corp"), count("globex")), (0, 2));
+    let told = place.json(&["verify"], 0);
+    assert_eq!(told["stores"][0]["report"]["pruned"], 3);
+
+    let told = place.told(&["prune", "--keep", "1", "--yes"], 0);
+    assert!(told.contains("1 records went"), "{told}");
+    assert_eq!(count("globex"), 1);
+    place.run(&["verify"], 0);
+}
