@@ -22,7 +22,7 @@ fn is_invisible(char: char) -> bool {
 }
 
 /// Text without its quotes.
-pub(super) fn word(json: &Json) -> String {
+pub(crate) fn word(json: &Json) -> String {
     match json {
         Json::Null => "∅".to_owned(),
         Json::String(text) => plain(text),
