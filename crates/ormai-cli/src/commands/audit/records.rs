@@ -36,7 +36,7 @@ pub(super) const HEADINGS: [&str; 9] = ["time", "tenant", "user", "tool", "model
 pub(super) fn cells(entry: &Entry) -> [String; 9] {
     let optional = |text: Option<&String>| text.map_or("∅".to_owned(), |text| plain(text));
     [
-        entry.timestamp.to_string(),
+        format!("{:.3}", entry.timestamp),
         word(&entry.tenant_id),
         word(&entry.user_id),
         plain(&entry.tool_name),
