@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use ormai_audit::{
     Action, AuditStore, Body, Chain, Entry, Filter, Hash, Kind, Line, MemoryStore, Orphan, Outcome, Place, Position,
-    Record, RecordedError, SqlStore, StoreError, TrailKeys,
+    Record, RecordedError, SqlStore, StoreError, Stub, TrailKeys,
 };
 use ormai_testkit::{Engine, Pool, TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
@@ -159,6 +159,9 @@ every_engine! {
                 "INSERT INTO ormai_audit (chain, seq, kind, entry)
                  SELECT * FROM (SELECT chain, seq, kind, '' AS e FROM ormai_audit WHERE n = 1) one
                  ON DUPLICATE KEY UPDATE entry = ''",
+                // What pruning says lets nothing else through.
+                "SET @ormai_audit_prunes = 'records'; UPDATE ormai_audit SET entry = ''",
+                "SET @ormai_audit_prunes = 'records'; UPDATE ormai_audit SET kind = 'pruned', seq = 9 WHERE seq = 2",
             ],
         });
         for sql in tried {
@@ -350,6 +353,37 @@ every_engine! {
         assert!(found > 500, "{found}");
     }
 
+    async fn lines_are_pruned_as_in_memory_and_nothing_else_is(database: &TestDatabase) {
+        let store = installed(database).await;
+        let memory = MemoryStore::new();
+        let mut chain = Chain::new(Uuid::now_v7());
+        let mut appended = lines(&mut chain, 5);
+        appended.push(line(&mut chain, Kind::Checkpoint, &record("acme")));
+        appended.extend(lines(&mut chain, 4));
+        let kept = lines(&mut Chain::new(Uuid::now_v7()), 2);
+        for lines in [&appended, &kept] {
+            store.append(lines).await.unwrap();
+            memory.append(lines).await.unwrap();
+        }
+        let stub = |from, to| stub(chain.id(), from, to);
+        for refused in [[stub(2, 3), stub(5, 6)], [stub(2, 3), stub(9, 11)], [stub(2, 3), stub(12, 12)]] {
+            let refused = store.prune("ormai_audit", &refused).await;
+            assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+            assert_eq!(scanned(&store).await, (memory.lines(), Vec::new()), "nothing is done by halves");
+        }
+        let stubs = [stub(1, 1), stub(3, 5), stub(7, 10)];
+        store.prune("ormai_audit", &stubs).await.unwrap();
+        memory.prune("memory", &stubs).await.unwrap();
+        assert_eq!(scanned(&store).await, (memory.lines(), Vec::new()));
+        assert_eq!(
+            store.query(&Filter::new(), 100, None).await.unwrap(),
+            memory.query(&Filter::new(), 100, None).await.unwrap()
+        );
+        for sql in ["UPDATE ormai_audit SET entry = ''", "DELETE FROM ormai_audit"] {
+            assert!(by_hand(database, sql).await.is_err(), "{sql}: it refuses again");
+        }
+    }
+
     async fn nothing_goes_before_the_tables_are_made(database: &TestDatabase) {
         let store = SqlStore::connect(database.url()).await.unwrap();
         let line = lines(&mut Chain::new(Uuid::now_v7()), 1);
@@ -392,6 +426,14 @@ every_engine! {
         store.append(&appended).await.unwrap();
         assert_eq!(scanned(&store).await.0, appended);
     }
+}
+
+/// A stub in the place of some lines.
+fn stub(chain: Uuid, from: u64, to: u64) -> Stub {
+    let mut before = Chain::new(chain);
+    (1..from).for_each(|_| drop(line(&mut before, Kind::Record, &record("acme"))));
+    let line = before.link(&Body::new(Kind::Pruned, &json!({"to": to})).unwrap(), &TrailKeys::default());
+    Stub::new(line, to).unwrap()
 }
 
 /// A store that has entered, with what writers that are gone left: servers notice a moment later
