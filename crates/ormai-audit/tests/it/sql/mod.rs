@@ -2,13 +2,17 @@
 //! change the past; on each engine.
 #![expect(clippy::disallowed_methods, reason = "a test changes by hand what nobody may change")]
 
+mod find;
+mod refusing;
+mod writers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ormai_audit::{
-    Action, AuditStore, Body, Chain, Entry, Filter, Hash, Kind, Line, MemoryStore, Orphan, Outcome, Place, Position,
-    Record, RecordedError, SqlStore, StoreError, Stub, TrailKeys,
+    AuditStore, Body, Chain, Entry, Filter, Hash, Kind, Line, MemoryStore, Outcome, Place, Record, SqlStore,
+    StoreError, Stub, TrailKeys,
 };
 use ormai_testkit::{Engine, Pool, TestDatabase, every_engine};
 use serde_json::{Value as Json, json};
@@ -209,42 +213,6 @@ every_engine! {
         assert_eq!(scanned.next, None);
     }
 
-    async fn writers_at_once_do_not_hide_lines_from_each_other(database: &TestDatabase) {
-        installed(database).await;
-        let write = |many: usize| {
-            let url = database.url().to_owned();
-            tokio::spawn(async move {
-                let store = SqlStore::connect(&url).await.unwrap();
-                let mut chain = Chain::new(Uuid::now_v7());
-                store.enter(chain.id()).await.unwrap();
-                for _ in 0..many {
-                    store.append(&lines(&mut chain, 3)).await.unwrap();
-                }
-                (store, chain)
-            })
-        };
-        let writing: Vec<_> = (0..4).map(|_| write(10)).collect();
-        // Somebody who reads meanwhile finds each chain without a gap.
-        let reader = SqlStore::connect(database.url()).await.unwrap();
-        let mut heads: BTreeMap<Uuid, (u64, Hash)> = BTreeMap::new();
-        let mut seen = Position("0".to_owned());
-        while writing.iter().any(|writing| !writing.is_finished()) {
-            linked(&scanned(&reader).await.0);
-            let (moved, now) = reader.heads(Some(&seen)).await.unwrap();
-            heads.extend(moved.into_iter().map(|head| (head.chain, (head.seq, head.hash))));
-            seen = now;
-        }
-        let mut ends = BTreeMap::new();
-        for writing in writing {
-            let (_store, chain) = writing.await.unwrap();
-            ends.insert(chain.id(), (chain.seq(), chain.last()));
-        }
-        let (moved, _) = reader.heads(Some(&seen)).await.unwrap();
-        heads.extend(moved.into_iter().map(|head| (head.chain, (head.seq, head.hash))));
-        assert_eq!(heads, ends);
-        assert_eq!(linked(&scanned(&reader).await.0), ends);
-    }
-
     async fn the_heads_are_those_that_moved_since_the_last_checkpoint(database: &TestDatabase) {
         let store = installed(database).await;
         let (heads, none) = store.heads(None).await.unwrap();
@@ -260,97 +228,6 @@ every_engine! {
         assert!(store.heads(Some(&now)).await.unwrap().0.is_empty(), "nothing moved");
         store.append(&[line(&mut chain, Kind::Checkpoint, &record("acme"))]).await.unwrap();
         assert!(store.heads(None).await.unwrap().0.is_empty(), "nothing moved since the checkpoint");
-    }
-
-    async fn a_writer_that_is_gone_leaves_its_open_intents_to_the_next_one(database: &TestDatabase) {
-        let dead = installed(database).await;
-        let mut chain = Chain::new(Uuid::now_v7());
-        dead.enter(chain.id()).await.unwrap();
-        let (open, closed, elsewhere) = (record("acme"), record("acme"), record("acme"));
-        dead.append(&[
-            line(&mut chain, Kind::Intent, &open),
-            line(&mut chain, Kind::Intent, &closed),
-            line(&mut chain, Kind::Record, &closed),
-            line(&mut chain, Kind::Intent, &elsewhere),
-        ]).await.unwrap();
-
-        let alive = SqlStore::connect(database.url()).await.unwrap();
-        let mut other = Chain::new(Uuid::now_v7());
-        assert_eq!(alive.enter(other.id()).await.unwrap(), [], "its writer is alive");
-        alive.append(&[
-            line(&mut other, Kind::Record, &elsewhere),
-            line(&mut other, Kind::Intent, &record("acme")),
-        ]).await.unwrap();
-
-        dead.close().await;
-        let (next, orphans) = orphans(database).await;
-        assert_eq!(orphans, [Orphan { chain: chain.id(), open: vec![open] }]);
-        let third = SqlStore::connect(database.url()).await.unwrap();
-        assert_eq!(third.enter(Uuid::now_v7()).await.unwrap(), [], "the one before is about to settle it");
-        next.settle(chain.id()).await.unwrap();
-        let fourth = SqlStore::connect(database.url()).await.unwrap();
-        assert_eq!(fourth.enter(Uuid::now_v7()).await.unwrap(), [], "it is settled");
-    }
-
-    async fn a_writer_that_has_left_is_no_orphan(database: &TestDatabase) {
-        let store = installed(database).await;
-        let mut chain = Chain::new(Uuid::now_v7());
-        store.enter(chain.id()).await.unwrap();
-        store.append(&lines(&mut chain, 1)).await.unwrap();
-        store.leave(chain.id()).await.unwrap();
-        store.close().await;
-        let next = SqlStore::connect(database.url()).await.unwrap();
-        assert_eq!(next.enter(Uuid::now_v7()).await.unwrap(), []);
-        assert_eq!(database.count("ormai_audit_writers").await, 1);
-    }
-
-    async fn whoever_is_killed_before_settling_leaves_it_to_the_next_one(database: &TestDatabase) {
-        let dead = installed(database).await;
-        let mut chain = Chain::new(Uuid::now_v7());
-        dead.enter(chain.id()).await.unwrap();
-        dead.append(&[line(&mut chain, Kind::Intent, &record("acme"))]).await.unwrap();
-        dead.close().await;
-        let (killed, found) = orphans(database).await;
-        killed.close().await;
-        let (_next, again) = orphans(database).await;
-        assert!(again.contains(&found[0]), "{again:?}");
-    }
-
-    async fn it_finds_what_a_store_in_memory_finds(database: &TestDatabase) {
-        let store = installed(database).await;
-        let memory = MemoryStore::new();
-        let mut chance = Chance(0x5eed);
-        let mut chain = Chain::new(Uuid::now_v7());
-        let records: Vec<Record> = (0..120).map(|_| random(&mut chance)).collect();
-        for some in records.chunks(40) {
-            let mut appended = Vec::new();
-            for record in some {
-                if chance.one_in(4) {
-                    appended.push(line(&mut chain, Kind::Intent, record));
-                }
-                appended.push(line(&mut chain, Kind::Record, record));
-            }
-            store.append(&appended).await.unwrap();
-            memory.append(&appended).await.unwrap();
-        }
-        let mut filters: Vec<Filter> = (0..100).map(|_| filter(&mut chance, &records)).collect();
-        filters.push(Filter::new());
-        let mut found = 0;
-        for filter in filters {
-            let limit = [3, 10, 100][chance.below(3)];
-            let mut cursor: Option<String> = None;
-            loop {
-                let expected = memory.query(&filter, limit, cursor.as_deref()).await.unwrap();
-                let records = store.query(&filter, limit, cursor.as_deref()).await.unwrap();
-                assert_eq!(records, expected, "{filter:?}");
-                found += records.entries.len();
-                cursor = records.cursor;
-                if cursor.is_none() {
-                    break;
-                }
-            }
-        }
-        assert!(found > 500, "{found}");
     }
 
     async fn lines_are_pruned_as_in_memory_and_nothing_else_is(database: &TestDatabase) {
@@ -436,20 +313,6 @@ fn stub(chain: Uuid, from: u64, to: u64) -> Stub {
     Stub::new(line, to).unwrap()
 }
 
-/// A store that has entered, with what writers that are gone left: servers notice a moment later
-/// that a connection is gone.
-async fn orphans(database: &TestDatabase) -> (SqlStore, Vec<Orphan>) {
-    loop {
-        let store = SqlStore::connect(database.url()).await.unwrap();
-        let chain = Uuid::now_v7();
-        let orphans = store.enter(chain).await.unwrap();
-        if !orphans.is_empty() {
-            return (store, orphans);
-        }
-        store.leave(chain).await.unwrap();
-    }
-}
-
 /// Where each chain ends; each of its lines has to follow the one before.
 fn linked(lines: &[Line]) -> BTreeMap<Uuid, (u64, Hash)> {
     let mut ends = BTreeMap::new();
@@ -459,147 +322,6 @@ fn linked(lines: &[Line]) -> BTreeMap<Uuid, (u64, Hash)> {
         ends.insert(chain, (seq, hash));
     }
     ends
-}
-
-/// Numbers that are the same in every run.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
-    }
-
-    fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-
-    fn of<T: Clone>(&mut self, some: &[T]) -> T {
-        some[self.below(some.len())].clone()
-    }
-}
-
-/// Texts that are nearly the same, also where they are cut and where a collation calls them equal.
-fn texts() -> Vec<String> {
-    let long = "x".repeat(300);
-    ["a", "A", "a ", "ä", "", "a\0", "a\0b"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain([long.clone(), format!("{long}y"), format!("{}é", "x".repeat(189))])
-        .collect()
-}
-
-fn tenants() -> Vec<Json> {
-    let mut tenants: Vec<Json> = texts().into_iter().map(Json::from).collect();
-    tenants.extend([json!("7"), json!(7), json!(7.0), json!(-7), json!(null), json!(true), json!({"b": 1, "a": 2})]);
-    tenants
-}
-
-fn random(chance: &mut Chance) -> Record {
-    let mut record = record(chance.of(&tenants()));
-    record.timestamp += SignedDuration::from_nanos(chance.below(5_000) as i64 - 2_500);
-    let perhaps = |chance: &mut Chance| (!chance.one_in(3)).then(|| chance.of(&texts()));
-    record.user_id = chance.of(&tenants());
-    record.request_id = chance.of(&texts());
-    record.trace_id = perhaps(chance);
-    record.tool_name = chance.of(&texts());
-    record.model = perhaps(chance);
-    record.action = chance.of(&[Action::Read, Action::Create, Action::Administration]);
-    record.outcome = chance.of(&[Outcome::Answered, Outcome::Refused, Outcome::Unknown]);
-    record.success = chance.one_in(2);
-    record.error = perhaps(chance).map(|code| RecordedError { code, message: String::new() });
-    record.bypass = if chance.one_in(3) { vec!["admin".to_owned()] } else { Vec::new() };
-    record.parent = perhaps(chance);
-    record.transaction = perhaps(chance);
-    record.approval_id = perhaps(chance);
-    record
-}
-
-fn filter(chance: &mut Chance, records: &[Record]) -> Filter {
-    let mut filter = Filter::new();
-    // One or two conditions, most of them satisfied by some record.
-    for _ in 0..=chance.below(2) {
-        let one = chance.of(records);
-        match chance.below(19) {
-            0 => filter.tenant_id = Some(one.tenant_id),
-            1 => filter.user_id = Some(one.user_id),
-            2 => filter.id = Some(one.id),
-            3 => filter.request_id = Some(one.request_id),
-            4 => filter.trace_id = one.trace_id,
-            5 => filter.approval_id = one.approval_id,
-            6 => filter.transaction = one.transaction,
-            7 => filter.parent = one.parent,
-            8 => filter.tool_name = vec![one.tool_name, "none".to_owned()],
-            9 => filter.model = one.model.into_iter().collect(),
-            10 => filter.action = vec![one.action],
-            11 => filter.outcome = vec![one.outcome, Outcome::Dropped],
-            12 => filter.error_code = one.error.into_iter().map(|error| error.code).collect(),
-            13 => filter.success = Some(one.success),
-            14 => filter.bypass = Some(one.bypass.is_empty()),
-            15 => filter.timestamp_gte = Some(one.timestamp),
-            16 => filter.timestamp_gt = Some(one.timestamp),
-            17 => filter.timestamp_lte = Some(one.timestamp),
-            _ => filter.timestamp_lt = Some(one.timestamp),
-        }
-    }
-    filter
-}
-
-#[tokio::test]
-async fn a_file_that_may_only_be_read_is_not_available() {
-    let database = TestDatabase::sqlite().await;
-    let line = lines(&mut Chain::new(Uuid::now_v7()), 1);
-    installed(&database).await.append(&line).await.unwrap();
-    let store = SqlStore::connect(&format!("{}?mode=ro", database.url())).await.unwrap();
-    let refused = store.append(&lines(&mut Chain::new(Uuid::now_v7()), 1)).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    assert_eq!(scanned(&store).await.0, line, "but it can be read");
-}
-
-#[tokio::test]
-async fn a_user_that_may_not_write_or_make_tables_is_told_so() {
-    let database = TestDatabase::postgres().await;
-    let role = database.role();
-    database.execute(&format!("CREATE ROLE \"{role}\" LOGIN")).await;
-    let (_, server) = database.url().split_once("://").unwrap();
-    let (_, place) = server.split_once('@').unwrap();
-    let store = SqlStore::connect(&format!("postgres://{role}@{place}")).await.unwrap();
-    let unmade = store.install().await.unwrap_err();
-    assert!(
-        matches!(&unmade, StoreError::Unavailable(said) if said.contains("`ormai_audit` could not be made")),
-        "{unmade:?}"
-    );
-
-    let owner = installed(&database).await;
-    let mut chain = Chain::new(Uuid::now_v7());
-    let appended = lines(&mut chain, 2);
-    let refused = store.append(&appended).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-
-    // These are enough, and let it take nothing back.
-    database.execute(&format!(
-        "GRANT SELECT, INSERT ON ormai_audit TO \"{role}\"; GRANT SELECT, INSERT, DELETE ON ormai_audit_writers TO \"{role}\""
-    )).await;
-    store.enter(chain.id()).await.unwrap();
-    store.append(&appended).await.unwrap();
-    store.leave(chain.id()).await.unwrap();
-    assert_eq!(store.install().await.unwrap(), Vec::<&str>::new(), "nothing is missing");
-    assert_eq!(scanned(&owner).await.0, appended);
-}
-
-#[tokio::test]
-async fn a_server_that_is_gone_is_not_available() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for url in [format!("postgres://nobody@127.0.0.1:{port}/none"), format!("mysql://nobody@127.0.0.1:{port}/none")] {
-        let refused = SqlStore::connect(&url).await.map(drop);
-        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    }
-    for url in ["postgres://nobody:se:cret@@/", "oracle:secret", "mysql://nobody:secret@host:port/"] {
-        let refused = SqlStore::connect(url).await.unwrap_err();
-        assert!(!refused.to_string().contains("secret"), "{refused}");
-    }
 }
 
 #[tokio::test]
