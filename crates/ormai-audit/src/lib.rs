@@ -5,15 +5,19 @@
 
 mod chain;
 mod checkpoint;
+pub mod export;
 mod filter;
 mod hash;
 mod jsonl;
 mod line;
 mod memory;
+mod new_keys;
 mod prune;
+mod reading;
 mod record;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
+pub mod stats;
 mod store;
 mod trail;
 pub mod tree;
@@ -27,6 +31,7 @@ pub use hash::{Hash, MacKey, PublicKey, SigningKey, TrailKeys};
 pub use jsonl::{Disk, JsonlOptions, JsonlStore};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
+pub use new_keys::NewKeys;
 pub use prune::{Stub, Stubs, Tombstone};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]

@@ -13,6 +13,7 @@ use ormai_db::{ConnectOptions, Database, DbError, IntrospectOptions, introspect}
 
 use crate::approvals::{ApprovalStore, StoreError};
 use crate::audit::{AuditStore, Refused, Trail, TrailError, TrailKeys, TrailOptions};
+use crate::telemetry::Metrics;
 use crate::{Engine, Keys, OrmAi};
 
 /// Builds an [`OrmAi`].
@@ -29,6 +30,8 @@ pub struct Builder {
     audit: Vec<Arc<dyn AuditStore>>,
     audit_keys: TrailKeys,
     audit_options: TrailOptions,
+    #[cfg(feature = "opentelemetry")]
+    meter: Option<opentelemetry::metrics::Meter>,
 }
 
 enum Place {
@@ -207,6 +210,15 @@ impl Builder {
         self
     }
 
+    /// What calls are counted and timed on. Without it that is the global meter `ormai`, of the provider
+    /// that is set when this is built; several in one process are told apart by a meter for each.
+    #[cfg(feature = "opentelemetry")]
+    #[must_use]
+    pub fn meter(mut self, meter: opentelemetry::metrics::Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
     /// Connects, reads the database, and puts the policy in force.
     ///
     /// # Errors
@@ -245,8 +257,15 @@ impl Builder {
         let options = CompileOptions { has_hash_key: hash.is_some() };
         let policy = CompiledPolicy::compile(&document, Arc::new(catalog), options).map_err(BuildError::Policy)?;
         for finding in policy.diagnostics() {
-            tracing::debug!(code = finding.code, "{finding}");
+            tracing::debug!(code = finding.code, "the policy has a finding");
         }
+        #[cfg(feature = "opentelemetry")]
+        let metrics = {
+            let meter = self.meter.unwrap_or_else(|| opentelemetry::global::meter("ormai"));
+            Metrics::of(&meter, database.clone())
+        };
+        #[cfg(not(feature = "opentelemetry"))]
+        let metrics = Metrics::default();
         let engine = Engine::new(policy, database.dialect(), Keys { cursor, hash });
         // Last, so that nothing is begun for an engine that does not come to be.
         let trail = match self.audit.is_empty() {
@@ -259,7 +278,7 @@ impl Builder {
                 Some(opened.map_err(BuildError::Audit)?)
             }
         };
-        Ok(OrmAi::new(engine, database, self.approvals, trail))
+        Ok(OrmAi::new(engine, database, self.approvals, trail, metrics))
     }
 }
 

@@ -12,7 +12,7 @@ use super::record::{Approval, Decision, Outcome, Status};
 use super::rights::{self, Part};
 use super::store::{ApprovalFilter, ApprovalStore, Change, StoreError};
 use crate::audit::{Action, Attempt, Refused};
-use crate::{RunContext, Toolset};
+use crate::{RunContext, Toolset, telemetry};
 
 /// What can be done about requests that wait. Who is asking, and what time it is, comes from the
 /// context.
@@ -372,7 +372,8 @@ fn gone(approval: &Approval) -> Error {
 
 /// What a caller may know of a failure in the store; the rest goes to the log.
 pub(super) fn told(error: &StoreError, call: &CallContext) -> Error {
-    tracing::warn!(request_id = %call.request_id, %error, "the store of approvals failed");
+    tracing::warn!(request_id = %call.request_id, class = error.class(), "the store of approvals failed");
+    telemetry::detail(&call.request_id, error);
     match error {
         StoreError::NotInstalled => Error::new(ErrorCode::Internal, "the store of approvals is not installed")
             .hint(Some("the operator runs `ormai install`, or `OrmAi::install`".to_owned())),

@@ -14,6 +14,7 @@ use ormai_audit::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod prunes;
 mod queries;
 mod writers;
 
@@ -358,6 +359,12 @@ async fn what_the_store_makes_is_for_its_owner_only() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(&path.with_extension("jsonl.writers")), 0o700);
+
+    let store = JsonlStore::open(&path, rotated_at(1)).unwrap();
+    let mut chain = chain();
+    store.append_now(&[line(&mut chain), line(&mut chain)]).unwrap();
+    store.append_now(&[line(&mut chain)]).unwrap();
+    assert_eq!(mode(&path.with_file_name(&closed_files(&path)[0])), 0o400, "and nobody writes to what is closed");
 }
 
 #[tokio::test]

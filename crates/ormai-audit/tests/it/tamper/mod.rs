@@ -1,0 +1,6 @@
+//! Whoever changes the past is found, and the first bad line is named.
+
+mod attack;
+mod bytes;
+mod law;
+mod store;
