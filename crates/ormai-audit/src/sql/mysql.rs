@@ -21,9 +21,9 @@ pub(super) static DIALECT: Dialect = Dialect {
     open: &["SET @ormai_audit_prunes = 'records'"],
     close: &["SET @ormai_audit_prunes = NULL"],
     present: "SELECT CAST(table_name AS CHAR) FROM information_schema.tables
-WHERE table_schema = DATABASE() AND table_name LIKE 'ormai\\_audit%'
+WHERE table_schema = DATABASE() AND table_name LIKE 'ormai%'
 UNION ALL SELECT CAST(trigger_name AS CHAR) FROM information_schema.triggers
-WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'ormai\\_audit%'",
+WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'ormai%'",
     objects: &[
         Object {
             name: "ormai_audit",

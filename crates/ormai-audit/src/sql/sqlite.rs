@@ -30,7 +30,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     // Triggers are made and dropped in the transaction, and nobody else writes meanwhile.
     open: &["DROP TRIGGER ormai_audit_no_update", "DROP TRIGGER ormai_audit_no_delete"],
     close: &[NO_UPDATE, NO_DELETE],
-    present: "SELECT name FROM sqlite_master WHERE name LIKE 'ormai\\_audit%' ESCAPE '\\'",
+    present: "SELECT name FROM sqlite_master WHERE name LIKE 'ormai%'",
     objects: &[
         Object {
             name: "ormai_audit",

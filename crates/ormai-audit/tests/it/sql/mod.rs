@@ -326,33 +326,41 @@ fn linked(lines: &[Line]) -> BTreeMap<Uuid, (u64, Hash)> {
 
 #[tokio::test]
 async fn a_line_that_becomes_visible_late_is_neither_skipped_nor_forgotten() {
-    let database = TestDatabase::postgres().await;
-    let store = installed(&database).await;
-    let (mut late, mut early) = (Chain::new(Uuid::now_v7()), Chain::new(Uuid::now_v7()));
-    let slow = lines(&mut late, 1);
-    let mut writing = database.postgres_pool().unwrap().begin().await.unwrap();
-    sqlx::query("INSERT INTO ormai_audit (chain, seq, kind, entry) VALUES ($1, 1, 'record', $2)")
-        .bind(late.id().to_string())
-        .bind(slow[0].text())
-        .execute(&mut *writing)
-        .await
-        .unwrap();
-    store.append(&lines(&mut early, 4)).await.unwrap();
-    let (heads, now) = store.heads(None).await.unwrap();
-    assert_eq!(heads.len(), 1);
-    let half = store.scan(None, 2).await.unwrap();
+    for is_older in [true, false] {
+        let database = TestDatabase::postgres().await;
+        let store = installed(&database).await;
+        let (older, younger) = (Chain::new(Uuid::now_v7()), Chain::new(Uuid::now_v7()));
+        let (mut late, mut early) = if is_older { (older, younger) } else { (younger, older) };
+        let mut writing = database.postgres_pool().unwrap().begin().await.unwrap();
+        // Two lines at once, with those of the other between them.
+        for slow in lines(&mut late, 2) {
+            sqlx::query("INSERT INTO ormai_audit (chain, seq, kind, entry) VALUES ($1, $2, 'record', $3)")
+                .bind(late.id().to_string())
+                .bind(i64::try_from(slow.place().seq).unwrap())
+                .bind(slow.text())
+                .execute(&mut *writing)
+                .await
+                .unwrap();
+            store.append(&lines(&mut early, 2)).await.unwrap();
+        }
+        let (heads, now) = store.heads(None).await.unwrap();
+        assert_eq!(heads.len(), 1);
+        let mut pages = vec![store.scan(None, 2).await.unwrap()];
 
-    writing.commit().await.unwrap();
-    store.append(&lines(&mut early, 1)).await.unwrap();
-    store.append(&lines(&mut late, 1)).await.unwrap();
-    let (heads, _) = store.heads(Some(&now)).await.unwrap();
-    assert!(heads.iter().any(|head| head.chain == late.id()), "{heads:?}");
-    // A scan that began before goes on to where the store ended then, each chain without a gap.
-    let rest = store.scan(half.next.as_ref(), 100).await.unwrap();
-    let text = String::from_utf8([half.text, rest.text].concat()).unwrap();
-    let read: Vec<Line> = text.lines().map(|line| Line::read(line).unwrap()).collect();
-    assert_eq!(linked(&read).get(&early.id()).unwrap().0, 4);
-    assert_eq!(linked(&scanned(&store).await.0).len(), 2);
+        writing.commit().await.unwrap();
+        store.append(&lines(&mut early, 1)).await.unwrap();
+        let (heads, _) = store.heads(Some(&now)).await.unwrap();
+        assert!(heads.iter().any(|head| head.chain == late.id()), "{heads:?}");
+        // A scan that began before goes on to where the store ended then, each chain without a gap.
+        while let Some(next) = pages.last().unwrap().next.clone() {
+            pages.push(store.scan(Some(&next), 1).await.unwrap());
+        }
+        let text = String::from_utf8(pages.into_iter().flat_map(|page| page.text).collect()).unwrap();
+        let read: Vec<Line> = text.lines().map(|line| Line::read(line).unwrap()).collect();
+        assert_eq!(linked(&read).get(&early.id()).unwrap().0, 4);
+        let read = linked(&scanned(&store).await.0);
+        assert_eq!((read[&late.id()].0, read[&early.id()].0), (2, 5));
+    }
 }
 
 #[tokio::test]
