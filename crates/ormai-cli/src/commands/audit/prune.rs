@@ -45,9 +45,8 @@ pub(super) async fn run(stores: &Stores<'_>, options: Prune, as_json: bool) -> R
 }
 
 fn retention(options: &Prune) -> Result<Retention, Failure> {
-    let mut retention = Retention::default();
-    retention.tenant = options.tenant.clone().map(Into::into);
-    retention.keep = options.keep;
+    let tenant = options.tenant.clone().map(Into::into);
+    let mut retention = Retention { tenant, keep: options.keep, ..Retention::default() };
     if let Some(text) = &options.older_than {
         let before = age::ago(age::read("--older-than", text)?);
         retention.older_than = Some(before.map_err(|_| Failure::misuse("`--older-than` is too long ago"))?);
