@@ -12,6 +12,7 @@ mod approval_store;
 mod approvals;
 mod bulk_updates;
 mod cursors;
+mod domain_tools;
 mod errors;
 mod explain;
 mod faults;
