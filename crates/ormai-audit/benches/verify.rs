@@ -66,7 +66,7 @@ fn now() -> Duration {
 
 fn main() {
     let records = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (chunks, options) = runtime.block_on(chunks(records));
     let bytes: usize = chunks.iter().map(|chunk| chunk.text.len()).sum();
     for _ in 0..5 {
