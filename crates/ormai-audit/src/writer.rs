@@ -122,6 +122,10 @@ impl Writer {
         &self.0.store
     }
 
+    pub(crate) fn keys(&self) -> &TrailKeys {
+        &self.0.keys
+    }
+
     /// Appends a line to the chain.
     pub(crate) async fn append(&self, body: Arc<Body>, durability: Durability) -> Result<(), StoreError> {
         self.say(Said::Body(body)).await?;
