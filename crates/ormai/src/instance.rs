@@ -92,6 +92,7 @@ impl OrmAi {
             let recorded = attempt.close_as(Err::<(), _>(error)).await;
             return recorded.map(|_| 0).map_err(BuildError::Recording);
         }
+        attempt.keep();
         let forgotten = self.tools.database.forget_idempotency(before, FORGETTING).await;
         attempt.tell(|record| record.row_count = forgotten.as_ref().ok().copied());
         let outcome = forgotten.as_ref().map(|_| ()).map_err(|error| failed(error, &call.request_id));
@@ -142,7 +143,8 @@ impl OrmAi {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Recording`] when it cannot be recorded: then the old one stays.
+    /// [`BuildError::Recording`] when it cannot be recorded: then the old one stays. Only where the audit
+    /// store fails in the middle of it, the new one is in force, which the error says.
     pub async fn reload(&self, policy: CompiledPolicy) -> Result<(), BuildError> {
         let mut attempt = self.reloading(&self.tools.engine(), Some(policy.version()));
         let outcome = attempt.intend().await.map(|()| {
@@ -154,6 +156,7 @@ impl OrmAi {
                 "another policy is in force"
             );
             *engine = Arc::new(next);
+            attempt.keep();
         });
         attempt.close_as(outcome).await.map(|((), _)| ()).map_err(BuildError::Recording)
     }

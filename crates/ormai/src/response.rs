@@ -1,5 +1,6 @@
 //! What a caller gets back: nothing of it is made without a receipt of its record.
 
+use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -14,8 +15,7 @@ use serde_json::Value as Json;
 use crate::audit::{Receipt, Refused};
 use crate::schema::Description;
 
-/// What a call came to, before that is recorded.
-#[derive(Debug)]
+/// What a call came to, before that is recorded: nobody sees it, also not in `Debug`.
 pub struct Concluded<T> {
     pub(crate) data: T,
     pub(crate) facts: Facts,
@@ -28,6 +28,12 @@ pub(crate) struct Facts {
     pub(crate) row_count: usize,
     pub(crate) policy_version: String,
     pub(crate) policies_applied: Vec<String>,
+}
+
+impl<T> fmt::Debug for Concluded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Concluded").field("request_id", &self.facts.request_id).finish_non_exhaustive()
+    }
 }
 
 impl<T> Concluded<T> {

@@ -8,6 +8,7 @@ use ormai_core::audited;
 use ormai_core::authorize::Authority;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::{Inspected, Operator, inspect};
+use ormai_core::fault::Fault;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool, check_arguments, read_arguments};
 use ormai_core::resolve::resolve;
@@ -298,7 +299,7 @@ impl Toolset {
         attempt.asked(&request, &engine);
         let call = Call::begin(engine, context, request)?;
         attempt.decided(|| call.for_record());
-        if attempt.uses_bypass() {
+        if attempt.uses_bypass() && !Fault::BypassNotIntended.is_on() {
             attempt.intend().await?;
         }
         match &ctx.db {
