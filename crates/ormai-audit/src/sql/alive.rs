@@ -135,7 +135,11 @@ impl By {
                         file = row.text(1)?;
                     }
                 }
-                if file.is_empty() { Self::Nothing } else { Self::Files(format!("{file}.writers").into(), BTreeMap::new()) }
+                if file.is_empty() {
+                    Self::Nothing
+                } else {
+                    Self::Files(format!("{file}.writers").into(), BTreeMap::new())
+                }
             }
             // Not given back: its locks would stay on it.
             #[cfg(feature = "postgres")]

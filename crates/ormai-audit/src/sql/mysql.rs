@@ -105,9 +105,7 @@ pub(super) async fn connect(url: &str) -> Result<MySqlPool, StoreError> {
             })
         })
         .before_acquire(|connection, idle| {
-            Box::pin(async move {
-                Ok(idle.idle_for < TRUSTED || sqlx::Connection::ping(connection).await.is_ok())
-            })
+            Box::pin(async move { Ok(idle.idle_for < TRUSTED || sqlx::Connection::ping(connection).await.is_ok()) })
         });
     pool.connect_with(options).await.map_err(|error| sorted(&error).before_it_began().into())
 }

@@ -114,9 +114,7 @@ pub(super) async fn connect(url: &str) -> Result<PgPool, StoreError> {
         .disable_statement_logging();
     let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE).max_connections(CONNECTIONS).test_before_acquire(false);
     let pool = pool.before_acquire(|connection, idle| {
-        Box::pin(async move {
-            Ok(idle.idle_for < TRUSTED || sqlx::Connection::ping(connection).await.is_ok())
-        })
+        Box::pin(async move { Ok(idle.idle_for < TRUSTED || sqlx::Connection::ping(connection).await.is_ok()) })
     });
     pool.connect_with(options).await.map_err(|error| sorted(&error).before_it_began().into())
 }

@@ -525,7 +525,10 @@ async fn a_user_that_may_not_write_or_make_tables_is_told_so() {
     let (_, place) = server.split_once('@').unwrap();
     let store = SqlStore::connect(&format!("postgres://{role}@{place}")).await.unwrap();
     let unmade = store.install().await.unwrap_err();
-    assert!(matches!(&unmade, StoreError::Unavailable(said) if said.contains("`ormai_audit` could not be made")), "{unmade:?}");
+    assert!(
+        matches!(&unmade, StoreError::Unavailable(said) if said.contains("`ormai_audit` could not be made")),
+        "{unmade:?}"
+    );
 
     let owner = installed(&database).await;
     let mut chain = Chain::new(Uuid::now_v7());
