@@ -83,7 +83,7 @@ impl Trail {
     }
 
     /// Takes a closed record that follows an intent, or tells of a bypass. It is on stable storage
-    /// when this returns.
+    /// when this returns. Once it was polled, every store gets the record, also when it is dropped.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Trail {
     }
 
     /// Takes the closed record of a call that changed nothing. It has reached the operating
-    /// system when this returns.
+    /// system when this returns. It may be dropped as that of [`Trail::close`].
     ///
     /// # Errors
     ///
@@ -119,10 +119,12 @@ impl Trail {
             error: StoreError::Failed("a record cannot be written down".to_owned()),
         })?;
         let body = Arc::new(body);
+        // Before anything is waited for, so that no store is without it when nobody waits any more.
+        let handed_over: Vec<_> = self.0.iter().map(|writer| writer.hand_over(Arc::clone(&body))).collect();
         let mut outcome = Ok(());
-        for writer in self.0.iter() {
+        for (writer, said) in self.0.iter().zip(handed_over) {
             // Those that can still take it do, also when another cannot.
-            let taken = writer.append(Arc::clone(&body), durability).await;
+            let taken = writer.taken(said, durability).await;
             outcome = outcome.and(taken.map_err(|error| of(writer, error)));
         }
         outcome

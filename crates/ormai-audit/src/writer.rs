@@ -68,6 +68,14 @@ struct Waiting {
     told: oneshot::Sender<Result<Option<Line>, StoreError>>,
 }
 
+/// Something that was said, which goes to the store whatever becomes of this.
+pub(crate) enum HandedOver {
+    /// It was appended at once, or was not.
+    Over(Result<Option<Line>, StoreError>),
+    /// It is in the queue.
+    Queued(oneshot::Receiver<Result<Option<Line>, StoreError>>),
+}
+
 /// What a line is made of.
 #[derive(Clone)]
 enum Said {
@@ -123,34 +131,41 @@ impl Writer {
     }
 
     /// Appends a line to the chain.
-    pub(crate) async fn append(&self, body: Arc<Body>, durability: Durability) -> Result<(), StoreError> {
-        self.say(Said::Body(body)).await?;
-        self.count();
+    async fn append(&self, body: Arc<Body>, durability: Durability) -> Result<(), StoreError> {
+        self.taken(self.hand_over(body), durability).await
+    }
+
+    /// Hands a line over, which then goes to the store whether anybody waits for that or not.
+    pub(crate) fn hand_over(&self, body: Arc<Body>) -> HandedOver {
+        let said = self.say(Said::Body(body));
+        if !matches!(said, HandedOver::Over(Err(_))) {
+            // Counted at once, so that whoever ends the chain seals it, and so waits for this line.
+            self.count();
+        }
+        said
+    }
+
+    /// Waits until a line that was handed over has come far enough.
+    pub(crate) async fn taken(&self, said: HandedOver, durability: Durability) -> Result<(), StoreError> {
+        said.line().await?;
         if durability == Durability::Power { self.0.store.sync().await } else { Ok(()) }
     }
 
     /// Appends a line for somebody who does not wait; what fails is logged.
     pub(crate) fn leave_behind(&self, body: Arc<Body>) {
-        let inner = &self.0;
-        if !inner.store.is_immediate() {
-            let (told, _) = oneshot::channel();
-            self.push(Waiting { said: Said::Body(body), told });
-            return;
-        }
-        match inner.append_now(&Said::Body(body)) {
-            Ok(_) => self.count(),
-            Err(error) => tracing::error!(%error, store = inner.store.name(), "a record could not be left behind"),
+        if let HandedOver::Over(Err(error)) = self.hand_over(body) {
+            self.0.not_left_behind(&error);
         }
     }
 
-    /// Appends what is said; the line, if it is a checkpoint.
-    async fn say(&self, said: Said) -> Result<Option<Line>, StoreError> {
+    /// Appends what is said.
+    fn say(&self, said: Said) -> HandedOver {
         if self.0.store.is_immediate() {
-            return self.0.append_now(&said);
+            return HandedOver::Over(self.0.append_now(&said));
         }
         let (told, tells) = oneshot::channel();
         self.push(Waiting { said, told });
-        tells.await.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?
+        HandedOver::Queued(tells)
     }
 
     fn push(&self, waiting: Waiting) {
@@ -176,7 +191,12 @@ impl Writer {
             for (at, waiting) in batch.into_iter().enumerate() {
                 let told = match &appended {
                     Ok(lines) => Ok(waiting.said.line(lines.get(at))),
-                    Err(error) => Err(error.clone()),
+                    Err(error) => {
+                        if waiting.told.is_closed() {
+                            self.0.not_left_behind(error);
+                        }
+                        Err(error.clone())
+                    }
                 };
                 // Nobody may be waiting any more.
                 let _ = waiting.told.send(told);
@@ -214,7 +234,7 @@ impl Writer {
             return Ok(None);
         }
         let (heads, now) = inner.store.heads(Some(&seen)).await?;
-        let line = self.say(Said::Seal(heads)).await?;
+        let line = self.say(Said::Seal(heads)).line().await?;
         *seen = now;
         inner.store.sync().await?;
         if let (Some(line), Some(path)) = (&line, &inner.options.checkpoint_copies) {
@@ -229,6 +249,16 @@ impl Writer {
         self.0.store.sync().await?;
         let chain = lock(&self.0.end).chain.id();
         self.0.store.leave(chain).await
+    }
+}
+
+impl HandedOver {
+    /// Waits until the store has it; the line, if it is a checkpoint.
+    async fn line(self) -> Result<Option<Line>, StoreError> {
+        match self {
+            Self::Over(appended) => appended,
+            Self::Queued(tells) => tells.await.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?,
+        }
     }
 }
 
@@ -289,6 +319,10 @@ impl Inner {
             lines.push(line);
         }
         Ok(lines)
+    }
+
+    fn not_left_behind(&self, error: &StoreError) {
+        tracing::error!(%error, store = self.store.name(), "a record could not be left behind");
     }
 
     fn append_now(&self, said: &Said) -> Result<Option<Line>, StoreError> {

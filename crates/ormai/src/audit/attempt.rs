@@ -214,12 +214,12 @@ impl Attempt {
                 record.error = Some(recorded(error));
             }
         }
+        // Whatever becomes of it, nobody tries again: the stores get it also where nobody waits any more.
+        recording.is_closed = true;
         let taken = match recording.is_intended {
             true => recording.trail.close(record).await,
             false => recording.trail.note(record).await,
         };
-        // Whatever became of it, nobody tries again.
-        recording.is_closed = true;
         let receipt = Receipt::new(Some(record.id.clone()));
         match (taken, outcome) {
             (Ok(()), Ok(done)) => Ok((done, receipt)),
