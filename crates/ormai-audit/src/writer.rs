@@ -162,7 +162,7 @@ impl Writer {
     }
 
     /// Appends a line to the chain.
-    async fn append(&self, said: Said, durability: Durability) -> Result<(), StoreError> {
+    pub(crate) async fn append(&self, said: Said, durability: Durability) -> Result<(), StoreError> {
         self.end(self.begin(said), durability).await
     }
 
