@@ -10,7 +10,7 @@ use super::pruner::{PruneError, Pruner};
 use super::retention::{Census, Retention};
 use super::stub::Stub;
 use crate::store::StoreError;
-use crate::writer::{Durability, Writer};
+use crate::writer::{Durability, Said, Writer};
 
 /// What was pruned in a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -95,7 +95,7 @@ impl Writer {
         let tombstone = piece.tombstone;
         let body = tombstone.body(self.keys());
         let body = body.ok_or_else(|| StoreError::Failed("a tombstone cannot be written down".to_owned()))?;
-        self.append(Arc::new(body), Durability::Power).await?;
+        self.append(Said::Body(Arc::new(body)), Durability::Power).await?;
         self.store().prune(source, &piece.stubs).await?;
         report.lines += tombstone.lines;
         report.records += tombstone.records;

@@ -158,7 +158,10 @@ fn a_write_that_is_open_on_no_model_is_not_listed() {
             let models = parameters["properties"]["model"]["enum"].as_array().unwrap().clone();
             models.iter().map(|model| model.as_str().unwrap().to_owned()).collect()
         };
-        writes(roles, 100_000).iter().map(|tool| (Tool::from_name(&tool.name).unwrap().name(), models(&tool.parameters))).collect()
+        writes(roles, 100_000)
+            .iter()
+            .map(|tool| (Tool::from_name(&tool.name).unwrap().name(), models(&tool.parameters)))
+            .collect()
     };
     let of = |models: &[&str]| models.iter().map(|model| (*model).to_owned()).collect::<Vec<_>>();
     // A tag is known by a hash of its key and has nothing that an update may change; a log has no key.
