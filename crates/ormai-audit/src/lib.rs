@@ -12,6 +12,7 @@ mod jsonl;
 mod line;
 mod memory;
 mod new_keys;
+mod proof;
 mod prune;
 mod reading;
 mod record;
@@ -32,7 +33,8 @@ pub use jsonl::{Disk, JsonlOptions, JsonlStore};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
 pub use new_keys::NewKeys;
-pub use prune::{Stub, Stubs, Tombstone};
+pub use proof::{Proof, ProofError, ProveError, prove};
+pub use prune::{Census, Piece, PruneError, PruneReport, Pruner, Retention, Stub, Stubs, Tombstone};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sql::SqlStore;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ormai::approvals::{ApprovalStore, MemoryApprovals, SqlApprovals};
-use ormai::audit::{AuditStore, TrailKeys};
+use ormai::audit::{AuditStore, StoreError, Trail, TrailKeys};
 use ormai::db::{ConnectOptions, Database, IntrospectOptions, introspect};
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::{Format, syntax};
@@ -117,9 +117,27 @@ impl Config {
         }
     }
 
+    /// Those of them that `ormai install` has to make.
+    pub(crate) async fn audit_databases(&self) -> Result<Vec<Arc<dyn AuditStore>>, Failure> {
+        match &self.audit {
+            Some(audit) => audit.databases().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// The secrets of the audit trail.
     pub(crate) fn audit_keys(&self) -> TrailKeys {
         self.audit.as_ref().map(|audit| audit.keys().clone()).unwrap_or_default()
+    }
+
+    /// A trail that writes to some of the stores.
+    pub(crate) async fn audit_trail(&self, stores: Vec<Arc<dyn AuditStore>>) -> Result<Trail, Failure> {
+        let options = self.audit.as_ref().map(|audit| audit.options().clone()).unwrap_or_default();
+        let opened = Trail::open(stores, self.audit_keys(), options).await;
+        opened.map_err(|error| match error.error {
+            StoreError::NotInstalled => StoreError::NotInstalled.into(),
+            _ => Failure::failed(error.to_string()),
+        })
     }
 
     /// Where copies of checkpoints are kept.
@@ -182,6 +200,11 @@ impl Config {
 /// The secret behind `action: hash`.
 pub(crate) fn hash_key() -> Option<Vec<u8>> {
     environment("ORMAI_HASH_KEY").map(String::into_bytes)
+}
+
+/// Who runs this, as the trail tells it.
+pub(crate) fn operator() -> String {
+    environment("USER").filter(|name| !name.is_empty()).unwrap_or_else(|| "the command line".to_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line is the edge where the environment is read")]

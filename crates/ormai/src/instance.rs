@@ -1,17 +1,16 @@
 //! A database with a policy in force: what is done about it as a whole.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use ormai_core::error::{Error, ErrorCode};
 use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_core::principal::Principal;
-use ormai_db::{Database, OwnTable};
+use ormai_db::OwnTable;
 
-use crate::approvals::{ApprovalStore, Approvals};
+use crate::approvals::Approvals;
 use crate::audit::{Action, Attempt, Trail, TrailError};
-use crate::telemetry::Metrics;
 use crate::toolset::{Toolset, failed};
 use crate::{BuildError, Builder, Engine, RunContext};
 
@@ -30,15 +29,8 @@ impl OrmAi {
         Builder::new()
     }
 
-    pub(crate) fn new(
-        engine: Engine,
-        database: Database,
-        approvals: Option<Arc<dyn ApprovalStore>>,
-        trail: Option<Trail>,
-        metrics: Metrics,
-    ) -> Self {
-        let engine = Arc::new(RwLock::new(Arc::new(engine)));
-        Self { tools: Toolset { engine, database, approvals, trail, metrics } }
+    pub(crate) fn new(tools: Toolset) -> Self {
+        Self { tools }
     }
 
     /// The audit trail; `None` where no store was given.
@@ -100,6 +92,7 @@ impl OrmAi {
             let recorded = attempt.close_as(Err::<(), _>(error)).await;
             return recorded.map(|_| 0).map_err(BuildError::Recording);
         }
+        attempt.keep();
         let forgotten = self.tools.database.forget_idempotency(before, FORGETTING).await;
         attempt.tell(|record| record.row_count = forgotten.as_ref().ok().copied());
         let outcome = forgotten.as_ref().map(|_| ()).map_err(|error| failed(error, &call.request_id));
@@ -150,7 +143,8 @@ impl OrmAi {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Recording`] when it cannot be recorded: then the old one stays.
+    /// [`BuildError::Recording`] when it cannot be recorded: then the old one stays. Only where the audit
+    /// store fails in the middle of it, the new one is in force, which the error says.
     pub async fn reload(&self, policy: CompiledPolicy) -> Result<(), BuildError> {
         let mut attempt = self.reloading(&self.tools.engine(), Some(policy.version()));
         let outcome = attempt.intend().await.map(|()| {
@@ -162,6 +156,7 @@ impl OrmAi {
                 "another policy is in force"
             );
             *engine = Arc::new(next);
+            attempt.keep();
         });
         attempt.close_as(outcome).await.map(|((), _)| ()).map_err(BuildError::Recording)
     }

@@ -90,7 +90,9 @@ impl Toolset {
         loop {
             let errand = self.errand(&context, request, word, attempt)?;
             attempt.decided(|| errand.call.for_record());
-            if !request.is_dry_run() {
+            // A dry run changes nothing; under a bypass it shows what others own, as a read does.
+            let is_intended = !request.is_dry_run() || attempt.uses_bypass();
+            if is_intended && !Fault::IntentAfterStatement.is_on() {
                 attempt.intend().await?;
             }
             let (wait, engine) = (errand.wait, Arc::clone(errand.call.engine()));
@@ -110,7 +112,12 @@ impl Toolset {
                 Ok(Made { written, preview, snapshots, is_replayed }) => {
                     attempt.wrote(snapshots);
                     attempt.tell(|record| record.replayed = is_replayed);
+                    if is_intended && Fault::IntentAfterStatement.is_on() {
+                        attempt.intend().await?;
+                    }
                     if let (Some(wait), Written::Pending(pending)) = (wait, &written.data) {
+                        // What was kept is its key alone: nothing is done before it is parked.
+                        attempt.keeping().store(false, Ordering::Release);
                         // Only now: the store may be the same database, or wait for the same connection.
                         let parked = Parking { engine: &engine, context: &context, request, wait, pending };
                         self.park(ctx, parked, preview).await?;
@@ -205,10 +212,24 @@ impl Toolset {
         ctx: &RunContext<'_>,
         work: impl AsyncFn(&RunContext<'_>) -> Result<T>,
     ) -> Result<T, Refused> {
-        let mut attempt = self.attempt(ctx, &ctx.call(), "transaction", Action::Transaction);
-        let span = attempt.span();
-        let outcome = self.transacted(ctx, &work, &mut attempt).instrument(span).await;
-        attempt.close_as(outcome).await.map(|(done, _)| done)
+        let call = ctx.call();
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            // Each try has a record of its own: the calls in it point there, and it says whether they
+            // were kept.
+            let mut attempt = self.attempt(ctx, &call, "transaction", Action::Transaction);
+            let span = attempt.span();
+            let outcome = self.transacted(ctx, &work, &mut attempt).instrument(span).await;
+            let again = outcome.as_ref().err().and_then(|error| pause(ctx, tried, error));
+            let closed = attempt.close_as(outcome).await;
+            match (closed, again) {
+                (Err(refused), Some(again)) if refused.code != ErrorCode::AuditUnavailable => {
+                    tokio::time::sleep(again).await;
+                }
+                (closed, _) => return closed.map(|(done, _)| done),
+            }
+        }
     }
 
     async fn transacted<T>(
@@ -219,26 +240,15 @@ impl Toolset {
     ) -> Result<T> {
         attempt.intend().await?;
         let (record, keeping) = (attempt.id().unwrap_or_default(), attempt.keeping());
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let group = Grouping { record: &record, keeping: &keeping };
-            let done = match &ctx.db {
-                Db::Own => self.transaction_on_pool(&self.database, ctx, work, group).await,
-                Db::Pool(database) => self.transaction_on_pool(database, ctx, work, group).await,
-                Db::Held(held) => {
-                    let under_way = held.group()?;
-                    let done = grouped(ctx, held, work, group).await;
-                    drop(under_way);
-                    done
-                }
-            };
-            match done {
-                Ok(done) => return Ok(done),
-                Err(error) => {
-                    let pause = pause(ctx, tried, &error).ok_or(error)?;
-                    tokio::time::sleep(pause).await;
-                }
+        let group = Grouping { record: &record, keeping: &keeping };
+        match &ctx.db {
+            Db::Own => self.transaction_on_pool(&self.database, ctx, work, group).await,
+            Db::Pool(database) => self.transaction_on_pool(database, ctx, work, group).await,
+            Db::Held(held) => {
+                let under_way = held.group()?;
+                let done = grouped(ctx, held, work, group).await;
+                drop(under_way);
+                done
             }
         }
     }

@@ -8,6 +8,10 @@ mod filter;
 #[cfg(test)]
 mod jsonl;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
+mod prune;
+#[cfg(test)]
 mod sql;
 #[cfg(test)]
 mod stats;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// Which of several stores, counted from 1; the first by default, and for `verify` all
+    /// Which of several stores, counted from 1; the first by default, and for `verify` and `prune` all
     #[arg(long, global = true, value_name = "NUMBER")]
     pub(crate) store: Option<usize>,
     #[command(subcommand)]

@@ -15,6 +15,8 @@ mod verify;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use records::word;
+
 use ormai::audit::{AuditStore, StoreError};
 
 use crate::args::audit::{Audit, AuditCommand};

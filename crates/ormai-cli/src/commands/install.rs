@@ -20,9 +20,9 @@ pub(crate) async fn run(config: &Path, as_json: bool) -> Result<(), Failure> {
         let made = store.install().await.map_err(|error| Failure::failed(error.to_string()))?;
         tables.push((OwnTable::Approvals.name().to_owned(), "the store of approvals", !made.is_empty()));
     }
-    for store in config.audit_stores().await? {
+    for store in config.audit_databases().await? {
         let made = store.install().await.map_err(|error| Failure::failed(error.to_string()))?;
-        tables.push((store.name(), "the audit trail", !made.is_empty()));
+        tables.push(("ormai_audit".to_owned(), "the audit store", !made.is_empty()));
     }
     if as_json {
         let tables: Vec<_> =

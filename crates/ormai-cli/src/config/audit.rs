@@ -43,6 +43,21 @@ struct Rotation {
     after: Option<Duration>,
 }
 
+impl Place {
+    async fn open(&self) -> Result<Arc<dyn AuditStore>, Failure> {
+        Ok(match self {
+            Self::Memory => Arc::new(MemoryStore::new()),
+            Self::File(path, rotation) => {
+                let mut options = JsonlOptions::default();
+                options.rotate_bytes = rotation.bytes;
+                options.rotate_after = rotation.after;
+                Arc::new(JsonlStore::open(path, options)?)
+            }
+            Self::At(url) => Arc::new(SqlStore::connect(url).await?),
+        })
+    }
+}
+
 /// The file beside the configuration that records go to when nothing else is said.
 const FILE: &str = "audit.jsonl";
 
@@ -57,20 +72,25 @@ const SIGNING_KEY: &str = "ORMAI_AUDIT_SIGNING_KEY";
 impl Audit {
     /// The stores, in their order.
     pub(crate) async fn stores(&self) -> Result<Vec<Arc<dyn AuditStore>>, Failure> {
-        let mut stores: Vec<Arc<dyn AuditStore>> = Vec::with_capacity(self.stores.len());
+        let mut stores = Vec::with_capacity(self.stores.len());
         for place in &self.stores {
-            stores.push(match place {
-                Place::Memory => Arc::new(MemoryStore::new()),
-                Place::File(path, rotation) => {
-                    let mut options = JsonlOptions::default();
-                    options.rotate_bytes = rotation.bytes;
-                    options.rotate_after = rotation.after;
-                    Arc::new(JsonlStore::open(path, options)?)
-                }
-                Place::At(url) => Arc::new(SqlStore::connect(url).await?),
-            });
+            stores.push(place.open().await?);
         }
         Ok(stores)
+    }
+
+    /// Those of them that have to be installed; a file is made when it is needed.
+    pub(crate) async fn databases(&self) -> Result<Vec<Arc<dyn AuditStore>>, Failure> {
+        let mut stores = Vec::new();
+        for place in self.stores.iter().filter(|place| matches!(place, Place::At(_))) {
+            stores.push(place.open().await?);
+        }
+        Ok(stores)
+    }
+
+    /// How the trail is kept.
+    pub(crate) fn options(&self) -> &TrailOptions {
+        &self.options
     }
 
     /// The secrets.

@@ -51,7 +51,7 @@ impl Place {
 
     fn empty() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("policy.yaml"), "version: 1\n").unwrap();
+        fs::write(directory.path().join("policy.yaml"), "version: 1\nmodels: {}\n").unwrap();
         fs::write(
             directory.path().join("ormai.yaml"),
             "database: {url: 'sqlite:shop.db?mode=rwc'}\npolicy: policy.yaml\n",

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use ormai_audit::{Action, Outcome, Record, RecordedError, Trail, TrailError};
 use ormai_core::audited::{self, Decided, Snapshots};
 use ormai_core::error::{Error, ErrorCode, Result};
+use ormai_core::fault::Fault;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Request, Tool};
 
@@ -157,6 +158,11 @@ impl Attempt {
         intended.map_err(|error| unavailable(&error, &recording.record.request_id, "nothing was done"))
     }
 
+    /// From now on what was asked is done, or may be, whatever still comes.
+    pub(crate) fn keep(&self) {
+        self.keeping().store(true, Ordering::Release);
+    }
+
     /// By what a write says that it is being kept.
     pub(crate) fn keeping(&self) -> Arc<AtomicBool> {
         self.recording.as_ref().map(|recording| Arc::clone(&recording.is_keeping)).unwrap_or_default()
@@ -164,6 +170,7 @@ impl Attempt {
 
     /// The write waits for an approval.
     pub(crate) fn parked(&mut self, approval_id: &str) {
+        self.keep();
         self.tell(|record| {
             record.approval_id = Some(approval_id.to_owned());
             record.outcome = Outcome::Pending;
@@ -173,7 +180,7 @@ impl Attempt {
     /// The rows that a write found and left.
     pub(crate) fn wrote(&mut self, snapshots: Option<Snapshots>) {
         self.tell(|record| {
-            if let Some(snapshots) = snapshots {
+            if let Some(snapshots) = snapshots.filter(|_| !Fault::WriteWithoutSnapshot.is_on()) {
                 record.before_snapshot = snapshots.before;
                 record.after_snapshot = snapshots.after;
             }
@@ -239,15 +246,18 @@ impl Attempt {
             }
         }
         let stage = self.span.span().in_scope(telemetry::audit);
+        // Before anything is waited for: the trail has the record from here on, also when the caller lets
+        // go meanwhile, and a second one must not follow.
+        recording.is_closed = !Fault::RecordClosedTwice.is_on();
         let taken = match recording.is_intended {
             true => recording.trail.close(record).instrument(stage).await,
+            false if Fault::AnswerWithoutRecord.is_on() => Ok(()),
             false => recording.trail.note(record).instrument(stage).await,
         };
+        recording.is_closed = true;
         if taken.is_ok() {
             self.span.recorded(|| begun.elapsed().saturating_sub(worked));
         }
-        // Whatever became of it, nobody tries again.
-        recording.is_closed = true;
         let receipt = Receipt::new(Some(record.id.clone()));
         match (taken, outcome) {
             (Ok(()), Ok(done)) => Ok((done, receipt)),
@@ -268,11 +278,14 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let Some(recording) = self.recording.as_mut().filter(|recording| !recording.is_closed) else { return };
+        if Fault::DroppedCallUnrecorded.is_on() {
+            return;
+        }
         let record = &mut recording.record;
         record.execution_time_ms = self.begun.elapsed().as_secs_f64() * 1_000.0;
         record.success = false;
         let (outcome, message) = match recording.is_keeping.load(Ordering::Acquire) {
-            true => (Outcome::Unknown, "the caller let go while the write was being kept; it may have been made"),
+            true => (Outcome::Unknown, "the caller let go while it was being kept; it may have been done"),
             false => (Outcome::Dropped, "the caller let go before the end"),
         };
         record.outcome = outcome;

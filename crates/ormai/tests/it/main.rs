@@ -10,12 +10,16 @@
 mod answers;
 mod approval_store;
 mod approvals;
+mod audit_crash;
 mod bulk_updates;
+mod chance;
 mod cursors;
+mod domain_tools;
 mod errors;
 mod explain;
 mod faults;
 mod folded;
+mod given_up;
 mod hostile_values;
 mod idempotency;
 mod laws;

@@ -25,7 +25,11 @@ impl FilterArguments {
             None => Ok(()),
         };
         let text = |text: &Option<String>| text.clone().map(Json::from);
-        let list = |texts: &Vec<String>| (!texts.is_empty()).then(|| Json::from(texts.clone()));
+        let list = |texts: &[String]| match texts {
+            [] => None,
+            [one] => Some(Json::from(one.as_str())),
+            several => Some(Json::from(several)),
+        };
         add("--tenant", "tenant_id", text(&self.tenant))?;
         add("--user", "user_id", text(&self.user))?;
         add("--tool", "tool_name", list(&self.tool))?;

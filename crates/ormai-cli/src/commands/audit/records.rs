@@ -22,7 +22,7 @@ fn is_invisible(char: char) -> bool {
 }
 
 /// Text without its quotes.
-pub(super) fn word(json: &Json) -> String {
+pub(crate) fn word(json: &Json) -> String {
     match json {
         Json::Null => "∅".to_owned(),
         Json::String(text) => plain(text),
@@ -36,7 +36,7 @@ pub(super) const HEADINGS: [&str; 9] = ["time", "tenant", "user", "tool", "model
 pub(super) fn cells(entry: &Entry) -> [String; 9] {
     let optional = |text: Option<&String>| text.map_or("∅".to_owned(), |text| plain(text));
     [
-        entry.timestamp.to_string(),
+        format!("{:.3}", entry.timestamp),
         word(&entry.tenant_id),
         word(&entry.user_id),
         plain(&entry.tool_name),

@@ -25,7 +25,7 @@ pub(super) async fn run(stores: &Stores<'_>, stats: Stats, as_json: bool) -> Res
         return output::json(&report);
     }
     let (Some(from), Some(to)) = (report.from, report.to) else { return output::line("(no records)") };
-    output::line(format!("{} calls from {from} to {to}", report.all.calls))?;
+    output::line(format!("{} calls from {from:.3} to {to:.3}", report.all.calls))?;
     let mut all = named(&report.times, "earlier");
     all.push(("all".to_owned(), &report.all));
     table("time", all)?;

@@ -134,24 +134,25 @@ fn show(store: &str, report: &Report) -> Result<(), Failure> {
     if report.more_problems > 0 {
         output::line(format!("  and {} more", report.more_problems))?;
     }
-    output::line(format!(
-        "  {} lines: {} records, {} intents, {} checkpoints, {} tombstones, {} stubs for {} pruned lines",
-        report.lines,
-        report.records,
-        report.intents,
-        report.checkpoints,
-        report.tombstones,
-        report.stubs,
-        report.pruned
-    ))?;
-    let checked = |checked| report.chains.iter().filter(|chain| chain.checked == checked).count();
-    output::line(format!(
-        "  {} chains: {} recomputed with the key, {} recomputed without a key, {} by their links only",
-        report.chains.len(),
-        checked(Checked::Mac),
-        checked(Checked::Digest),
-        checked(Checked::Links)
-    ))?;
+    let lines = counted(&[
+        (report.records, "records"),
+        (report.intents, "intents"),
+        (report.checkpoints, "checkpoints"),
+        (report.tombstones, "tombstones"),
+        (report.stubs, "stubs"),
+        (report.pruned, "lines that were pruned"),
+    ]);
+    output::line(format!("  {} lines: {lines}", report.lines))?;
+    let by = |how| {
+        let chains = report.chains.iter().filter(|chain| chain.checked == how).count();
+        u64::try_from(chains).unwrap_or(u64::MAX)
+    };
+    let chains = counted(&[
+        (by(Checked::Mac), "recomputed with the key"),
+        (by(Checked::Digest), "recomputed, which have no key"),
+        (by(Checked::Links), "by their links only"),
+    ]);
+    output::line(format!("  {} chains: {chains}", report.chains.len()))?;
     for (key, count) in &report.signed_by {
         output::line(format!("  {count} signed by {key}"))?;
     }
@@ -172,6 +173,13 @@ fn show(store: &str, report: &Report) -> Result<(), Failure> {
         output::line(format!("  mind: {caveat}"))?;
     }
     Ok(())
+}
+
+/// What there is any of.
+fn counted(counts: &[(u64, &str)]) -> String {
+    let there = counts.iter().filter(|(count, _)| *count > 0);
+    let said: Vec<String> = there.map(|(count, what)| format!("{count} {what}")).collect();
+    if said.is_empty() { "none".to_owned() } else { said.join(", ") }
 }
 
 fn problem(problem: &Problem) -> Result<(), Failure> {

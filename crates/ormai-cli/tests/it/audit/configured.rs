@@ -121,3 +121,32 @@ fn new_keys_are_such_as_a_configuration_takes() {
     let public = SigningKey::parse(variables[1].1).unwrap().public().to_string();
     assert!(one.contains(&format!("# {public}\n")), "{one}");
 }
+
+/// Without a word about it in the configuration.
+#[test]
+fn a_call_leaves_its_record_in_a_file_beside_the_configuration() {
+    let place = Place::empty();
+    let called = ["call", "query", r#"{"model": "Order"}"#, "--tenant", "acme-corp", "--user", "user-123"];
+    assert_eq!(ormai_with(place.path(), &called, &KEYS).code, 1, "no model is open");
+    let told = place.json(&["query"], 0);
+    let record = &told["records"][0];
+    assert_eq!((&record["tenant_id"], &record["tool_name"]), (&json!("acme-corp"), &json!("query")));
+    assert_eq!(record["error"]["code"], "MODEL_NOT_ALLOWED");
+    let report = &place.json(&["verify"], 0)["stores"][0]["report"];
+    assert_eq!((&report["records"], &report["checkpoints"]), (&json!(1), &json!(1)), "sealed at its end");
+}
+
+#[test]
+fn a_database_for_the_trail_is_installed_and_then_asked() {
+    let place = configured("audit: {store: sqlite, url: 'sqlite:trail.db?mode=rwc'}\n");
+    let called = ["call", "query", r#"{"model": "Order"}"#, "--tenant", "acme-corp"];
+    let said = ormai_with(place.path(), &called, &KEYS);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("not installed"), "{}", said.err);
+    assert!(place.told(&["query"], 1).contains("run `ormai install`"));
+    let installed = ormai(place.path(), &["install"]);
+    assert!(installed.out.contains("ormai_audit"), "{}", installed.out);
+    ormai_with(place.path(), &called, &KEYS);
+    assert_eq!(place.json(&["query"], 0)["records"].as_array().unwrap().len(), 1);
+    place.run(&["verify"], 0);
+}

@@ -115,3 +115,77 @@ async fn an_export_of_lines_is_verified_elsewhere() {
     fs::write(&copy, fs::read_to_string(&copy).unwrap().replacen("globex", "acme-x", 1)).unwrap();
     place.run(&["verify", "--config", "copy.yaml"], 1);
 }
+
+#[tokio::test]
+async fn a_proof_convinces_who_has_the_public_key_and_nothing_else() {
+    let place = Place::with_records().await;
+    let id = place.records[2].id.as_str();
+    place.run(&["prove", id, "--output", "proof.json"], 0);
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::copy(place.path().join("proof.json"), elsewhere.path().join("proof.json")).unwrap();
+    let check = |key: &str, code| {
+        let ran = ormai(elsewhere.path(), &["audit", "prove", "--check", "proof.json", "--public-key", key]);
+        assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+        format!("{}{}", ran.out, ran.err)
+    };
+    let told = check(&public_key(), 0);
+    assert!(told.contains(id) && told.contains("proved: it stands in chain"), "{told}");
+    let told = check(&SigningKey::from_seed([8; 32]).public().to_string(), 1);
+    assert!(told.contains("NOT proved: the checkpoint is not signed by this key"), "{told}");
+
+    let proof = fs::read_to_string(elsewhere.path().join("proof.json")).unwrap();
+    fs::write(elsewhere.path().join("proof.json"), proof.replacen("FIELD_NOT_ALLOWED", "QUERY_TOO_BROAD!!", 1))
+        .unwrap();
+    assert!(check(&public_key(), 1).contains("NOT proved"));
+    fs::write(elsewhere.path().join("proof.json"), "{}").unwrap();
+    assert!(check(&public_key(), 1).contains("is no proof"));
+    check("no key", 2);
+
+    assert!(place.run(&["prove", id, "--output", "proof.json"], 2).contains("exists"), "it is not overwritten");
+    assert!(place.run(&["prove", "aud-none"], 1).contains("there is no record `aud-none`"));
+}
+
+#[tokio::test]
+async fn a_record_that_nobody_signed_for_is_not_proved() {
+    let place = Place::empty();
+    let store = Arc::new(JsonlStore::open(place.file(), JsonlOptions::default()).unwrap());
+    ormai::audit::AuditStore::install(&*store).await.unwrap();
+    let trail = Trail::open(vec![store], TrailKeys::default(), TrailOptions::default()).await.unwrap();
+    let records = records();
+    trail.note(&records[0]).await.unwrap();
+    trail.end().await.unwrap();
+    let ran = ormai(place.path(), &["audit", "prove", &records[0].id]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("is not signed, so it proves nothing to others"), "{}", ran.err);
+}
+
+/// Of a trail in files those that are closed are pruned.
+#[tokio::test]
+async fn old_records_go_and_what_is_left_is_verified() {
+    let place = Place::empty();
+    let mut options = JsonlOptions::default();
+    options.rotate_bytes = Some(1);
+    let store = Arc::new(JsonlStore::open(place.file(), options).unwrap());
+    ormai::audit::AuditStore::install(&*store).await.unwrap();
+    let trail = Trail::open(vec![store], keys(), TrailOptions::default()).await.unwrap();
+    for record in records() {
+        trail.note(&record).await.unwrap();
+    }
+    trail.end().await.unwrap();
+
+    let count = |tenant: &str| place.json(&["query", "--tenant", tenant], 0)["records"].as_array().unwrap().len();
+    let told = place.json(&["prune", "--tenant", "acme-corp", "--older-than", "1d", "--dry-run"], 0);
+    assert_eq!((&told["dry_run"], &told["stores"][0]["records"]), (&json!(true), &json!(3)));
+    assert_eq!(count("acme-corp"), 3, "looking changes nothing");
+
+    let told = place.json(&["prune", "--tenant", "acme-corp", "--older-than", "1d", "--yes"], 0);
+    assert_eq!((&told["dry_run"], &told["stores"][0]["records"]), (&json!(false), &json!(3)));
+    assert_eq!((count("acme-corp"), count("globex")), (0, 2));
+    let told = place.json(&["verify"], 0);
+    assert_eq!(told["stores"][0]["report"]["pruned"], 3);
+
+    let told = place.told(&["prune", "--keep", "1", "--yes"], 0);
+    assert!(told.contains("1 records went"), "{told}");
+    assert_eq!(count("globex"), 1);
+    place.run(&["verify"], 0);
+}
