@@ -38,6 +38,12 @@ impl Fetched {
         self.values.chunks_exact(self.width.max(1))
     }
 
+    /// The first rows, copied.
+    pub(crate) fn first(&self, rows: usize) -> Self {
+        let values = self.values.iter().take(self.width.saturating_mul(rows)).cloned().collect();
+        Self { width: self.width, values }
+    }
+
     pub(crate) fn rows_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [Value]> {
         self.values.chunks_exact_mut(self.width.max(1))
     }

@@ -209,6 +209,24 @@ faults! {
     HashOfAllTenants "hash-of-all-tenants",
     /// Included rows go to the wrong parent.
     IncludeOfAnotherParent "include-of-another-parent",
+
+    // Audit records.
+    /// The inputs of a record show values of fields that are not shown as they are.
+    AuditShowsHidden "audit-shows-hidden",
+    /// The inputs of a record show values under names that are not open.
+    AuditShowsUnknown "audit-shows-unknown",
+    /// The inputs of a record show fields that a relation does not open.
+    AuditForgetsRelation "audit-forgets-relation",
+    /// The inputs of a record show keys of rows that are not shown as they are.
+    AuditShowsKey "audit-shows-key",
+    /// The inputs of a record show cursors and idempotency keys.
+    AuditShowsCursor "audit-shows-cursor",
+    /// A snapshot shows rows as they are stored.
+    SnapshotUnredacted "snapshot-unredacted",
+    /// The rows before a change are not looked at for a snapshot.
+    SnapshotWithoutBefore "snapshot-without-before",
+    /// A bypass under an include or a relation filter is not told.
+    BypassOfRelationUntold "bypass-of-relation-untold",
 }
 
 /// The position of the fault that is on, plus one.

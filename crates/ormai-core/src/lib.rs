@@ -12,6 +12,7 @@
 //! A [`plan::ScopedPlan`] can be made only here, and only with its scope.
 
 pub mod answer;
+pub mod audited;
 pub mod authorize;
 pub mod catalog;
 pub mod condition;

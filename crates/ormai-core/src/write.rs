@@ -11,6 +11,7 @@
 use std::collections::HashSet;
 
 use crate::answer::{Fetched, Preview, Row, Written};
+use crate::audited::{self, Snapshots};
 use crate::catalog::{Catalog, FieldId};
 use crate::error::{Error, ErrorCode, Result, listed};
 use crate::plan::{Before, Change, Step, WritePlan};
@@ -42,6 +43,7 @@ pub struct Course {
     keys: Vec<Vec<Value>>,
     fields: Vec<FieldId>,
     model: String,
+    snapshots: Option<Snapshots>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,7 @@ impl Course {
             keys: Vec::new(),
             fields,
             model: model.name.clone(),
+            snapshots: None,
         }
     }
 
@@ -236,6 +239,9 @@ impl Course {
             let after = shown_rows(after, layout, PREVIEW_ROWS, redactor);
             return Ok(Written::Preview(Preview { affected, before, after }));
         }
+        if self.plan.snapshots {
+            self.snapshots = Some(self.snapshots_of(&before, &after, redactor));
+        }
         if self.plan.cap.is_some() {
             return Ok(Written::Updated { count: affected });
         }
@@ -243,6 +249,23 @@ impl Course {
         let rows = if after.is_empty() { before } else { after };
         let row: Option<Row> = shown_rows(rows, layout, 1, redactor).pop();
         row.map(Written::Stored).ok_or_else(|| Error::new(ErrorCode::Internal, "the written row was not read back"))
+    }
+
+    /// The rows as they were and as they are, redacted like the answer. There are some once
+    /// [`Course::conclude`] has given an answer, where the plan was made with
+    /// [`Authority::snapshots`](crate::authorize::Authority::snapshots) and is no dry run.
+    pub fn take_snapshots(&mut self) -> Option<Snapshots> {
+        self.snapshots.take()
+    }
+
+    fn snapshots_of(&self, before: &Fetched, after: &Fetched, redactor: &Redactor<'_>) -> Snapshots {
+        let layout = &self.plan.layout;
+        if self.plan.cap.is_some() {
+            let of = |rows| Some(audited::of_rows(rows, layout, redactor));
+            return Snapshots { before: of(before), after: of(after) };
+        }
+        let of = |rows| audited::of_row(rows, layout, redactor);
+        Snapshots { before: of(before), after: of(after) }
     }
 
     /// What is said of something in the database that stood against the write. Never names a

@@ -148,7 +148,10 @@ impl World {
         let view = self.policy.view(call.principal.roles());
         let catalog = self.policy.catalog();
         let resolved = resolve(request, catalog, &view)?;
-        authorize(resolved, Authority { catalog, view: &view, call, cursors: &self.cursors, looks_first: false })
+        authorize(
+            resolved,
+            Authority { catalog, view: &view, call, cursors: &self.cursors, looks_first: false, snapshots: false },
+        )
     }
 
     /// From a write to its plan.
@@ -164,6 +167,7 @@ impl World {
                 call,
                 cursors: &self.cursors,
                 looks_first: self.compiler.dialect().locks_first(),
+                snapshots: false,
             },
         )
     }

@@ -12,6 +12,8 @@ use ormai_core::redact::HashKey;
 use ormai_db::{ConnectOptions, Database, DbError, IntrospectOptions, introspect};
 
 use crate::approvals::{ApprovalStore, StoreError};
+use crate::audit::{AuditStore, Refused, Trail, TrailError, TrailKeys, TrailOptions};
+use crate::telemetry::Metrics;
 use crate::{Engine, Keys, OrmAi};
 
 /// Builds an [`OrmAi`].
@@ -25,6 +27,11 @@ pub struct Builder {
     hash_key: Option<Vec<u8>>,
     cursor_key: Option<[u8; 32]>,
     approvals: Option<Arc<dyn ApprovalStore>>,
+    audit: Vec<Arc<dyn AuditStore>>,
+    audit_keys: TrailKeys,
+    audit_options: TrailOptions,
+    #[cfg(feature = "opentelemetry")]
+    meter: Option<opentelemetry::metrics::Meter>,
 }
 
 enum Place {
@@ -56,6 +63,10 @@ pub enum BuildError {
     HashKey,
     /// The store of approvals failed.
     Approvals(StoreError),
+    /// An audit store does not let a writer begin.
+    Audit(TrailError),
+    /// What was asked cannot be recorded, or failed and was recorded.
+    Recording(Refused),
 }
 
 impl fmt::Display for BuildError {
@@ -69,6 +80,8 @@ impl fmt::Display for BuildError {
             }
             Self::Database(error) => write!(f, "{error}"),
             Self::Approvals(error) => write!(f, "{error}"),
+            Self::Audit(error) => write!(f, "{error}"),
+            Self::Recording(error) => write!(f, "{error}"),
             Self::Catalog(error) => write!(f, "{error}"),
             Self::HashKey => write!(f, "the hash key must have at least {} bytes", HashKey::MIN_BYTES),
         }
@@ -173,6 +186,39 @@ impl Builder {
         self
     }
 
+    /// Where every call leaves its record: may be called several times, and then every store has all
+    /// records. One that has to be installed is installed before: see [`AuditStore::install`].
+    ///
+    /// A call whose record is not taken is not answered. Without any store nothing is recorded.
+    #[must_use]
+    pub fn audit(mut self, store: Arc<dyn AuditStore>) -> Self {
+        self.audit.push(store);
+        self
+    }
+
+    /// The secrets that key the records and sign checkpoints.
+    #[must_use]
+    pub fn audit_keys(mut self, keys: TrailKeys) -> Self {
+        self.audit_keys = keys;
+        self
+    }
+
+    /// How the records are kept.
+    #[must_use]
+    pub fn audit_options(mut self, options: TrailOptions) -> Self {
+        self.audit_options = options;
+        self
+    }
+
+    /// What calls are counted and timed on. Without it that is the global meter `ormai`, of the provider
+    /// that is set when this is built; several in one process are told apart by a meter for each.
+    #[cfg(feature = "opentelemetry")]
+    #[must_use]
+    pub fn meter(mut self, meter: opentelemetry::metrics::Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
     /// Connects, reads the database, and puts the policy in force.
     ///
     /// # Errors
@@ -211,10 +257,28 @@ impl Builder {
         let options = CompileOptions { has_hash_key: hash.is_some() };
         let policy = CompiledPolicy::compile(&document, Arc::new(catalog), options).map_err(BuildError::Policy)?;
         for finding in policy.diagnostics() {
-            tracing::debug!(code = finding.code, "{finding}");
+            tracing::debug!(code = finding.code, "the policy has a finding");
         }
+        #[cfg(feature = "opentelemetry")]
+        let metrics = {
+            let meter = self.meter.unwrap_or_else(|| opentelemetry::global::meter("ormai"));
+            Metrics::of(&meter, database.clone())
+        };
+        #[cfg(not(feature = "opentelemetry"))]
+        let metrics = Metrics::default();
         let engine = Engine::new(policy, database.dialect(), Keys { cursor, hash });
-        Ok(OrmAi::new(engine, database, self.approvals))
+        // Last, so that nothing is begun for an engine that does not come to be.
+        let trail = match self.audit.is_empty() {
+            true => {
+                tracing::warn!("no audit store was given; calls leave no record");
+                None
+            }
+            false => {
+                let opened = Trail::open(self.audit, self.audit_keys, self.audit_options).await;
+                Some(opened.map_err(BuildError::Audit)?)
+            }
+        };
+        Ok(OrmAi::new(engine, database, self.approvals, trail, metrics))
     }
 }
 

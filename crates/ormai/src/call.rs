@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ormai_core::answer::{Answer, Fetched};
+use ormai_core::audited::Decided;
 use ormai_core::authorize::{Authority, authorize, traced};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::Trace;
@@ -23,8 +24,8 @@ use ormai_core::request::Request;
 use ormai_core::resolve::{Resolved, resolve};
 use ormai_sql::Statement;
 
-use crate::Engine;
-use crate::response::{Metadata, applied_names};
+use crate::response::{Concluded, Facts, applied_names};
+use crate::{Engine, telemetry};
 
 /// A call on its way. Statements come out of it one at a time; each answer goes back in
 /// before the next one comes.
@@ -34,6 +35,8 @@ pub struct Call {
     view: Arc<View>,
     context: CallContext,
     plan: ScopedPlan,
+    /// The rules that took part, by name.
+    applied: Vec<String>,
     harvest: Harvest,
     stage: Stage,
 }
@@ -75,11 +78,18 @@ impl Call {
     ) -> Result<Self> {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
-        let resolved = resolve(request, catalog, &view)?;
-        let authority =
-            Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor, looks_first: false };
-        let plan = decide(resolved, authority)?;
-        Ok(Self { engine, view, context, plan, harvest: Harvest::default(), stage: Stage::Root })
+        let resolved = telemetry::resolve().in_scope(|| resolve(request, catalog, &view))?;
+        let authority = Authority {
+            catalog,
+            view: &view,
+            call: &context,
+            cursors: &engine.keys().cursor,
+            looks_first: false,
+            snapshots: false,
+        };
+        let plan = telemetry::authorize().in_scope(|| decide(resolved, authority))?;
+        let applied = applied_names(catalog, &view, plan.applied());
+        Ok(Self { engine, view, context, plan, applied, harvest: Harvest::default(), stage: Stage::Root })
     }
 
     /// The next statement, or `None` when there is nothing left to ask.
@@ -158,27 +168,31 @@ impl Call {
         &self.engine
     }
 
+    /// What the policy decided, for the record, with the rules that took part.
+    pub(crate) fn for_record(&self) -> (Decided, Vec<String>) {
+        (Decided::of_read(&self.plan, self.engine.policy().catalog(), &self.view), self.applied.clone())
+    }
+
     /// The answer, redacted, with what is to be known about it.
     ///
     /// # Errors
     ///
     /// `RECORD_NOT_FOUND` when a `get` found nothing; `INTERNAL` when statements are still due.
-    pub fn conclude(self) -> Result<(Answer, Metadata)> {
+    pub fn conclude(self) -> Result<Concluded<Answer>> {
         if self.stage != Stage::Done {
             return Err(Error::new(ErrorCode::Internal, "the call was concluded before its last statement"));
         }
-        let policies_applied = applied_names(self.engine.policy().catalog(), &self.view, self.plan.applied());
         let keys = self.engine.keys();
         let redactor = Redactor::new(keys.hash.as_ref(), &self.context.principal);
         let version = self.engine.policy().version();
-        let answer = answer(self.plan, self.harvest, &redactor, &keys.cursor, version, &self.context)?;
-        let metadata = Metadata {
+        let answer = telemetry::redact()
+            .in_scope(|| answer(self.plan, self.harvest, &redactor, &keys.cursor, version, &self.context))?;
+        let facts = Facts {
             request_id: self.context.request_id,
             row_count: answer.row_count(),
-            execution_time_ms: 0.0,
             policy_version: version.to_owned(),
-            policies_applied,
+            policies_applied: self.applied,
         };
-        Ok((answer, metadata))
+        Ok(Concluded { data: answer, facts })
     }
 }

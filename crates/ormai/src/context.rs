@@ -18,6 +18,7 @@ use sqlx::{Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::retry::Retry;
+use crate::telemetry;
 
 /// Who is asking, and on which connection the statements run.
 ///
@@ -31,6 +32,8 @@ pub struct RunContext<'c> {
     trace_id: Option<String>,
     now: Option<Timestamp>,
     retry: Retry,
+    /// The record of the call that this one is made for.
+    parent: Option<String>,
     pub(crate) db: Db<'c>,
 }
 
@@ -50,13 +53,39 @@ pub(crate) struct HeldSession<'c> {
     /// How many transactions of ours are open around the calls of this context.
     depth: usize,
     /// Whether a transaction is under way that began in this context and has one of its own.
-    grouping: AtomicBool,
+    grouping: Arc<AtomicBool>,
+    /// Whose commit keeps what is written here, as records call it.
+    transaction: Arc<str>,
 }
 
+/// How records call a connection or a transaction of the caller's.
+const CALLERS: &str = "caller";
+
 impl<'c> HeldSession<'c> {
-    pub(crate) fn new(session: Session<'c>) -> Self {
+    /// `transaction` is how records call what decides about the writes.
+    pub(crate) fn new(session: Session<'c>, transaction: &str) -> Self {
         let depth = session.depth();
-        Self { session: Arc::new(Mutex::new(session)), depth, grouping: AtomicBool::new(false) }
+        Self {
+            session: Arc::new(Mutex::new(session)),
+            depth,
+            grouping: Arc::default(),
+            transaction: transaction.into(),
+        }
+    }
+
+    /// Whose commit keeps what is written here, as records call it.
+    pub(crate) fn transaction(&self) -> &str {
+        &self.transaction
+    }
+
+    /// The same, for the calls that another one makes.
+    fn shared(&self) -> Self {
+        Self {
+            session: Arc::clone(&self.session),
+            depth: self.depth,
+            grouping: Arc::clone(&self.grouping),
+            transaction: Arc::clone(&self.transaction),
+        }
     }
 
     /// The connection, for one call. What a call before it left half done is undone first.
@@ -90,10 +119,10 @@ impl<'c> HeldSession<'c> {
         self.depth
     }
 
-    /// The same connection inside of one transaction more.
-    pub(crate) fn inside(&self) -> Self {
+    /// The same connection inside of one transaction more, with how records call that.
+    pub(crate) fn inside(&self, transaction: &str) -> Self {
         let depth = self.depth + 1;
-        Self { session: Arc::clone(&self.session), depth, grouping: AtomicBool::new(false) }
+        Self { session: Arc::clone(&self.session), depth, grouping: Arc::default(), transaction: transaction.into() }
     }
 }
 
@@ -109,7 +138,8 @@ impl Drop for Group<'_> {
 /// Undoes what a call left half done, until so many transactions are open.
 async fn tidy(session: &mut Session<'_>, depth: usize) -> Result<()> {
     session.rollback_to(depth).await.map_err(|error| {
-        tracing::warn!(detail = error.operator_detail(), "what a call left half done cannot be undone");
+        tracing::warn!(class = error.class(), code = error.code(), "what a call left half done cannot be undone");
+        telemetry::detail("", &error);
         Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
     })
 }
@@ -168,7 +198,15 @@ impl<'c> From<&'c mut Transaction<'_, MySql>> for Held<'c> {
 impl RunContext<'static> {
     /// A call by a principal on the toolset's pool.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, request_id: None, trace_id: None, now: None, retry: Retry::default(), db: Db::Own }
+        Self {
+            principal,
+            request_id: None,
+            trace_id: None,
+            now: None,
+            retry: Retry::default(),
+            parent: None,
+            db: Db::Own,
+        }
     }
 }
 
@@ -190,12 +228,12 @@ impl<'c> RunContext<'c> {
     /// sends, and only a call in the same context proves that it did not.
     #[must_use]
     pub fn within<'s>(self, connection: impl Into<Held<'s>>) -> RunContext<'s> {
-        self.with(Db::Held(HeldSession::new(connection.into().0)))
+        self.with(Db::Held(HeldSession::new(connection.into().0, CALLERS)))
     }
 
     fn with<'s>(self, db: Db<'s>) -> RunContext<'s> {
-        let Self { principal, request_id, trace_id, now, retry, db: _ } = self;
-        RunContext { principal, request_id, trace_id, now, retry, db }
+        let Self { principal, request_id, trace_id, now, retry, parent, db: _ } = self;
+        RunContext { principal, request_id, trace_id, now, retry, parent, db }
     }
 
     /// The same circumstances on one connection, for the calls of a transaction. Each call gets
@@ -208,8 +246,32 @@ impl<'c> RunContext<'c> {
             now: self.now,
             // What fails in a transaction is tried again as a whole.
             retry: Retry::default(),
+            parent: self.parent.clone(),
             db: Db::Held(session),
         }
+    }
+
+    /// The same circumstances for the calls that are made for another one, which has the record
+    /// `parent`. Each gets an id of its own.
+    pub(crate) fn within_call(&self, parent: Option<String>) -> RunContext<'c> {
+        RunContext {
+            principal: self.principal.clone(),
+            request_id: None,
+            trace_id: self.trace_id.clone(),
+            now: self.now,
+            retry: self.retry,
+            parent,
+            db: match &self.db {
+                Db::Own => Db::Own,
+                Db::Pool(database) => Db::Pool(database.clone()),
+                Db::Held(held) => Db::Held(held.shared()),
+            },
+        }
+    }
+
+    /// The record of the call that this one is made for.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
     }
 
     /// Makes a write, or a transaction, again when another change was in its way (a deadlock or

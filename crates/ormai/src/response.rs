@@ -1,16 +1,45 @@
-//! What a caller gets back.
+//! What a caller gets back: nothing of it is made without a receipt of its record.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use ormai_core::answer::Answer;
 use ormai_core::catalog::Catalog;
-use ormai_core::error::Error;
 use ormai_core::plan::{Applied, AppliedRule};
 use ormai_core::policy::View;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
+use crate::audit::{Receipt, Refused};
 use crate::schema::Description;
+
+/// What a call came to, before that is recorded.
+#[derive(Debug)]
+pub struct Concluded<T> {
+    pub(crate) data: T,
+    pub(crate) facts: Facts,
+}
+
+/// What is known about an answer before it is recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) request_id: String,
+    pub(crate) row_count: usize,
+    pub(crate) policy_version: String,
+    pub(crate) policies_applied: Vec<String>,
+}
+
+impl<T> Concluded<T> {
+    /// The same about a part of the answer; `None` where there is none.
+    pub(crate) fn part<P>(self, part: impl FnOnce(T) -> Option<P>) -> Option<Concluded<P>> {
+        Some(Concluded { data: part(self.data)?, facts: self.facts })
+    }
+
+    /// The same about the answer as something else.
+    pub(crate) fn map<P>(self, map: impl FnOnce(T) -> P) -> Concluded<P> {
+        Concluded { data: map(self.data), facts: self.facts }
+    }
+}
 
 /// An answer with what is to be known about it. It reads like the answer itself.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +48,22 @@ pub struct Response<T = Answer> {
     pub data: T,
     /// What is to be known about it.
     pub metadata: Metadata,
+}
+
+impl<T> Response<T> {
+    /// An answer whose record is closed.
+    pub(crate) fn new(data: T, facts: Facts, elapsed: Duration, receipt: Receipt) -> Self {
+        let Facts { request_id, row_count, policy_version, policies_applied } = facts;
+        let metadata = Metadata {
+            request_id,
+            row_count,
+            execution_time_ms: elapsed.as_secs_f64() * 1_000.0,
+            policy_version,
+            policies_applied,
+            receipt,
+        };
+        Self { data, metadata }
+    }
 }
 
 impl<T> Deref for Response<T> {
@@ -44,6 +89,15 @@ pub struct Metadata {
     /// The rules that took part: `Order.tenant_id` for a scope, `Order:parent_access` for a
     /// row policy.
     pub policies_applied: Vec<String>,
+    #[serde(rename = "audit_id")]
+    receipt: Receipt,
+}
+
+impl Metadata {
+    /// The name of the call's record; `None` where there is no audit store.
+    pub fn audit_id(&self) -> Option<&str> {
+        self.receipt.audit_id()
+    }
 }
 
 /// The outcome of [`crate::Toolset::call`]: for language models, so a refusal is an outcome
@@ -61,7 +115,7 @@ pub enum CallResult {
     /// It was refused, or failed.
     Refused {
         /// Why, and how to mend it.
-        error: Error,
+        error: Refused,
         /// Names the call in logs and audit records.
         request_id: String,
     },
@@ -91,6 +145,7 @@ impl Serialize for CallResult {
         #[derive(Serialize)]
         struct Named<'a> {
             request_id: &'a str,
+            audit_id: Option<&'a str>,
         }
         let mut result = serializer.serialize_struct("CallResult", 3)?;
         result.serialize_field("success", &self.success())?;
@@ -101,7 +156,7 @@ impl Serialize for CallResult {
             }
             Self::Refused { error, request_id } => {
                 result.serialize_field("error", error)?;
-                result.serialize_field("metadata", &Named { request_id })?;
+                result.serialize_field("metadata", &Named { request_id, audit_id: error.audit_id() })?;
             }
         }
         result.end()

@@ -1,138 +1,48 @@
 //! The tools, for programs: each call is one pass through the pipeline.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use ormai_core::answer::{Answer, Fetched, Groups, Page, Row};
+use ormai_core::audited;
 use ormai_core::authorize::Authority;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::{Inspected, Operator, inspect};
-use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
 use ormai_core::resolve::resolve;
-use ormai_db::{Database, DbError, OwnTable, Session};
+use ormai_db::{Database, DbError, Session};
 use ormai_sql::Statement;
 use serde_json::Value as Json;
 
-use crate::approvals::{ApprovalStore, Approvals};
+use crate::approvals::ApprovalStore;
+use crate::audit::{Action, Attempt, Refused, Trail, action_of};
 use crate::context::Db;
-use crate::response::{CallResult, Data, Metadata, Response};
+use crate::response::{CallResult, Concluded, Data, Facts, Response};
 use crate::schema::{self, Description};
-use crate::{BuildError, Builder, Call, Engine, Explanation, Refusal, RunContext, WriteCall};
-
-/// A database with a policy in force.
-#[derive(Clone, Debug)]
-pub struct OrmAi {
-    tools: Toolset,
-}
-
-impl OrmAi {
-    /// Starts to build one.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    pub(crate) fn new(engine: Engine, database: Database, approvals: Option<Arc<dyn ApprovalStore>>) -> Self {
-        let engine = Arc::new(RwLock::new(Arc::new(engine)));
-        Self { tools: Toolset { engine, database, approvals } }
-    }
-
-    /// The tools.
-    pub fn tools(&self) -> &Toolset {
-        &self.tools
-    }
-
-    /// The writes that wait for an approval.
-    pub fn approvals(&self) -> Approvals<'_> {
-        Approvals::new(&self.tools)
-    }
-
-    /// Makes OrmAI's own tables where they are missing: the ledger of idempotency keys in the
-    /// database, and what the store of approvals needs. The names of those that were made; it may
-    /// be called again, and by many at once.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::Database`] and [`BuildError::Approvals`], with
-    /// [`ormai_db::DbError::ReadOnly`] when the database does not let its user make tables.
-    pub async fn install(&self) -> std::result::Result<Vec<&'static str>, BuildError> {
-        let ledger = OwnTable::Idempotency;
-        let made = self.tools.database.install(ledger).await.map_err(BuildError::Database)?;
-        let mut names: Vec<&'static str> = made.then(|| ledger.name()).into_iter().collect();
-        if let Some(store) = self.tools.approval_store() {
-            names.extend(store.install().await.map_err(BuildError::Approvals)?);
-        }
-        Ok(names)
-    }
-
-    /// Forgets the idempotency keys that were used before a time, and tells how many: under them
-    /// the same writes would be made again. The records of approved requests stay.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::Database`], with [`ormai_db::DbError::NotThere`] when the ledger is not installed.
-    pub async fn forget_idempotency(&self, before: Timestamp) -> std::result::Result<u64, BuildError> {
-        self.tools.database.forget_idempotency(before, FORGETTING).await.map_err(BuildError::Database)
-    }
-
-    /// Puts another policy in force, from its text. One that does not load leaves the old one
-    /// in force, and says so in the log too.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::Policy`] with every finding.
-    pub fn reload_text(&self, text: &str, format: Format) -> std::result::Result<(), BuildError> {
-        let engine = self.tools.engine();
-        let options = CompileOptions { has_hash_key: engine.keys().hash.is_some() };
-        let catalog = Arc::clone(engine.policy().catalog());
-        let compiled = PolicyDocument::parse(text, format)
-            .and_then(|document| CompiledPolicy::compile(&document, catalog, options));
-        match compiled {
-            Ok(policy) => {
-                self.reload(policy);
-                Ok(())
-            }
-            Err(findings) => {
-                let errors = findings.iter().filter(|finding| finding.is_error()).count();
-                tracing::error!(
-                    errors,
-                    kept = engine.policy().version(),
-                    "the new policy does not load; the old one stays"
-                );
-                Err(BuildError::Policy(findings))
-            }
-        }
-    }
-
-    /// Puts another policy in force. Calls under way end under the one they began with.
-    ///
-    /// The policy was compiled against the same catalog; one that does not compile never
-    /// gets here, so the one in force stays.
-    pub fn reload(&self, policy: CompiledPolicy) {
-        let mut engine = self.tools.engine.write().unwrap_or_else(PoisonError::into_inner);
-        let next = Engine::new(policy, engine.compiler().dialect(), engine.keys().clone());
-        tracing::info!(from = engine.policy().version(), to = next.policy().version(), "another policy is in force");
-        *engine = Arc::new(next);
-    }
-}
+use crate::telemetry::{self, Metrics, database_error, inside};
+use crate::writes::Word;
+use crate::{Call, Engine, Explanation, Refusal, RunContext, WriteCall};
 
 /// The tools: each takes who is asking and what for.
 #[derive(Clone, Debug)]
 pub struct Toolset {
-    engine: Arc<RwLock<Arc<Engine>>>,
+    pub(crate) engine: Arc<RwLock<Arc<Engine>>>,
     pub(crate) database: Database,
-    approvals: Option<Arc<dyn ApprovalStore>>,
+    pub(crate) approvals: Option<Arc<dyn ApprovalStore>>,
+    pub(crate) trail: Option<Trail>,
+    pub(crate) metrics: Metrics,
 }
-
-/// Time enough for a ledger that was never pruned.
-const FORGETTING: Duration = Duration::from_secs(600);
 
 impl Toolset {
     /// The policy in force, with its catalog and statements.
     pub fn engine(&self) -> Arc<Engine> {
         Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where each call leaves its record.
+    pub(crate) fn trail(&self) -> Option<&Trail> {
+        self.trail.as_ref()
     }
 
     /// Where writes wait for their approval.
@@ -146,12 +56,9 @@ impl Toolset {
     ///
     /// An [`Error`] whose code says whether the request, the principal or the database is
     /// in the way, and whose hint says how to mend it.
-    pub async fn query(&self, ctx: &RunContext<'_>, query: Query) -> Result<Response<Page>> {
-        let (answer, metadata) = self.run(ctx, query.into()).await?;
-        match answer {
-            Answer::Page(data) => Ok(Response { data, metadata }),
-            _ => Err(mismatch()),
-        }
+    pub async fn query(&self, ctx: &RunContext<'_>, query: Query) -> Result<Response<Page>, Refused> {
+        let part = |answer| if let Answer::Page(part) = answer { Some(part) } else { None };
+        self.read(ctx, query.into(), part).await
     }
 
     /// One row by its key.
@@ -160,12 +67,9 @@ impl Toolset {
     ///
     /// As [`Toolset::query`], and `RECORD_NOT_FOUND`: the same for a row that is not there
     /// and for one that the principal may not see.
-    pub async fn get(&self, ctx: &RunContext<'_>, get: Get) -> Result<Response<Row>> {
-        let (answer, metadata) = self.run(ctx, get.into()).await?;
-        match answer {
-            Answer::Row(data) => Ok(Response { data, metadata }),
-            _ => Err(mismatch()),
-        }
+    pub async fn get(&self, ctx: &RunContext<'_>, get: Get) -> Result<Response<Row>, Refused> {
+        let part = |answer| if let Answer::Row(part) = answer { Some(part) } else { None };
+        self.read(ctx, get.into(), part).await
     }
 
     /// Figures over rows.
@@ -173,12 +77,22 @@ impl Toolset {
     /// # Errors
     ///
     /// As [`Toolset::query`].
-    pub async fn aggregate(&self, ctx: &RunContext<'_>, aggregate: Aggregate) -> Result<Response<Groups>> {
-        let (answer, metadata) = self.run(ctx, aggregate.into()).await?;
-        match answer {
-            Answer::Groups(data) => Ok(Response { data, metadata }),
-            _ => Err(mismatch()),
-        }
+    pub async fn aggregate(&self, ctx: &RunContext<'_>, aggregate: Aggregate) -> Result<Response<Groups>, Refused> {
+        let part = |answer| if let Answer::Groups(part) = answer { Some(part) } else { None };
+        self.read(ctx, aggregate.into(), part).await
+    }
+
+    async fn read<T>(
+        &self,
+        ctx: &RunContext<'_>,
+        request: Request,
+        part: impl FnOnce(Answer) -> Option<T>,
+    ) -> Result<Response<T>, Refused> {
+        let (call, tool) = (ctx.call(), request.tool());
+        let mut attempt = self.attempt(ctx, &call, tool.name(), action_of(tool));
+        let span = attempt.span();
+        let outcome = inside(span, Box::pin(self.run_as(ctx, call, request, &mut attempt))).await;
+        attempt.close(outcome.and_then(|concluded| concluded.part(part).ok_or_else(mismatch))).await
     }
 
     /// What the principal may see and do. Touches no database.
@@ -186,10 +100,36 @@ impl Toolset {
     /// # Errors
     ///
     /// `MODEL_NOT_ALLOWED` for a model that is not open.
-    pub fn describe_schema(&self, ctx: &RunContext<'_>, describe: &DescribeSchema) -> Result<Description> {
-        let engine = self.engine();
-        let view = engine.view(ctx.principal().roles());
-        schema::describe(engine.policy().catalog(), &view, describe.model.as_deref())
+    pub async fn describe_schema(
+        &self,
+        ctx: &RunContext<'_>,
+        describe: DescribeSchema,
+    ) -> Result<Response<Description>, Refused> {
+        let call = ctx.call();
+        let mut attempt = self.attempt(ctx, &call, Tool::DescribeSchema.name(), Action::Describe);
+        let span = attempt.span();
+        let outcome = span.in_scope(|| self.described(call, describe, &mut attempt));
+        attempt.close(outcome).await
+    }
+
+    fn described(
+        &self,
+        call: CallContext,
+        describe: DescribeSchema,
+        attempt: &mut Attempt,
+    ) -> Result<Concluded<Description>> {
+        let (engine, request) = (self.engine(), Request::DescribeSchema(describe));
+        attempt.asked(&request, &engine);
+        let view = engine.view(call.principal.roles());
+        let description =
+            telemetry::resolve().in_scope(|| schema::describe(engine.policy().catalog(), &view, request.model()))?;
+        let facts = Facts {
+            request_id: call.request_id,
+            row_count: description.models.len(),
+            policy_version: engine.policy().version().to_owned(),
+            policies_applied: Vec::new(),
+        };
+        Ok(Concluded { data: description, facts })
     }
 
     /// The tools that this principal can use, each with the schema of its arguments.
@@ -203,43 +143,58 @@ impl Toolset {
     /// a refusal is an outcome.
     pub async fn call(&self, ctx: &RunContext<'_>, tool: &str, arguments: &Json) -> CallResult {
         let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
-        self.conclude(ctx, request).await
+        self.conclude(ctx, tool, request, || arguments.to_string().len()).await
     }
 
     /// Calls a tool by name with JSON text as its arguments: as [`Toolset::call`], and a key
     /// that stands twice is refused.
     pub async fn call_json(&self, ctx: &RunContext<'_>, tool: &str, arguments: &[u8]) -> CallResult {
         let request = Tool::from_name(tool).and_then(|tool| Request::from_json(tool, arguments));
-        self.conclude(ctx, request).await
+        self.conclude(ctx, tool, request, || arguments.len()).await
     }
 
-    async fn conclude(&self, ctx: &RunContext<'_>, request: Result<Request>) -> CallResult {
+    async fn conclude(
+        &self,
+        ctx: &RunContext<'_>,
+        tool: &str,
+        request: Result<Request>,
+        bytes: impl FnOnce() -> usize,
+    ) -> CallResult {
         let call = ctx.call();
         let request_id = call.request_id.clone();
+        let action = request.as_ref().map_or(Action::Unknown, |request| action_of(request.tool()));
+        let mut attempt = self.attempt(ctx, &call, &audited::name(tool), action);
         let outcome = match request {
-            Err(error) => Err(error),
-            Ok(Request::DescribeSchema(describe)) => self.describe_schema(ctx, &describe).map(|description| {
-                let metadata = Metadata {
-                    request_id: call.request_id,
-                    row_count: description.models.len(),
-                    execution_time_ms: 0.0,
-                    policy_version: self.engine().policy().version().to_owned(),
-                    policies_applied: Vec::new(),
-                };
-                (Data::Description(description), metadata)
-            }),
-            Ok(request) if request.tool().writes() => {
-                let written = self.write_as(ctx, call, &request).await;
-                written.map(|(written, metadata)| (Data::Answer(Answer::Written(written)), metadata))
-            }
             Ok(request) => {
-                self.run_as(ctx, call, request).await.map(|(answer, metadata)| (Data::Answer(answer), metadata))
+                let span = attempt.span();
+                inside(span, Box::pin(self.answered(ctx, call, request, &mut attempt))).await
+            }
+            Err(error) => {
+                attempt.unread(bytes, &self.engine());
+                Err(error)
             }
         };
-        match outcome {
-            Ok((data, metadata)) => CallResult::Answered { data, metadata },
+        match attempt.close(outcome).await {
+            Ok(Response { data, metadata }) => CallResult::Answered { data, metadata },
             Err(error) => CallResult::Refused { error, request_id },
         }
+    }
+
+    async fn answered(
+        &self,
+        ctx: &RunContext<'_>,
+        call: CallContext,
+        request: Request,
+        attempt: &mut Attempt,
+    ) -> Result<Concluded<Data>> {
+        Ok(match request {
+            Request::DescribeSchema(describe) => self.described(call, describe, attempt)?.map(Data::Description),
+            request if request.tool().writes() => {
+                let written = self.write_by(ctx, call, &request, Word::Requester, attempt).await?;
+                written.map(|written| Data::Answer(Answer::Written(written)))
+            }
+            request => self.run_as(ctx, call, request, attempt).await?.map(Data::Answer),
+        })
     }
 
     /// What would be done for a request, and why: what each rule did, the predicates and the
@@ -273,13 +228,38 @@ impl Toolset {
         request: Request,
         id: &Json,
         operator: Operator,
+    ) -> Result<Inspected, Refused> {
+        let context = ctx.call();
+        let mut attempt = self.attempt(ctx, &context, "explain_row", Action::Administration);
+        let span = attempt.span();
+        let work = Box::pin(self.row_explained(ctx, context, request, (id, operator), &mut attempt));
+        let outcome = inside(span, work).await;
+        attempt.close_as(outcome).await.map(|(inspected, _)| inspected)
+    }
+
+    async fn row_explained(
+        &self,
+        ctx: &RunContext<'_>,
+        context: CallContext,
+        request: Request,
+        (id, operator): (&Json, Operator),
+        attempt: &mut Attempt,
     ) -> Result<Inspected> {
-        let (engine, context) = (self.engine(), ctx.call());
+        let engine = self.engine();
+        attempt.asked(&request, &engine);
+        // It looks beyond every scope.
+        attempt.intend().await?;
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
         let resolved = resolve(request, catalog, &view)?;
-        let authority =
-            Authority { catalog, view: &view, call: &context, cursors: &engine.keys().cursor, looks_first: false };
+        let authority = Authority {
+            catalog,
+            view: &view,
+            call: &context,
+            cursors: &engine.keys().cursor,
+            looks_first: false,
+            snapshots: false,
+        };
         let mut inspection = inspect(resolved, id, authority, operator)?;
         let step = inspection.take_step().ok_or_else(mismatch)?;
         let statement = engine.compile(step, &context.request_id)?;
@@ -298,23 +278,28 @@ impl Toolset {
         inspection.conclude(&rows.map_err(failed)?)
     }
 
-    async fn run(&self, ctx: &RunContext<'_>, request: Request) -> Result<(Answer, Metadata)> {
-        self.run_as(ctx, ctx.call(), request).await
-    }
-
-    async fn run_as(&self, ctx: &RunContext<'_>, context: CallContext, request: Request) -> Result<(Answer, Metadata)> {
-        let begun = Instant::now();
-        let call = Call::begin(self.engine(), context, request)?;
-        let (answer, mut metadata) = match &ctx.db {
+    async fn run_as(
+        &self,
+        ctx: &RunContext<'_>,
+        context: CallContext,
+        request: Request,
+        attempt: &mut Attempt,
+    ) -> Result<Concluded<Answer>> {
+        let engine = self.engine();
+        attempt.asked(&request, &engine);
+        let call = Call::begin(engine, context, request)?;
+        attempt.decided(|| call.for_record());
+        if attempt.uses_bypass() {
+            attempt.intend().await?;
+        }
+        match &ctx.db {
             Db::Own => self.on_pool(&self.database, call).await,
             Db::Pool(database) => self.on_pool(database, call).await,
             Db::Held(session) => drive(call, &mut *session.lock().await?).await,
-        }?;
-        metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
-        Ok((answer, metadata))
+        }
     }
 
-    async fn on_pool(&self, database: &Database, call: Call) -> Result<(Answer, Metadata)> {
+    async fn on_pool(&self, database: &Database, call: Call) -> Result<Concluded<Answer>> {
         let mut session = session(database, call.engine(), call.request_id()).await?;
         drive(call, &mut session).await
     }
@@ -341,7 +326,7 @@ async fn once(
 
 /// The pipeline on one connection: statement out, rows in, until the call is done. However
 /// it ends, the connection goes back as it was.
-async fn drive(mut call: Call, session: &mut Session<'_>) -> Result<(Answer, Metadata)> {
+async fn drive(mut call: Call, session: &mut Session<'_>) -> Result<Concluded<Answer>> {
     let ran = exchange(&mut call, session).await;
     let returned = session.release().await.map_err(|error| failed(&error, call.request_id()));
     ran?;
@@ -352,7 +337,8 @@ async fn drive(mut call: Call, session: &mut Session<'_>) -> Result<(Answer, Met
 async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
     let timeout = call.timeout();
     while let Some(statement) = call.statement()? {
-        let rows = session.run(&statement, timeout).await.map_err(|error| failed(&error, call.request_id()))?;
+        let ran = telemetry::run(session, &statement, timeout).await;
+        let rows = ran.map_err(|error| failed(&error, call.request_id()))?;
         call.feed(rows);
     }
     Ok(())
@@ -360,7 +346,7 @@ async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
 
 /// What the caller may know of a failure in the database; the rest goes to the log.
 pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
-    tracing::warn!(request_id, detail = error.operator_detail(), "a statement failed");
+    database_error!(warn, request_id, error, "a statement failed");
     match error {
         DbError::Timeout => Error::new(ErrorCode::Timeout, "the request took too long and was stopped")
             .hint(Some("narrow the filters, lower the limit or leave out includes".to_owned())),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ormai_core::answer::{Fetched, Written};
+use ormai_core::audited::{Decided, Snapshots};
 use ormai_core::authorize::{Authority, authorize_write, traced_write};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::Trace;
@@ -19,7 +20,8 @@ use ormai_db::{ConflictKind, DbError};
 use ormai_sql::Statement;
 
 use crate::Engine;
-use crate::response::{Metadata, applied_names};
+use crate::response::{Concluded, Facts, applied_names};
+use crate::telemetry::{self, database_error};
 
 /// A write on its way. It runs in one transaction, which is committed only when
 /// [`WriteCall::conclude`] has given an answer that is no preview.
@@ -49,7 +51,7 @@ impl WriteCall {
     /// `APPROVAL_REQUIRED` for one that somebody else has to approve, unless it is a dry run: only
     /// a [`Toolset`](crate::Toolset) parks it.
     pub fn begin(engine: Arc<Engine>, context: CallContext, request: &Request) -> Result<Self> {
-        let call = Self::unapproved(engine, context, request)?;
+        let call = Self::unapproved(engine, context, request, false)?;
         if call.plan().needs_approval() && !call.plan().is_dry_run() {
             return Err(Error::new(ErrorCode::ApprovalRequired, "the write needs somebody else's approval"));
         }
@@ -57,14 +59,20 @@ impl WriteCall {
     }
 
     /// As [`WriteCall::begin`], also of a write that must not be made before somebody approves it.
-    pub(crate) fn unapproved(engine: Arc<Engine>, context: CallContext, request: &Request) -> Result<Self> {
-        Self::decided(engine, context, request, authorize_write)
+    /// With `snapshots` it also tells what the rows were and are.
+    pub(crate) fn unapproved(
+        engine: Arc<Engine>,
+        context: CallContext,
+        request: &Request,
+        snapshots: bool,
+    ) -> Result<Self> {
+        Self::decided(engine, context, request, snapshots, authorize_write)
     }
 
     /// As [`WriteCall::begin`], with what each rule did: all of them, or those up to a refusal.
     pub(crate) fn traced(engine: Arc<Engine>, context: CallContext, request: &Request) -> (Trace, Result<Self>) {
         let mut trace = Trace::default();
-        let call = Self::decided(engine, context, request, |resolved, authority| {
+        let call = Self::decided(engine, context, request, false, |resolved, authority| {
             let (told, plan) = traced_write(resolved, authority);
             trace = told;
             plan
@@ -76,19 +84,22 @@ impl WriteCall {
         engine: Arc<Engine>,
         context: CallContext,
         request: &Request,
+        snapshots: bool,
         decide: impl FnOnce(ResolvedWrite, Authority<'_>) -> Result<WritePlan>,
     ) -> Result<Self> {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
-        let resolved = resolve_write(request, catalog, &view)?;
+        let resolved = telemetry::resolve().in_scope(|| resolve_write(request, catalog, &view))?;
         let authority = Authority {
             catalog,
             view: &view,
             call: &context,
             cursors: &engine.keys().cursor,
             looks_first: engine.compiler().dialect().locks_first(),
+            snapshots,
         };
-        let course = Course::new(decide(resolved, authority)?, catalog);
+        let plan = telemetry::authorize().in_scope(|| decide(resolved, authority))?;
+        let course = Course::new(plan, catalog);
         Ok(Self { engine, view, context, course })
     }
 
@@ -168,7 +179,7 @@ impl WriteCall {
             DbError::OutOfRange(_) | DbError::Refused(_) => Obstacle::Unfit,
             _ => return failed(error, self.request_id()),
         };
-        tracing::warn!(request_id = self.request_id(), detail = error.operator_detail(), "a write was refused");
+        database_error!(warn, self.request_id(), error, "a write was refused");
         self.course.obstacle(obstacle)
     }
 
@@ -188,23 +199,36 @@ impl WriteCall {
     /// # Errors
     ///
     /// `INTERNAL` when statements are still due.
-    pub fn conclude(&mut self) -> Result<(Written, Metadata)> {
+    pub fn conclude(&mut self) -> Result<Concluded<Written>> {
         let redactor = Redactor::new(self.engine.keys().hash.as_ref(), &self.context.principal);
-        let written = self.course.conclude(&redactor)?;
-        let metadata = self.metadata(&written);
-        Ok((written, metadata))
+        let written = telemetry::redact().in_scope(|| self.course.conclude(&redactor))?;
+        Ok(self.concluded(written))
     }
 
-    /// What is to be known about an answer to this write.
-    pub(crate) fn metadata(&self, written: &Written) -> Metadata {
-        let policy = self.engine.policy();
-        Metadata {
+    /// An answer to this write, with what is to be known about it.
+    pub(crate) fn concluded(&self, written: Written) -> Concluded<Written> {
+        let facts = Facts {
             request_id: self.context.request_id.clone(),
             row_count: usize::try_from(written.affected()).unwrap_or(usize::MAX),
-            execution_time_ms: 0.0,
-            policy_version: policy.version().to_owned(),
-            policies_applied: applied_names(policy.catalog(), &self.view, self.course.plan().applied()),
-        }
+            policy_version: self.engine.policy().version().to_owned(),
+            policies_applied: self.applied(),
+        };
+        Concluded { data: written, facts }
+    }
+
+    fn applied(&self) -> Vec<String> {
+        applied_names(self.engine.policy().catalog(), &self.view, self.course.plan().applied())
+    }
+
+    /// What the policy decided, for the record, with the rules that took part.
+    pub(crate) fn for_record(&self) -> (Decided, Vec<String>) {
+        let decided = Decided::of_write(self.course.plan(), self.engine.policy().catalog(), &self.view);
+        (decided, self.applied())
+    }
+
+    /// The rows that the write found and left, for the record; once it has concluded.
+    pub(crate) fn take_snapshots(&mut self) -> Option<Snapshots> {
+        self.course.take_snapshots()
     }
 }
 
@@ -217,14 +241,14 @@ pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
                 .hint(Some("change fewer rows at once, or try again later".to_owned()))
         }
         DbError::OutcomeUnknown(_) => {
-            tracing::error!(request_id, detail = error.operator_detail(), "nobody knows whether a write was kept");
+            database_error!(error, request_id, error, "nobody knows whether a write was kept");
             let mut unknown = Error::new(ErrorCode::DatabaseUnavailable, "it is not known whether the write was made")
                 .hint(Some("read the record before the write is sent again".to_owned()));
             unknown.retryable = false;
             unknown
         }
         DbError::ReadOnly(_) => {
-            tracing::warn!(request_id, detail = error.operator_detail(), "the database takes no writes");
+            database_error!(warn, request_id, error, "the database takes no writes");
             Error::new(ErrorCode::WriteNotAllowed, "the database takes no writes")
         }
         error => crate::toolset::failed(error, request_id),

@@ -2,20 +2,25 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ormai_core::answer::{Pending, Written};
+use ormai_core::audited::Snapshots;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::fault::Fault;
 use ormai_core::idempotency::Claim;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{BulkUpdate, Create, Delete, Request, Update};
-use ormai_db::{Database, Session};
+use ormai_db::{Database, DbError, Session};
+use tracing::Instrument as _;
 
 use crate::approvals::{Parking, Wait, engine_of};
+use crate::audit::{Action, Attempt, Refused, action_of};
 use crate::context::{Db, HeldSession};
 use crate::once::{self, Turn};
-use crate::response::{Metadata, Response};
+use crate::response::{Concluded, Response};
+use crate::telemetry::{self, database_error, inside};
 use crate::toolset::{Toolset, session};
 use crate::write::{WriteCall, WriteStatement, failed};
 use crate::{Engine, RunContext};
@@ -30,7 +35,7 @@ impl Toolset {
     ///
     /// As [`Toolset::query`]; `WRITE_NOT_ALLOWED`, `VALIDATION_ERROR` and `CONFLICT` for what
     /// stands against the row. Then nothing was written.
-    pub async fn create(&self, ctx: &RunContext<'_>, create: Create) -> Result<Response<Written>> {
+    pub async fn create(&self, ctx: &RunContext<'_>, create: Create) -> Result<Response<Written>, Refused> {
         self.write(ctx, create.into()).await
     }
 
@@ -40,7 +45,7 @@ impl Toolset {
     ///
     /// As [`Toolset::create`], and `RECORD_NOT_FOUND`: the same for a row that is not there and
     /// for one that the principal may not see or change.
-    pub async fn update(&self, ctx: &RunContext<'_>, update: Update) -> Result<Response<Written>> {
+    pub async fn update(&self, ctx: &RunContext<'_>, update: Update) -> Result<Response<Written>, Refused> {
         self.write(ctx, update.into()).await
     }
 
@@ -49,7 +54,7 @@ impl Toolset {
     /// # Errors
     ///
     /// As [`Toolset::update`].
-    pub async fn delete(&self, ctx: &RunContext<'_>, delete: Delete) -> Result<Response<Written>> {
+    pub async fn delete(&self, ctx: &RunContext<'_>, delete: Delete) -> Result<Response<Written>, Refused> {
         self.write(ctx, delete.into()).await
     }
 
@@ -58,22 +63,17 @@ impl Toolset {
     /// # Errors
     ///
     /// As [`Toolset::create`], and `MAX_AFFECTED_ROWS_EXCEEDED`.
-    pub async fn bulk_update(&self, ctx: &RunContext<'_>, bulk: BulkUpdate) -> Result<Response<Written>> {
+    pub async fn bulk_update(&self, ctx: &RunContext<'_>, bulk: BulkUpdate) -> Result<Response<Written>, Refused> {
         self.write(ctx, bulk.into()).await
     }
 
-    async fn write(&self, ctx: &RunContext<'_>, request: Request) -> Result<Response<Written>> {
-        let (data, metadata) = self.write_as(ctx, ctx.call(), &request).await?;
-        Ok(Response { data, metadata })
-    }
-
-    pub(crate) async fn write_as(
-        &self,
-        ctx: &RunContext<'_>,
-        context: CallContext,
-        request: &Request,
-    ) -> Result<(Written, Metadata)> {
-        self.write_by(ctx, context, request, Word::Requester).await
+    async fn write(&self, ctx: &RunContext<'_>, request: Request) -> Result<Response<Written>, Refused> {
+        let (call, tool) = (ctx.call(), request.tool());
+        let mut attempt = self.attempt(ctx, &call, tool.name(), action_of(tool));
+        let span = attempt.span();
+        let work = Box::pin(self.write_by(ctx, call, &request, Word::Requester, &mut attempt));
+        let outcome = inside(span, work).await;
+        attempt.close(outcome).await
     }
 
     /// A write by somebody's word.
@@ -83,11 +83,16 @@ impl Toolset {
         context: CallContext,
         request: &Request,
         word: Word<'_>,
-    ) -> Result<(Written, Metadata)> {
-        let begun = Instant::now();
+        attempt: &mut Attempt,
+    ) -> Result<Concluded<Written>> {
+        attempt.asked(request, &engine_of(word, self));
         let mut tried = 0;
         loop {
-            let errand = self.errand(&context, request, word)?;
+            let errand = self.errand(&context, request, word, attempt)?;
+            attempt.decided(|| errand.call.for_record());
+            if !request.is_dry_run() {
+                attempt.intend().await?;
+            }
             let (wait, engine) = (errand.wait, Arc::clone(errand.call.engine()));
             tried += 1;
             // Boxed, because each transaction around a call would have its place for all of it on the
@@ -102,24 +107,37 @@ impl Toolset {
                 }
             };
             match written {
-                Ok(Made { written, mut metadata, preview }) => {
-                    if let (Some(wait), Written::Pending(pending)) = (wait, &written) {
+                Ok(Made { written, preview, snapshots, is_replayed }) => {
+                    attempt.wrote(snapshots);
+                    attempt.tell(|record| record.replayed = is_replayed);
+                    if let (Some(wait), Written::Pending(pending)) = (wait, &written.data) {
                         // Only now: the store may be the same database, or wait for the same connection.
                         let parked = Parking { engine: &engine, context: &context, request, wait, pending };
                         self.park(ctx, parked, preview).await?;
                     }
-                    metadata.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
-                    return Ok((written, metadata));
+                    if let Written::Pending(pending) = &written.data {
+                        attempt.parked(&pending.approval_id);
+                    }
+                    return Ok(written);
                 }
-                Err(error) => again(ctx, tried, error).await?,
+                Err(error) => {
+                    let pause = pause(ctx, tried, &error).ok_or(error)?;
+                    tokio::time::sleep(pause).await;
+                }
             }
         }
     }
 
     /// A write with what has to be seen to beside it.
-    fn errand<'a>(&'a self, context: &CallContext, request: &'a Request, word: Word<'a>) -> Result<Errand<'a>> {
+    fn errand<'a>(
+        &'a self,
+        context: &CallContext,
+        request: &'a Request,
+        word: Word<'a>,
+        attempt: &Attempt,
+    ) -> Result<Errand<'a>> {
         let engine = engine_of(word, self);
-        let mut call = WriteCall::unapproved(engine, context.clone(), request)?;
+        let mut call = WriteCall::unapproved(engine, context.clone(), request, attempt.is_recorded())?;
         let (claim, wait) = match word {
             Word::Approved { id, engine } => (Some(Claim::of_approval(id, request, engine.policy().version())?), None),
             Word::Requester if call.plan().needs_approval() && !request.is_dry_run() => {
@@ -130,7 +148,7 @@ impl Toolset {
             }
             Word::Requester => (call.key_claim(request)?, None),
         };
-        Ok(Errand { call, request, claim, wait })
+        Ok(Errand { call, request, claim, wait, keeping: attempt.keeping() })
     }
 
     /// Parks a write that was tried. Under a key that was used before, it was parked then, unless the
@@ -141,7 +159,8 @@ impl Toolset {
             None if parking.is_parked().await? => return Ok(()),
             None => {
                 let dry = parking.request.clone().into_dry_run();
-                Box::pin(self.write_by(ctx, parking.context.clone(), &dry, Word::Requester)).await?.0
+                let context = parking.context.clone();
+                Box::pin(self.write_by(ctx, context, &dry, Word::Requester, &mut Attempt::part())).await?.data
             }
         };
         parking.park(&preview).await
@@ -185,23 +204,41 @@ impl Toolset {
         &self,
         ctx: &RunContext<'_>,
         work: impl AsyncFn(&RunContext<'_>) -> Result<T>,
+    ) -> Result<T, Refused> {
+        let mut attempt = self.attempt(ctx, &ctx.call(), "transaction", Action::Transaction);
+        let span = attempt.span();
+        let outcome = self.transacted(ctx, &work, &mut attempt).instrument(span).await;
+        attempt.close_as(outcome).await.map(|(done, _)| done)
+    }
+
+    async fn transacted<T>(
+        &self,
+        ctx: &RunContext<'_>,
+        work: &impl AsyncFn(&RunContext<'_>) -> Result<T>,
+        attempt: &mut Attempt,
     ) -> Result<T> {
+        attempt.intend().await?;
+        let (record, keeping) = (attempt.id().unwrap_or_default(), attempt.keeping());
         let mut tried = 0;
         loop {
             tried += 1;
+            let group = Grouping { record: &record, keeping: &keeping };
             let done = match &ctx.db {
-                Db::Own => self.transaction_on_pool(&self.database, ctx, &work).await,
-                Db::Pool(database) => self.transaction_on_pool(database, ctx, &work).await,
+                Db::Own => self.transaction_on_pool(&self.database, ctx, work, group).await,
+                Db::Pool(database) => self.transaction_on_pool(database, ctx, work, group).await,
                 Db::Held(held) => {
-                    let group = held.group()?;
-                    let done = grouped(ctx, held, &work).await;
-                    drop(group);
+                    let under_way = held.group()?;
+                    let done = grouped(ctx, held, work, group).await;
+                    drop(under_way);
                     done
                 }
             };
             match done {
                 Ok(done) => return Ok(done),
-                Err(error) => again(ctx, tried, error).await?,
+                Err(error) => {
+                    let pause = pause(ctx, tried, &error).ok_or(error)?;
+                    tokio::time::sleep(pause).await;
+                }
             }
         }
     }
@@ -211,11 +248,21 @@ impl Toolset {
         database: &Database,
         ctx: &RunContext<'_>,
         work: &impl AsyncFn(&RunContext<'_>) -> Result<T>,
+        group: Grouping<'_>,
     ) -> Result<T> {
         let id = ctx.call().request_id;
-        let held = HeldSession::new(session(database, &self.engine(), &id).await?);
-        grouped(ctx, &held, work).await
+        let held = HeldSession::new(session(database, &self.engine(), &id).await?, group.record);
+        grouped(ctx, &held, work, group).await
     }
+}
+
+/// A transaction of ours, for the records of the calls in it.
+#[derive(Clone, Copy)]
+struct Grouping<'a> {
+    /// The name of its own record.
+    record: &'a str,
+    /// Whether it is being kept, or has been.
+    keeping: &'a AtomicBool,
 }
 
 /// Calls in a transaction of a connection, or in a savepoint of the one that is open.
@@ -223,17 +270,21 @@ async fn grouped<T>(
     ctx: &RunContext<'_>,
     held: &HeldSession<'_>,
     work: &impl AsyncFn(&RunContext<'_>) -> Result<T>,
+    group: Grouping<'_>,
 ) -> Result<T> {
     let id = ctx.call().request_id;
-    let failed = |error: &ormai_db::DbError| failed_transaction(error, &id);
+    let failed = |error: &DbError| failed_transaction(error, &id);
     held.lock_grouped(held.depth()).await?.begin(BEGIN).await.map_err(|error| failed(&error))?;
-    let inner = ctx.inside(held.inside());
+    let inner = ctx.inside(held.inside(group.record));
     let done = Box::pin(work(&inner)).await;
     drop(inner);
     // What a call inside left half done does not count.
     let mut session = held.lock_grouped(held.depth() + 1).await?;
     let done = match done {
-        Ok(done) => session.commit().await.map(|()| done).map_err(|error| failed(&error)),
+        Ok(done) => {
+            let committed = kept(&mut session, group.keeping).await;
+            committed.map(|()| done).map_err(|error| failed(&error))
+        }
         Err(error) => {
             undo(&mut session, &id).await;
             Err(error)
@@ -260,12 +311,17 @@ struct Errand<'a> {
     /// What says that it was made.
     claim: Option<Claim>,
     wait: Option<Wait<'a>>,
+    /// Whether it is being kept, or has been.
+    keeping: Arc<AtomicBool>,
 }
 
 /// What a write came to.
 struct Made {
-    written: Written,
-    metadata: Metadata,
+    written: Concluded<Written>,
+    /// The rows that it found and left.
+    snapshots: Option<Snapshots>,
+    /// Whether the answer is that of an earlier call.
+    is_replayed: bool,
     /// What it would do, when it waits.
     preview: Option<Written>,
 }
@@ -280,7 +336,7 @@ async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Re
     session.begin(errand.call.timeout()).await.map_err(|error| errand.call.failed(&error))?;
     match errand.made(session).await {
         Ok((answer, true)) => {
-            let committed = session.commit().await;
+            let committed = kept(session, &errand.keeping).await;
             committed.map(|()| answer).map_err(|error| errand.call.not_kept(&error, errand.claim.is_some()))
         }
         Ok((answer, false)) => {
@@ -297,33 +353,42 @@ async fn kept_or_undone(mut errand: Errand<'_>, session: &mut Session<'_>) -> Re
     }
 }
 
+/// Commits, and says so while it is not known what comes of it.
+async fn kept(session: &mut Session<'_>, keeping: &AtomicBool) -> std::result::Result<(), DbError> {
+    keeping.store(true, Ordering::Release);
+    let committed = session.commit().await;
+    if !matches!(committed, Ok(()) | Err(DbError::OutcomeUnknown(_))) {
+        keeping.store(false, Ordering::Release);
+    }
+    committed
+}
+
 impl Errand<'_> {
     /// The answer, and whether the transaction is to be kept.
     async fn made(&mut self, session: &mut Session<'_>) -> Result<(Made, bool)> {
         if let Some(claim) = &self.claim
             && let Turn::Done(written) = once::claim(&self.call, claim, session).await?
         {
-            let metadata = self.call.metadata(&written);
-            return Ok((Made { written, metadata, preview: None }, false));
+            let written = self.call.concluded(written);
+            return Ok((Made { written, snapshots: None, is_replayed: true, preview: None }, false));
         }
-        let (written, metadata, preview) = match self.wait {
+        let (written, preview) = match self.wait {
             None => {
                 exchange(&mut self.call, session).await?;
-                let (written, metadata) = self.call.conclude()?;
-                (written, metadata, None)
+                (self.call.conclude()?, None)
             }
             Some(_) => {
                 let preview = self.tried(session).await?;
                 let written = Written::Pending(Pending::new(format!("apr-{}", uuid::Uuid::now_v7())));
-                let metadata = self.call.metadata(&written);
-                (written, metadata, Some(preview))
+                (self.call.concluded(written), Some(preview))
             }
         };
         let is_kept = !self.request.is_dry_run() || Fault::DryRunKept.is_on();
         if let Some(claim) = self.claim.as_ref().filter(|_| is_kept) {
-            once::record(&self.call, claim, &written, session).await?;
+            once::record(&self.call, claim, &written.data, session).await?;
         }
-        Ok((Made { written, metadata, preview }, is_kept))
+        let snapshots = self.call.take_snapshots();
+        Ok((Made { written, snapshots, is_replayed: false, preview }, is_kept))
     }
 
     /// What the write would do. Of the claim around it nothing is undone.
@@ -332,7 +397,7 @@ impl Errand<'_> {
         let tried = exchange(&mut self.call, session).await;
         session.rollback().await.map_err(|error| self.call.failed(&error))?;
         tried?;
-        self.call.conclude().map(|(preview, _)| preview)
+        self.call.conclude().map(|preview| preview.data)
     }
 }
 
@@ -341,11 +406,13 @@ async fn exchange(call: &mut WriteCall, session: &mut Session<'_>) -> Result<()>
     while let Some(statement) = call.statement()? {
         match statement {
             WriteStatement::Read(statement) => {
-                let rows = session.run(&statement, timeout).await.map_err(|error| call.failed(&error))?;
+                let ran = telemetry::run(session, &statement, timeout).await;
+                let rows = ran.map_err(|error| call.failed(&error))?;
                 call.read(rows)?;
             }
             WriteStatement::Change(statement) => {
-                let changed = session.change(&statement, timeout).await.map_err(|error| call.failed(&error))?;
+                let changed = telemetry::changed(session, &statement, timeout).await;
+                let changed = changed.map_err(|error| call.failed(&error))?;
                 call.changed(changed.affected, &changed.rows)?;
             }
         }
@@ -356,22 +423,22 @@ async fn exchange(call: &mut WriteCall, session: &mut Session<'_>) -> Result<()>
 /// Rolls back. A connection that cannot is closed, which rolls back too.
 async fn undo(session: &mut Session<'_>, request_id: &str) {
     if let Err(error) = session.rollback().await {
-        tracing::warn!(request_id, detail = error.operator_detail(), "a write was undone by closing its connection");
+        database_error!(warn, request_id, &error, "a write was undone by closing its connection");
     }
 }
 
 /// The outcome, once the connection went back as it was. What has been committed stays an answer.
 async fn released<T>(session: &mut Session<'_>, outcome: Result<T>, request_id: &str) -> Result<T> {
     if let Err(error) = session.release().await {
-        tracing::warn!(request_id, detail = error.operator_detail(), "a connection could not be given back");
+        database_error!(warn, request_id, &error, "a connection could not be given back");
     }
     outcome
 }
 
-fn failed_transaction(error: &ormai_db::DbError, request_id: &str) -> Error {
+fn failed_transaction(error: &DbError, request_id: &str) -> Error {
     match error {
-        ormai_db::DbError::Conflict { .. } => {
-            tracing::warn!(request_id, detail = error.operator_detail(), "a transaction was refused");
+        DbError::Conflict { .. } => {
+            database_error!(warn, request_id, error, "a transaction was refused");
             let mut refused = Error::new(ErrorCode::Conflict, "the transaction could not be kept; nothing was changed");
             refused.retryable = error.is_retryable();
             refused
@@ -380,11 +447,9 @@ fn failed_transaction(error: &ormai_db::DbError, request_id: &str) -> Error {
     }
 }
 
-/// Waits before another try, or gives the error back when there is to be none.
-async fn again(ctx: &RunContext<'_>, tried: u32, error: Error) -> Result<()> {
+/// How long to wait before another try; `None` when there is to be none.
+fn pause(ctx: &RunContext<'_>, tried: u32, error: &Error) -> Option<Duration> {
     // Any number, to spread tries over time.
     let chance = RandomState::new().hash_one(0);
-    let pause = ctx.retries().again(tried, &error, chance).ok_or(error)?;
-    tokio::time::sleep(pause).await;
-    Ok(())
+    ctx.retries().again(tried, error, chance)
 }

@@ -69,7 +69,10 @@ async fn inspect(ormai: &OrmAi, ctx: &RunContext<'_>, scene: &Scene) -> Result<O
     let Some(row) = &scene.row else { return Ok(None) };
     let request = Tool::from_name(scene.tool).and_then(|tool| Request::from_value(tool, &scene.arguments));
     let inspected = match request {
-        Ok(request) => ormai.tools().explain_row(ctx, request, row, Operator::acknowledged()).await,
+        Ok(request) => {
+            let inspected = ormai.tools().explain_row(ctx, request, row, Operator::acknowledged()).await;
+            inspected.map_err(Error::from)
+        }
         Err(error) => Err(error),
     };
     inspected.map(Some).map_err(|error| Failure::failed(error.to_string()))

@@ -17,6 +17,7 @@ use crate::catalog::{Catalog, ModelId};
 use crate::cursor::CursorKey;
 use crate::error::{Error, ErrorCode, Result};
 use crate::explain::Trace;
+use crate::fault::Fault;
 use crate::plan::{Applied, Binds, ScopedPlan, WritePlan};
 use crate::policy::{ModelRules, Operation, View};
 use crate::principal::CallContext;
@@ -37,6 +38,9 @@ pub struct Authority<'a> {
     /// Whether the database locks a row before it looks at the conditions, and so waits for rows
     /// that the principal does not have. Then a write looks for its rows first without a lock.
     pub looks_first: bool,
+    /// Whether a write also reads the rows before it changes them, and as a whole, so that its record
+    /// can tell what they were; see [`Course::take_snapshots`](crate::write::Course::take_snapshots).
+    pub snapshots: bool,
 }
 
 /// Decides a request for reading.
@@ -89,6 +93,7 @@ struct Planner<'a> {
     /// The values of the step at hand.
     binds: Binds,
     applied: Vec<Applied>,
+    bypasses: Vec<Applied>,
     /// The relations that lead from the root to the table at hand.
     way: Vec<Turn>,
     /// What each rule did, when somebody wants to know.
@@ -97,7 +102,8 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn new(authority: Authority<'a>, trace: Option<Trace>) -> Self {
-        Self { authority, binds: Binds::default(), applied: Vec::new(), way: Vec::new(), trace }
+        let (applied, bypasses, way) = (Vec::new(), Vec::new(), Vec::new());
+        Self { authority, binds: Binds::default(), applied, bypasses, way, trace }
     }
 
     fn plan(&mut self, resolved: Resolved) -> Result<ScopedPlan> {
@@ -111,8 +117,8 @@ impl<'a> Planner<'a> {
                 (self.groups(groups)?, budget)
             }
         };
-        let applied = std::mem::take(&mut self.applied);
-        Ok(ScopedPlan { root, timeout_ms: budget.statement_timeout_ms, applied })
+        let (applied, bypasses) = (std::mem::take(&mut self.applied), std::mem::take(&mut self.bypasses));
+        Ok(ScopedPlan { root, timeout_ms: budget.statement_timeout_ms, applied, bypasses })
     }
 
     /// The rules of a model. Resolving has seen to it that it is open; this looks again.
@@ -136,5 +142,13 @@ impl<'a> Planner<'a> {
         if !self.applied.contains(&applied) {
             self.applied.push(applied);
         }
+    }
+
+    fn note_bypass(&mut self, bypass: Applied) {
+        let is_told = self.way.is_empty() || !Fault::BypassOfRelationUntold.is_on();
+        if is_told && !self.bypasses.contains(&bypass) {
+            self.bypasses.push(bypass.clone());
+        }
+        self.note(bypass);
     }
 }

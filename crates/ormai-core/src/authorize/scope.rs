@@ -125,7 +125,7 @@ impl Planner<'_> {
                 let residual = self.rule_residual(rule)?;
                 let unknown = Fault::BypassWhenUnknown.is_on() && residual == Predicate::Const(Truth::Unknown);
                 if residual == Predicate::Const(Truth::True) || unknown {
-                    self.note(Applied { model: rules.model, rule: AppliedRule::Row(index) });
+                    self.note_bypass(Applied { model: rules.model, rule: AppliedRule::Row(index) });
                     return Ok(true);
                 }
             }

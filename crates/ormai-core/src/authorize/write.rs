@@ -46,13 +46,16 @@ impl Planner<'_> {
 
         let many = matches!(rows, WrittenRows::Listed(_) | WrittenRows::Filtered(_));
         let previewed = dry_run || needs_approval;
-        let outputs = self.written_outputs(rules, !many || previewed);
+        // Of what is not kept there is nothing to record.
+        let snapshots = self.authority.snapshots && !dry_run;
+        let outputs = self.written_outputs(rules, !many || previewed || snapshots);
         let cap = many.then(|| cap(rules, described.primary_key.len()));
         let look = match (self.authority.looks_first, operation) {
             (false, _) | (_, Operation::Create) => None,
             (true, _) => Some(self.found(model, operation, &rows, None, cap)?),
         };
-        let mut before = match (operation, goes || many || previewed) {
+        let looks_back = snapshots && !Fault::SnapshotWithoutBefore.is_on();
+        let mut before = match (operation, goes || many || previewed || looks_back) {
             (Operation::Create, _) | (_, false) => None,
             _ => Some(self.found(model, operation, &rows, Some(&outputs), cap)?),
         };
@@ -77,6 +80,7 @@ impl Planner<'_> {
             operation,
             timeout_ms: rules.budget.statement_timeout_ms,
             applied: std::mem::take(&mut self.applied),
+            bypasses: std::mem::take(&mut self.bypasses),
             references,
             look,
             before,
@@ -87,6 +91,7 @@ impl Planner<'_> {
             layout: self.written_layout(model, &outputs),
             cap,
             dry_run,
+            snapshots,
             needs_approval,
             chosen_references,
             left_out,

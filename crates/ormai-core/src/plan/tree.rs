@@ -18,6 +18,7 @@ pub struct ScopedPlan {
     pub(crate) root: Root,
     pub(crate) timeout_ms: u32,
     pub(crate) applied: Vec<Applied>,
+    pub(crate) bypasses: Vec<Applied>,
 }
 
 /// What the plan answers.
@@ -87,6 +88,19 @@ pub(crate) struct Layout {
     pub(crate) columns: Vec<(usize, FieldAction)>,
 }
 
+impl Layout {
+    /// The names of fields that do not appear as they are, each behind the way to its row.
+    pub(crate) fn name_redacted(&self, way: &str, names: &mut Vec<String>) {
+        let redacted = self.columns.iter().zip(&self.names).filter(|((_, action), _)| *action != FieldAction::Allow);
+        names.extend(redacted.map(|(_, name)| format!("{way}{name}")));
+    }
+
+    /// The names of relations, in the order of the includes.
+    fn relations(&self) -> &[String] {
+        self.names.get(self.columns.len()..).unwrap_or_default()
+    }
+}
+
 /// A rule that took part in the plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
@@ -114,6 +128,47 @@ impl ScopedPlan {
     /// The rules that took part, each once, in the order in which tables entered the plan.
     pub fn applied(&self) -> &[Applied] {
         &self.applied
+    }
+
+    /// The row policies among them that lifted a scope, of whichever table of the plan. They are
+    /// known before any of it runs.
+    pub fn bypasses(&self) -> &[Applied] {
+        &self.bypasses
+    }
+
+    /// The model that was asked for.
+    pub fn model(&self) -> Option<ModelId> {
+        self.root().source().map(|source| source.model)
+    }
+
+    /// The fields that the answer shows masked, hashed or redacted, by their names; those of an
+    /// include behind its relation: `user.email`.
+    pub fn fields_redacted(&self) -> Vec<String> {
+        let mut redacted = Vec::new();
+        match &self.root {
+            Root::Rows(rows) => {
+                rows.layout.name_redacted("", &mut redacted);
+                // Where each include stands, to say what stands below it.
+                let mut ways: Vec<String> = Vec::with_capacity(rows.includes.len());
+                for (index, include) in rows.includes.iter().enumerate() {
+                    let (way, layout) = match include.parent.checked_sub(1) {
+                        None => ("", Some(&rows.layout)),
+                        Some(parent) => (
+                            ways.get(parent).map_or("", String::as_str),
+                            rows.includes.get(parent).map(|parent| &parent.layout),
+                        ),
+                    };
+                    let siblings = rows.includes.iter().take(index);
+                    let nth = siblings.filter(|known| known.parent == include.parent).count();
+                    let name = layout.and_then(|layout| layout.relations().get(nth)).map_or("", String::as_str);
+                    let way = format!("{way}{name}.");
+                    include.layout.name_redacted(&way, &mut redacted);
+                    ways.push(way);
+                }
+            }
+            Root::Groups(groups) => groups.layout.name_redacted("", &mut redacted),
+        }
+        redacted
     }
 
     /// The first step, taken out of the plan: it is run once.

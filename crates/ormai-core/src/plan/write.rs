@@ -19,6 +19,7 @@ pub struct WritePlan {
     pub(crate) operation: Operation,
     pub(crate) timeout_ms: u32,
     pub(crate) applied: Vec<Applied>,
+    pub(crate) bypasses: Vec<Applied>,
     pub(crate) references: Option<References>,
     /// The keys of the rows, without a lock: where the database locks a row before it looks at
     /// the conditions. What follows is about the rows that were seen, under the same conditions.
@@ -37,6 +38,8 @@ pub struct WritePlan {
     /// How many rows may be changed; `None` where one is meant.
     pub(crate) cap: Option<usize>,
     pub(crate) dry_run: bool,
+    /// Whether the rows before and after are kept for a record.
+    pub(crate) snapshots: bool,
     pub(crate) needs_approval: bool,
     /// The references that the request chose, by the names of their fields.
     pub(crate) chosen_references: Vec<String>,
@@ -91,6 +94,19 @@ impl WritePlan {
     /// The rules that took part, each once.
     pub fn applied(&self) -> &[Applied] {
         &self.applied
+    }
+
+    /// The row policies among them that lifted a scope, of whichever table of the plan. They are
+    /// known before any of it runs.
+    pub fn bypasses(&self) -> &[Applied] {
+        &self.bypasses
+    }
+
+    /// The fields that the answer or a snapshot shows masked, hashed or redacted, by their names.
+    pub fn fields_redacted(&self) -> Vec<String> {
+        let mut redacted = Vec::new();
+        self.layout.name_redacted("", &mut redacted);
+        redacted
     }
 
     /// The model that is written.

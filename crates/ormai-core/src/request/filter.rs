@@ -62,6 +62,17 @@ pub enum Match {
     None,
 }
 
+impl Match {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
+}
+
 macro_rules! operators {
     ($( $(#[doc = $doc:literal])+ $name:ident = $word:literal $(| $twin:literal)?; )+) => {
         /// An operator of a filter.

@@ -309,11 +309,18 @@ macro_rules! from_requests {
 
 from_requests!(DescribeSchema, Query, Get, Aggregate, Create, Update, Delete, BulkUpdate);
 
-impl Serialize for Direction {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
+impl Direction {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Asc => "asc",
             Self::Desc => "desc",
-        })
+        }
+    }
+}
+
+impl Serialize for Direction {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }

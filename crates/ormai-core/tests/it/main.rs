@@ -2,6 +2,8 @@
 
 // Marked, so that the lints know these modules for tests throughout.
 #[cfg(test)]
+mod audited;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod compile_fail;

@@ -77,8 +77,14 @@ fn all_writes_open() -> String {
 fn written(world: &World, request: &Request) -> Result<WritePlan> {
     let call = call(acme());
     let view = world.policy.view(call.principal.roles());
-    let authority =
-        Authority { catalog: world.catalog(), view: &view, call: &call, cursors: &world.cursors, looks_first: false };
+    let authority = Authority {
+        catalog: world.catalog(),
+        view: &view,
+        call: &call,
+        cursors: &world.cursors,
+        looks_first: false,
+        snapshots: false,
+    };
     authorize_write(resolve_write(request, world.catalog(), &view)?, authority)
 }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ormai_core::authorize::{Authority, authorize};
+use ormai_core::authorize::{Authority, authorize, authorize_write};
 use ormai_core::catalog::{Catalog, CatalogBuilder, ModelBuilder};
 use ormai_core::cursor::CursorKey;
 use ormai_core::error::{Error, Result};
-use ormai_core::plan::ScopedPlan;
+use ormai_core::plan::{ScopedPlan, WritePlan};
 use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_core::principal::{CallContext, Principal};
 use ormai_core::request::{Request, Tool};
-use ormai_core::resolve::resolve;
+use ormai_core::resolve::{resolve, resolve_write};
 use ormai_core::value::ColumnType::{self, Bool, Bytes, Char, Date, Decimal, Float, Int, Int16, Text, Timestamp as At};
 
 /// A policy over a catalog.
@@ -52,8 +52,28 @@ impl World {
         let resolved = resolve(request.into(), self.catalog(), &view)?;
         authorize(
             resolved,
-            Authority { catalog: self.catalog(), view: &view, call, cursors: &self.cursors, looks_first: false },
+            Authority {
+                catalog: self.catalog(),
+                view: &view,
+                call,
+                cursors: &self.cursors,
+                looks_first: false,
+                snapshots: false,
+            },
         )
+    }
+
+    pub(crate) fn planned(
+        &self,
+        request: &Request,
+        call: &CallContext,
+        looks_first: bool,
+        snapshots: bool,
+    ) -> Result<WritePlan> {
+        let view = self.policy.view(call.principal.roles());
+        let resolved = resolve_write(request, self.catalog(), &view)?;
+        let (catalog, cursors) = (self.catalog(), &self.cursors);
+        authorize_write(resolved, Authority { catalog, view: &view, call, cursors, looks_first, snapshots })
     }
 
     /// What comes of a request in JSON.

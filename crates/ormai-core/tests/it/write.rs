@@ -85,7 +85,10 @@ fn planned(request: impl Into<Request>, principal: Principal, looks_first: bool)
     let (world, call, request) = (world(), call(principal), request.into());
     let (catalog, view) = (world.catalog(), world.policy.view(call.principal.roles()));
     let resolved = resolve_write(&request, catalog, &view)?;
-    authorize_write(resolved, Authority { catalog, view: &view, call: &call, cursors: &world.cursors, looks_first })
+    authorize_write(
+        resolved,
+        Authority { catalog, view: &view, call: &call, cursors: &world.cursors, looks_first, snapshots: false },
+    )
 }
 
 fn refusal(tool: Tool, json: Json) -> Error {

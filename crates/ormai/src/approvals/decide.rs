@@ -2,14 +2,17 @@
 
 use jiff::Timestamp;
 use ormai_core::answer::Written;
+use ormai_core::audited;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::principal::{CallContext, Principal};
 use ormai_core::request::limits;
+use serde_json::json;
 
 use super::record::{Approval, Decision, Outcome, Status};
 use super::rights::{self, Part};
 use super::store::{ApprovalFilter, ApprovalStore, Change, StoreError};
-use crate::{RunContext, Toolset};
+use crate::audit::{Action, Attempt, Refused};
+use crate::{RunContext, Toolset, telemetry};
 
 /// What can be done about requests that wait. Who is asking, and what time it is, comes from the
 /// context.
@@ -31,12 +34,21 @@ impl<'a> Approvals<'a> {
     /// # Errors
     ///
     /// `DATABASE_UNAVAILABLE` or `INTERNAL` when the store does not answer.
-    pub async fn list(&self, ctx: &RunContext<'_>, filter: &ApprovalFilter) -> Result<Vec<Approval>> {
-        let (engine, call, store) = (self.tools.engine(), ctx.call(), self.store()?);
+    pub async fn list(&self, ctx: &RunContext<'_>, filter: &ApprovalFilter) -> Result<Vec<Approval>, Refused> {
+        let call = ctx.call();
+        let mut attempt = self.tools.attempt(ctx, &call, "list_approvals", Action::Approval);
+        attempt.tell(|record| record.inputs = json!({"status": filter.status, "limit": filter.most()}));
+        let outcome = self.listed(&call, filter).await;
+        attempt.tell(|record| record.row_count = outcome.as_ref().ok().map(|found| found.len() as u64));
+        attempt.close_as(outcome).await.map(|(found, _)| found)
+    }
+
+    async fn listed(&self, call: &CallContext, filter: &ApprovalFilter) -> Result<Vec<Approval>> {
+        let (engine, store) = (self.tools.engine(), self.store()?);
         if filter.before.as_deref().is_some_and(|before| !is_name(before)) {
             return Err(Error::invalid("before", "expected the id of an approval"));
         }
-        let tenant = (!rights::looks_beyond(&engine, &call)).then(|| call.principal.tenant_id());
+        let tenant = (!rights::looks_beyond(&engine, call)).then(|| call.principal.tenant_id());
         let mut page = ApprovalFilter { status: filter.status, before: filter.before.clone(), limit: Some(BATCH) };
         if filter.status == Some(Status::Expired) {
             // Those that nobody looked at since are still stored as pending.
@@ -44,12 +56,12 @@ impl<'a> Approvals<'a> {
         }
         let mut found = Vec::new();
         loop {
-            let batch = store.list(tenant, &page).await.map_err(|error| told(&error, &call))?;
+            let batch = store.list(tenant, &page).await.map_err(|error| told(&error, call))?;
             let is_last = batch.len() < page.most() as usize;
             page.before = batch.last().map(|approval| approval.id.clone());
             let seen = batch
                 .into_iter()
-                .filter(|approval| rights::part(&engine, &call, approval) != Part::Stranger)
+                .filter(|approval| rights::part(&engine, call, approval) != Part::Stranger)
                 .map(|approval| at(approval, call.now))
                 .filter(|approval| filter.status.is_none_or(|status| approval.status == status));
             found.extend(seen);
@@ -65,9 +77,34 @@ impl<'a> Approvals<'a> {
     /// # Errors
     ///
     /// `RECORD_NOT_FOUND`: the same for one that is not there and for somebody else's.
-    pub async fn show(&self, ctx: &RunContext<'_>, id: &str) -> Result<Approval> {
+    pub async fn show(&self, ctx: &RunContext<'_>, id: &str) -> Result<Approval, Refused> {
         let call = ctx.call();
-        Ok(at(self.seen(&call, id).await?.0, call.now))
+        let attempt = self.about(ctx, &call, "show_approval", id, None);
+        let outcome = self.seen(&call, id).await.map(|(approval, _)| at(approval, call.now));
+        attempt.close_as(outcome).await.map(|(approval, _)| approval)
+    }
+
+    /// Begins the record of what is done about a request.
+    fn about(&self, ctx: &RunContext<'_>, call: &CallContext, tool: &str, id: &str, note: Option<&str>) -> Attempt {
+        let mut attempt = self.tools.attempt(ctx, call, tool, Action::Approval);
+        attempt.tell(|record| {
+            record.policy_version = self.tools.engine().policy().version().to_owned();
+            record.inputs = json!({"id": audited::name(id)});
+            record.approval_id = is_name(id).then(|| id.to_owned());
+            record.reason = note.filter(|note| note.len() <= limits::REASON_BYTES).map(str::to_owned);
+        });
+        attempt
+    }
+
+    /// Ends the record of a decision; what was decided about stands in it.
+    async fn decided(mut attempt: Attempt, outcome: Result<Approval>) -> Result<Approval, Refused> {
+        attempt.tell(|record| {
+            if let Ok(approval) = &outcome {
+                record.model = Some(approval.model.clone());
+                record.after_snapshot = Some(json!({"status": approval.status}));
+            }
+        });
+        attempt.close_as(outcome).await.map(|(approval, _)| approval)
     }
 
     /// Says yes to a request, and makes the write. When the write could not be made for a reason
@@ -78,25 +115,41 @@ impl<'a> Approvals<'a> {
     /// `RECORD_NOT_FOUND` as [`Approvals::show`]; `WRITE_NOT_ALLOWED` for one's own request;
     /// `CONFLICT` when it was decided before, has expired, or was made under another policy; an
     /// error that may be tried again, after which the request is approved and not yet made.
-    pub async fn approve(&self, ctx: &RunContext<'_>, id: &str, note: Option<&str>) -> Result<Approval> {
+    pub async fn approve(&self, ctx: &RunContext<'_>, id: &str, note: Option<&str>) -> Result<Approval, Refused> {
         let call = ctx.call();
+        let mut attempt = self.about(ctx, &call, "approve", id, note);
+        let outcome = self.approved(&call, id, note, &mut attempt).await;
+        Self::decided(attempt, outcome).await
+    }
+
+    async fn approved(
+        &self,
+        call: &CallContext,
+        id: &str,
+        note: Option<&str>,
+        attempt: &mut Attempt,
+    ) -> Result<Approval> {
         check_note(note)?;
-        let approval = self.decidable(&call, id).await?;
+        let approval = self.decidable(call, id).await?;
+        attempt.intend().await?;
+        let parent = attempt.id();
         let by_me = |decision: &Decision| {
             (&decision.tenant_id, &decision.user_id) == (call.principal.tenant_id(), call.principal.user_id())
         };
         match approval.status {
             Status::Pending => {
-                self.hold_to_time_and_policy(&approval, &call, Status::Pending).await?;
-                let decision = decision(&call, note);
+                self.hold_to_time_and_policy(&approval, call, Status::Pending).await?;
+                let decision = decision(call, note);
                 let (from, to) = (Status::Pending, Status::Approved);
-                if !self.advance(&call, id, from, to, Change::Decided(&decision)).await? {
-                    return Err(gone(&self.find(&call, id).await?));
+                if !self.advance(call, id, from, to, Change::Decided(&decision)).await? {
+                    return Err(gone(&self.find(call, id).await?));
                 }
                 tracing::info!(request_id = %call.request_id, approval = id, "a write was approved");
-                self.execute(&call, approval).await
+                self.execute(call, approval, parent).await
             }
-            Status::Approved if approval.decision.as_ref().is_some_and(by_me) => self.go_on(&call, approval).await,
+            Status::Approved if approval.decision.as_ref().is_some_and(by_me) => {
+                self.go_on(call, approval, parent).await
+            }
             _ => Err(gone(&approval)),
         }
     }
@@ -106,19 +159,32 @@ impl<'a> Approvals<'a> {
     /// # Errors
     ///
     /// As [`Approvals::approve`]; there is nothing to try again.
-    pub async fn reject(&self, ctx: &RunContext<'_>, id: &str, note: Option<&str>) -> Result<Approval> {
+    pub async fn reject(&self, ctx: &RunContext<'_>, id: &str, note: Option<&str>) -> Result<Approval, Refused> {
         let call = ctx.call();
+        let mut attempt = self.about(ctx, &call, "reject", id, note);
+        let outcome = self.rejected(&call, id, note, &mut attempt).await;
+        Self::decided(attempt, outcome).await
+    }
+
+    async fn rejected(
+        &self,
+        call: &CallContext,
+        id: &str,
+        note: Option<&str>,
+        attempt: &mut Attempt,
+    ) -> Result<Approval> {
         check_note(note)?;
-        let approval = self.decidable(&call, id).await?;
+        let approval = self.decidable(call, id).await?;
+        attempt.intend().await?;
         if approval.status != Status::Pending {
             return Err(gone(&approval));
         }
-        self.hold_to_time_and_policy(&approval, &call, Status::Pending).await?;
-        let decision = decision(&call, note);
-        if !self.advance(&call, id, Status::Pending, Status::Rejected, Change::Decided(&decision)).await? {
-            return Err(gone(&self.find(&call, id).await?));
+        self.hold_to_time_and_policy(&approval, call, Status::Pending).await?;
+        let decision = decision(call, note);
+        if !self.advance(call, id, Status::Pending, Status::Rejected, Change::Decided(&decision)).await? {
+            return Err(gone(&self.find(call, id).await?));
         }
-        self.find(&call, id).await
+        self.find(call, id).await
     }
 
     /// Goes on with a request that was approved, after a crash or a failure that passed. For
@@ -128,7 +194,7 @@ impl<'a> Approvals<'a> {
     ///
     /// `RECORD_NOT_FOUND` when there is none; `CONFLICT` when it was not approved, or cannot be made
     /// any more.
-    pub async fn resume(&self, id: &str) -> Result<Approval> {
+    pub async fn resume(&self, id: &str) -> Result<Approval, Refused> {
         self.resume_at(id, Timestamp::now()).await
     }
 
@@ -137,18 +203,28 @@ impl<'a> Approvals<'a> {
     /// # Errors
     ///
     /// As [`Approvals::resume`].
-    pub async fn resume_at(&self, id: &str, now: Timestamp) -> Result<Approval> {
-        let call = RunContext::new(Principal::without_tenant()).now(now).call();
-        let approval = self.find(&call, id).await?;
+    pub async fn resume_at(&self, id: &str, now: Timestamp) -> Result<Approval, Refused> {
+        let ctx = RunContext::new(Principal::without_tenant()).now(now);
+        let call = ctx.call();
+        let mut attempt = self.about(&ctx, &call, "resume", id, None);
+        let outcome = self.resumed(&call, id, &mut attempt).await;
+        Self::decided(attempt, outcome).await
+    }
+
+    async fn resumed(&self, call: &CallContext, id: &str, attempt: &mut Attempt) -> Result<Approval> {
+        let approval = self.find(call, id).await?;
         match approval.status {
             Status::Executed => Ok(approval),
-            Status::Approved | Status::Failed => self.go_on(&call, approval).await,
+            Status::Approved | Status::Failed => {
+                attempt.intend().await?;
+                self.go_on(call, approval, attempt.id()).await
+            }
             _ => Err(gone(&approval)),
         }
     }
 
     /// What was begun before may have been done: the ledger knows.
-    async fn go_on(&self, call: &CallContext, approval: Approval) -> Result<Approval> {
+    async fn go_on(&self, call: &CallContext, approval: Approval, parent: Option<String>) -> Result<Approval> {
         if let Some(written) = self.tools.recorded(&approval, call).await? {
             return self.executed(call, &approval, &written).await;
         }
@@ -156,17 +232,17 @@ impl<'a> Approvals<'a> {
             return Ok(approval);
         }
         self.hold_to_time_and_policy(&approval, call, Status::Approved).await?;
-        self.execute(call, approval).await
+        self.execute(call, approval, parent).await
     }
 
     /// Makes the write, or finds that it was made. Whoever else does the same at this moment finds the
     /// same record.
-    async fn execute(&self, call: &CallContext, approval: Approval) -> Result<Approval> {
-        match self.tools.run_approved(&approval, call.now).await {
+    async fn execute(&self, call: &CallContext, approval: Approval, parent: Option<String>) -> Result<Approval> {
+        match self.tools.run_approved(&approval, call.now, parent).await {
             Ok(written) => self.executed(call, &approval, &written).await,
-            Err(error) if error.retryable => Err(error),
+            Err(error) if error.retryable => Err(error.into()),
             Err(error) => {
-                let outcome = Outcome::Error { code: error.code.as_str().to_owned(), message: error.message };
+                let outcome = Outcome::Error { code: error.code.as_str().to_owned(), message: error.message.clone() };
                 let (from, to) = (Status::Approved, Status::Failed);
                 self.advance(call, &approval.id, from, to, Change::Tried(&outcome)).await?;
                 self.find(call, &approval.id).await
@@ -296,7 +372,8 @@ fn gone(approval: &Approval) -> Error {
 
 /// What a caller may know of a failure in the store; the rest goes to the log.
 pub(super) fn told(error: &StoreError, call: &CallContext) -> Error {
-    tracing::warn!(request_id = %call.request_id, %error, "the store of approvals failed");
+    tracing::warn!(request_id = %call.request_id, class = error.class(), "the store of approvals failed");
+    telemetry::detail(&call.request_id, error);
     match error {
         StoreError::NotInstalled => Error::new(ErrorCode::Internal, "the store of approvals is not installed")
             .hint(Some("the operator runs `ormai install`, or `OrmAi::install`".to_owned())),

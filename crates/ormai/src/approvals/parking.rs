@@ -15,7 +15,9 @@ use ormai_db::{DbError, Session, idempotency};
 use super::record::{Approval, Status};
 use super::rights::is_given;
 use super::store::{ApprovalStore, StoreError};
+use crate::audit::{Attempt, Refused, action_of};
 use crate::once::{answer, not_installed};
+use crate::response::Concluded;
 use crate::toolset::{Toolset, failed, session};
 use crate::write::WriteCall;
 use crate::writes::Word;
@@ -58,15 +60,34 @@ impl Toolset {
     }
 
     /// Makes the write of an approved request under the requester, once.
-    pub(super) async fn run_approved(&self, approval: &Approval, now: Timestamp) -> Result<Written> {
+    pub(super) async fn run_approved(
+        &self,
+        approval: &Approval,
+        now: Timestamp,
+        parent: Option<String>,
+    ) -> Result<Written, Refused> {
+        let ctx = RunContext::new(approval.requester.clone()).now(now).within_call(parent);
+        let call = ctx.call();
+        let mut attempt = self.attempt(&ctx, &call, approval.tool.name(), action_of(approval.tool));
+        attempt.tell(|record| record.approval_id = Some(approval.id.clone()));
+        let outcome = self.made(&ctx, call, approval, &mut attempt).await;
+        attempt.close(outcome).await.map(|response| response.data)
+    }
+
+    async fn made(
+        &self,
+        ctx: &RunContext<'_>,
+        call: CallContext,
+        approval: &Approval,
+        attempt: &mut Attempt,
+    ) -> Result<Concluded<Written>> {
         let engine = self.engine();
         if engine.policy().version() != approval.policy_version {
             return Err(Error::new(ErrorCode::Conflict, "the request was made under another policy"));
         }
         let request = approval.parked_request()?;
-        let ctx = RunContext::new(approval.requester.clone()).now(now);
         let word = Word::Approved { id: &approval.id, engine: &engine };
-        self.write_by(&ctx, ctx.call(), &request, word).await.map(|(written, _)| written)
+        self.write_by(ctx, call, &request, word, attempt).await
     }
 
     /// What the write of an approved request came to, if it was made.

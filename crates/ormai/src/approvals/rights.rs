@@ -71,7 +71,14 @@ fn may_decide(engine: &Engine, call: &CallContext, approval: &Approval) -> bool 
         bypasses(
             model,
             operation,
-            Authority { catalog, view: &view, call, cursors: &engine.keys().cursor, looks_first: false },
+            Authority {
+                catalog,
+                view: &view,
+                call,
+                cursors: &engine.keys().cursor,
+                looks_first: false,
+                snapshots: false,
+            },
         )
     }
 }
@@ -79,7 +86,8 @@ fn may_decide(engine: &Engine, call: &CallContext, approval: &Approval) -> bool 
 /// Whether somebody may look beyond a tenant of their own at all.
 pub(super) fn looks_beyond(engine: &Engine, call: &CallContext) -> bool {
     let (catalog, view) = (engine.policy().catalog(), engine.view(call.principal.roles()));
-    let authority = Authority { catalog, view: &view, call, cursors: &engine.keys().cursor, looks_first: false };
+    let authority =
+        Authority { catalog, view: &view, call, cursors: &engine.keys().cursor, looks_first: false, snapshots: false };
     let operations = [Operation::Create, Operation::Update, Operation::Delete];
     catalog.models().any(|(id, _)| operations.iter().any(|operation| bypasses(id, *operation, authority)))
 }

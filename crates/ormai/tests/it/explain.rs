@@ -15,7 +15,7 @@ fn request(tool: Tool, arguments: &Json) -> Request {
     Request::from_value(tool, arguments).unwrap()
 }
 
-async fn inspect(ormai: &OrmAi, who: &Principal, query: Json, row: Json) -> Result<Inspected, Error> {
+async fn inspect(ormai: &OrmAi, who: &Principal, query: Json, row: Json) -> Result<Inspected, ormai::Refused> {
     let ctx = RunContext::new(who.clone());
     ormai.tools().explain_row(&ctx, request(Tool::Query, &query), &row, Operator::acknowledged()).await
 }
@@ -181,6 +181,18 @@ every_engine! {
         assert_eq!(by.rule.missing, ["principal.tenant_id"]);
         let unknown = ormai.tools().explain(&ctx, request(Tool::Query, &json!({"model": "Nothing"}))).unwrap_err();
         assert!(unknown.refused_by.is_none() && unknown.tables.is_empty());
+    }
+
+    async fn the_statements_of_includes_are_told_whatever_the_type_of_the_key(test: &TestDatabase) {
+        let ormai = demo(test).await;
+        // Orders have numbers as keys, and users have text.
+        let query = json!({"model": "Order", "select": ["id"], "include": [{"relation": "items", "limit": 1}, {"relation": "user", "select": ["id"]}]});
+        let explained = ormai.tools().explain(&RunContext::new(acme()), request(Tool::Query, &query)).unwrap();
+        assert_eq!(explained.statements.len(), 3);
+        for include in &explained.statements[1..] {
+            let binds = json!(include.binds).to_string();
+            assert!(binds.contains(ormai::PARENT_KEY) && !binds.contains("9223372036854775808"), "{binds}");
+        }
     }
 
     async fn each_table_of_a_plan_tells_what_each_rule_did(test: &TestDatabase) {

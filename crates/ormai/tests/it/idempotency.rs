@@ -175,14 +175,14 @@ every_engine! {
     async fn an_answer_of_another_policy_is_not_given_again(test: &TestDatabase) {
         let ormai = shop(test).await;
         send(&ormai, &acme(), new(900).idempotency_key("k")).await;
-        ormai.reload_text(&POLICY.replace("total: allow, ", ""), Format::Yaml).unwrap();
+        ormai.reload_text(&POLICY.replace("total: allow, ", ""), Format::Yaml).await.unwrap();
         let told = send(&ormai, &acme(), Update::new("Order", 900).set("status", "x").idempotency_key("k")).await;
         assert_eq!(told["error"]["message"], "the idempotency key was used for another request");
-        ormai.reload_text(&POLICY.replace("version: 1", "version: 2"), Format::Yaml).unwrap();
+        ormai.reload_text(&POLICY.replace("version: 1", "version: 2"), Format::Yaml).await.unwrap();
         let told = send(&ormai, &acme(), new(900).idempotency_key("k")).await;
         assert_eq!(code(&told), "CONFLICT");
         assert!(told["error"]["message"].as_str().unwrap().contains("before the policy changed"), "{told}");
-        ormai.reload_text(POLICY, Format::Yaml).unwrap();
+        ormai.reload_text(POLICY, Format::Yaml).await.unwrap();
         assert_eq!(send(&ormai, &acme(), new(900).idempotency_key("k")).await["data"]["id"], 900);
     }
 
@@ -192,7 +192,7 @@ every_engine! {
         let scoping = "scoping: {tenant_id: principal.tenant_id, user_id: principal.metadata.owner}";
         let (user, order) = POLICY.split_once("  Order:").unwrap();
         let order = order.replace("scoping: {tenant_id: principal.tenant_id}", scoping);
-        ormai.reload_text(&format!("{user}  Order:{order}"), Format::Yaml).unwrap();
+        ormai.reload_text(&format!("{user}  Order:{order}"), Format::Yaml).await.unwrap();
         let agent = |owner: &str| Principal::new("acme-corp").metadata("owner", owner);
         let (one, other) = (agent("user-123"), agent("user-124"));
         send(&ormai, &one, new(900)).await;
@@ -209,7 +209,7 @@ every_engine! {
         send(&ormai, &acme(), new(900).idempotency_key("k")).await;
         let closed = Principal::new("acme-corp").user("user-123").role("reader");
         let policy = format!("{POLICY}    roles: {{reader: {{write_policy: {{create: deny}}}}}}\n");
-        ormai.reload_text(&policy, Format::Yaml).unwrap();
+        ormai.reload_text(&policy, Format::Yaml).await.unwrap();
         assert_eq!(code(&send(&ormai, &closed, new(900).idempotency_key("k")).await), "WRITE_NOT_ALLOWED");
     }
 

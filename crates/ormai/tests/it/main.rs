@@ -31,6 +31,7 @@ mod shared_connections;
 mod strangers_rows;
 mod stress;
 mod support;
+mod telemetry;
 mod who;
 mod writes;
 mod writes_told;

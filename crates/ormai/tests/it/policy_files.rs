@@ -72,7 +72,7 @@ every_engine! {
         let ormai = demo(test).await;
         let version = ormai.tools().engine().policy().version().to_owned();
         for text in ["models: {Order: {allowed: true}}", "nonsense", "version: 1\nmodels: {Order: {allowed: true, scoping: {tenant_idd: principal.tenant_id}}}"] {
-            match ormai.reload_text(text, Format::Yaml) {
+            match ormai.reload_text(text, Format::Yaml).await {
                 Err(BuildError::Policy(findings)) => assert!(findings.iter().any(|finding| finding.is_error()), "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
@@ -89,14 +89,14 @@ every_engine! {
         let mut next = request.clone();
         next["cursor"] = page["data"]["next_cursor"].clone();
         assert_eq!(rows(&ask(&ormai, &acme(), "query", next.clone()).await).len(), 1);
-        ormai.reload(compile(ORDER).unwrap());
+        ormai.reload(compile(ORDER).unwrap()).await.unwrap();
         for ormai in [&ormai, &clone] {
             assert_eq!(code(&ask(ormai, &acme(), "query", next.clone()).await), "INVALID_CURSOR");
             let page = ask(ormai, &acme(), "query", request.clone()).await;
             assert_eq!(page["data"]["rows"], json!([{"id": 1}]));
             assert_eq!(code(&ask(ormai, &acme(), "query", json!({"model": "User"})).await), "MODEL_NOT_ALLOWED");
         }
-        ormai.reload(compile(guide_policy()).unwrap());
+        ormai.reload(compile(guide_policy()).unwrap()).await.unwrap();
         assert_eq!(rows(&ask(&clone, &acme(), "query", next).await).len(), 1);
     }
 

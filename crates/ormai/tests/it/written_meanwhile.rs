@@ -31,7 +31,7 @@ async fn an_update_that_others_made_before_is_answered_with_the_row_as_it_is(tes
     let told = tools.transaction(&ctx, async |tx: &RunContext<'_>| {
         tools.query(tx, Query::model("Item")).await?;
         tools.update(&RunContext::new(acme()), Update::new("Item", 1).set("word", "second")).await?;
-        tools.update(tx, Update::new("Item", 1).set("word", "second")).await
+        Ok(tools.update(tx, Update::new("Item", 1).set("word", "second")).await?)
     });
     let told = serde_json::to_value(told.await.unwrap().data).unwrap();
     assert_eq!(told, json!({"id": 1, "tenant_id": "acme-corp", "word": "second"}));

@@ -74,10 +74,10 @@ every_engine! {
     async fn attack_20_an_approval_under_another_policy(test: &TestDatabase) {
         let ormai = shop(test).await;
         let id = ask(&ormai, agent(), note("before")).await;
-        ormai.reload_text(&POLICY.replace("version: 1", "version: 2"), Format::Yaml).unwrap();
+        ormai.reload_text(&POLICY.replace("version: 1", "version: 2"), Format::Yaml).await.unwrap();
         assert_eq!(refused(ormai.approvals().approve(&by(manager()), &id, None).await), (ErrorCode::Conflict, json!("void")));
         // The first policy comes back, and the request does not.
-        ormai.reload_text(POLICY, Format::Yaml).unwrap();
+        ormai.reload_text(POLICY, Format::Yaml).await.unwrap();
         assert_eq!(refused(ormai.approvals().approve(&by(manager()), &id, None).await), (ErrorCode::Conflict, json!("void")));
         assert_eq!(noted(&ormai, 1).await, Json::Null);
     }

@@ -98,7 +98,7 @@ every_engine! {
         test.execute("UPDATE orders SET note = 'since' WHERE id = 1").await;
         // Also when its time is over and another policy is in force: it was made in time.
         let later = POLICY.replace("version: 1", "version: 2");
-        ormai.reload_text(&later, ormai::policy::Format::Yaml).unwrap();
+        ormai.reload_text(&later, ormai::policy::Format::Yaml).await.unwrap();
         let marked = ormai.approvals().resume_at(&id, after(100_000)).await.unwrap();
         assert_eq!(marked.status, Status::Executed);
         assert_eq!(serde_json::to_value(marked.outcome).unwrap()["affected_count"], 1);

@@ -101,7 +101,7 @@ pub(crate) async fn noted(ormai: &OrmAi, id: i64) -> Json {
 }
 
 /// The code of a refusal, with the status that it tells of.
-pub(crate) fn refused(outcome: Result<Approval, Error>) -> (ErrorCode, Json) {
+pub(crate) fn refused(outcome: Result<Approval, ormai::Refused>) -> (ErrorCode, Json) {
     let error = outcome.unwrap_err();
     crate::support::tells_nothing(&json!({"error": error}), "");
     (error.code, error.details.get("status").cloned().unwrap_or_default())

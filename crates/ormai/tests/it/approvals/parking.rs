@@ -72,7 +72,7 @@ every_engine! {
         assert_eq!(noted(&ormai, 1).await, "keyed");
         assert_eq!(ask(&ormai, agent(), keyed()).await, first);
         assert_eq!(code(&refused(&ormai, agent(), note("other").idempotency_key("k")).await), "CONFLICT");
-        ormai.reload_text(&POLICY.replace("version: 1", "version: 2"), Format::Yaml).unwrap();
+        ormai.reload_text(&POLICY.replace("version: 1", "version: 2"), Format::Yaml).await.unwrap();
         let told = refused(&ormai, agent(), keyed()).await;
         assert!(told["error"]["message"].as_str().unwrap().contains("approval was asked for"), "{told}");
     }

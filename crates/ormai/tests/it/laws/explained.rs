@@ -80,5 +80,5 @@ async fn inspect(ormai: &OrmAi, ask: &Ask, model: &Model, row: &[Cell]) -> Resul
     let ctx = RunContext::new(ask.who.principal()).now(Case::now().parse().unwrap());
     let request = Request::from_value(Tool::from_name(ask.request.tool())?, &ask.request.to_json())?;
     let key: Map<String, Json> = model.key.iter().map(|part| (part.clone(), model.cell(row, part).to_json())).collect();
-    ormai.tools().explain_row(&ctx, request, &Json::Object(key), Operator::acknowledged()).await
+    Ok(ormai.tools().explain_row(&ctx, request, &Json::Object(key), Operator::acknowledged()).await?)
 }

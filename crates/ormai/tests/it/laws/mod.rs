@@ -1,6 +1,7 @@
 //! The laws, as properties over random worlds, policies, principals and requests. `cargo xtask
 //! prove` runs them in any size.
 
+mod audited;
 mod cursors;
 mod differential;
 mod explained;

@@ -212,7 +212,7 @@ fn cases() -> impl Strategy<Value = Case> {
 /// How often what was found, to see that the cases say something.
 type Tally = BTreeMap<String, usize>;
 
-async fn inspect(ormai: &OrmAi, ctx: &RunContext<'_>, case: &Case, id: i64) -> Result<Inspected, Error> {
+async fn inspect(ormai: &OrmAi, ctx: &RunContext<'_>, case: &Case, id: i64) -> Result<Inspected, ormai::Refused> {
     ormai.tools().explain_row(ctx, case.query(), &json!(id), Operator::acknowledged()).await
 }
 

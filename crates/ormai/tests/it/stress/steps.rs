@@ -76,11 +76,13 @@ async fn one(tools: &Toolset, tx: &RunContext<'_>, writer: usize, step: &Step) -
     match step {
         Step::Create(key, note) => stored(tools.create(tx, create(writer, *key, note)), note.amount).await,
         Step::Update(key, amount) => stored(tools.update(tx, update(*key, *amount)), *amount).await,
-        Step::Delete(key) => tools.delete(tx, Delete::new("Note", *key)).await.map(|_| ()),
-        Step::Mark(id, mark) => tools.update(tx, Update::new("Shared", *id).set("mark", *mark)).await.map(|_| ()),
+        Step::Delete(key) => Ok(tools.delete(tx, Delete::new("Note", *key)).await.map(|_| ())?),
+        Step::Mark(id, mark) => {
+            Ok(tools.update(tx, Update::new("Shared", *id).set("mark", *mark)).await.map(|_| ())?)
+        }
         Step::Refused(key, note) => match tools.create(tx, create(writer, *key, note)).await {
             Err(error) if error.code == ErrorCode::Conflict && !error.retryable => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
             Ok(told) => as_told(false, &serde_json::to_value(told.data).unwrap()),
         },
         Step::Nested(..) => as_told(false, &json!("no deeper")),
@@ -89,7 +91,7 @@ async fn one(tools: &Toolset, tx: &RunContext<'_>, writer: usize, step: &Step) -
 
 /// A call that answers with a row, which has this amount.
 pub(super) async fn stored(
-    call: impl Future<Output = Result<Response<Written>, Error>>,
+    call: impl Future<Output = Result<Response<Written>, ormai::Refused>>,
     amount: i64,
 ) -> Result<(), Error> {
     let told = serde_json::to_value(call.await?.data).unwrap();

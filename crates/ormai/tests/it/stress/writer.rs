@@ -267,7 +267,7 @@ pub(super) fn update(key: i64, amount: i64) -> Update {
     Update::new("Note", key).set("amount", amount)
 }
 
-pub(super) async fn ended(polls: Option<usize>, call: impl Future<Output = Result<(), Error>>) -> Ending {
+pub(super) async fn ended<E: Into<Error>>(polls: Option<usize>, call: impl Future<Output = Result<(), E>>) -> Ending {
     let outcome = match polls {
         Some(polls) => given_up(call, polls).await,
         None => Some(call.await),
@@ -275,7 +275,7 @@ pub(super) async fn ended(polls: Option<usize>, call: impl Future<Output = Resul
     match outcome {
         None => Ending::GivenUp,
         Some(Ok(())) => Ending::Done,
-        Some(Err(error)) => Ending::Refused(error),
+        Some(Err(error)) => Ending::Refused(error.into()),
     }
 }
 

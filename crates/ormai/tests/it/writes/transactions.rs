@@ -92,12 +92,12 @@ every_engine! {
             tools.update(tx, update(1, "outer")).await?;
             let inner = tools.transaction(tx, async |inner| {
                 tools.update(inner, update(2, "inner")).await?;
-                let kept = tools.transaction(inner, async |innermost| tools.update(innermost, update(3, "innermost")).await).await;
+                let kept = tools.transaction(inner, async |innermost| Ok(tools.update(innermost, update(3, "innermost")).await?)).await;
                 assert!(kept.is_ok());
-                tools.update(inner, update(404, "x")).await
+                Ok(tools.update(inner, update(404, "x")).await?)
             }).await;
             assert_eq!(inner.unwrap_err().code, ErrorCode::RecordNotFound);
-            tools.transaction(tx, async |inner| tools.update(inner, update(3, "second")).await).await?;
+            tools.transaction(tx, async |inner| Ok(tools.update(inner, update(3, "second")).await?)).await?;
             Ok(())
         }).await.unwrap();
         assert_eq!(statuses(&ormai).await, ["outer", "paid", "second"]);
@@ -108,8 +108,8 @@ every_engine! {
         let (tools, ctx) = (ormai.tools(), RunContext::new(acme()));
         let before = test.contents().await;
         let failed = tools.transaction(&ctx, async |tx| {
-            tools.transaction(tx, async |inner| tools.update(inner, update(3, "inner")).await).await?;
-            tools.delete(tx, Delete::new("Order", 404)).await
+            tools.transaction(tx, async |inner| Ok(tools.update(inner, update(3, "inner")).await?)).await?;
+            Ok(tools.delete(tx, Delete::new("Order", 404)).await?)
         }).await;
         assert!(failed.is_err());
         assert_eq!(test.contents().await, before);
@@ -124,11 +124,11 @@ every_engine! {
                 assert_eq!(tools.get(tx, Get::model("Order", 1)).await.unwrap_err().code, ErrorCode::Internal);
                 let second = tools.transaction(tx, async |_| Ok(())).await;
                 assert_eq!(second.unwrap_err().code, ErrorCode::Internal);
-                tools.update(inner, update(2, "inside")).await
+                Ok(tools.update(inner, update(2, "inside")).await?)
             }).await;
             assert!(inner.is_ok());
             // When it has ended the context is free again.
-            tools.update(tx, update(3, "after")).await
+            Ok(tools.update(tx, update(3, "after")).await?)
         }).await.unwrap();
         assert_eq!(statuses(&ormai).await, ["pending", "inside", "after"]);
     }
@@ -190,10 +190,10 @@ every_engine! {
                         }
                         let undone = tools.transaction(&ctx, async |tx| {
                             tools.update(tx, update(2, "undone")).await?;
-                            tools.update(tx, update(404, "x")).await
+                            Ok(tools.update(tx, update(404, "x")).await?)
                         }).await;
                         assert!(undone.is_err());
-                        tools.transaction(&ctx, async |tx| tools.update(tx, update(3, "grouped")).await).await.unwrap();
+                        tools.transaction(&ctx, async |tx| Ok(tools.update(tx, update(3, "grouped")).await?)).await.unwrap();
                         let inside = outcome(&ctx, &ormai, "query", &json!({"model": "Order"})).await;
                         assert_eq!(crate::support::column(&inside, "status"), ["joined", "paid", "grouped"]);
                         assert_eq!(crate::support::column(&inside, "note")[1], "the caller's");
@@ -258,7 +258,7 @@ every_engine! {
 }
 
 /// Two transactions that each want what the other has, the first time. How often each was begun.
-async fn deadlocked(ormai: &OrmAi, retry: Retry) -> ([Result<(), Error>; 2], usize) {
+async fn deadlocked(ormai: &OrmAi, retry: Retry) -> ([Result<(), ormai::Refused>; 2], usize) {
     let (barrier, tries) = (Barrier::new(2), AtomicUsize::new(0));
     let one = async |first: i64, second: i64| {
         let (ctx, mine) = (RunContext::new(acme()).retry(retry), AtomicUsize::new(0));
@@ -283,7 +283,7 @@ async fn a_deadlock_is_tried_again(test: &TestDatabase) {
     let ormai = writable(test).await;
     let (outcomes, tries) = deadlocked(&ormai, Retry::default()).await;
     assert_eq!(tries, 2);
-    let failed: Vec<&Error> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    let failed: Vec<&ormai::Refused> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0].code, failed[0].retryable), (ErrorCode::Conflict, true));
     crate::support::tells_nothing(&json!({"error": failed[0]}), "");
