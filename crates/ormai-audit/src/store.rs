@@ -138,8 +138,8 @@ pub trait AuditStore: fmt::Debug + Send + Sync {
     /// Returns when all that was appended before is on stable storage.
     fn sync(&self) -> Storing<'_, ()>;
 
-    /// Where the chains end that moved since a place, and the place now. Since `None`: since
-    /// the last checkpoint in the store, or its beginning.
+    /// Where the chains end that moved since a place, and the place now. Since `None`: from the
+    /// last checkpoint in the store on, itself included, or from the beginning.
     fn heads<'a>(&'a self, since: Option<&'a Position>) -> Storing<'a, (Vec<Head>, Position)>;
 
     /// At most `most` lines after a place, in the order of their appending.

@@ -116,11 +116,12 @@ impl Toolset {
                         attempt.intend().await?;
                     }
                     if let (Some(wait), Written::Pending(pending)) = (wait, &written.data) {
-                        // What was kept is its key alone: nothing is done before it is parked.
-                        attempt.keeping().store(false, Ordering::Release);
+                        // From here on it may be parked, also for a caller that lets go.
+                        attempt.keep();
                         // Only now: the store may be the same database, or wait for the same connection.
                         let parked = Parking { engine: &engine, context: &context, request, wait, pending };
-                        self.park(ctx, parked, preview).await?;
+                        // What was kept is its key alone, if it is not parked.
+                        self.park(ctx, parked, preview).await.inspect_err(|_| attempt.let_go())?;
                     }
                     if let Written::Pending(pending) = &written.data {
                         attempt.parked(&pending.approval_id);
