@@ -283,9 +283,11 @@ impl Writer {
             if !is_due {
                 tokio::time::sleep(pause).await;
             }
-            let Some(inner) = weak.upgrade() else { return };
-            if let Err(error) = Self(inner).seal().await {
-                tracing::warn!(%error, "a checkpoint could not be made");
+            while let Some(inner) = weak.upgrade() {
+                let Err(error) = Self(inner).seal().await else { return };
+                tracing::warn!(%error, "a checkpoint could not be made; it will be tried again");
+                // The lines that it was for are counted still, so no other is begun for the next one.
+                tokio::time::sleep(pause.max(AGAIN)).await;
             }
         });
     }
