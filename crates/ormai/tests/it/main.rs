@@ -10,6 +10,7 @@
 mod answers;
 mod approval_store;
 mod approvals;
+mod audit;
 mod bulk_updates;
 mod cursors;
 mod errors;

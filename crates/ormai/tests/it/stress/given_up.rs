@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A future that is dropped after it was polled so often and was not done.
-pub(super) struct GivenUp<F> {
+pub(crate) struct GivenUp<F> {
     inner: Pin<Box<F>>,
     polls: usize,
 }
 
 /// Polls a future so often at most; `None` when it was not done by then.
-pub(super) fn given_up<F: Future>(inner: F, polls: usize) -> GivenUp<F> {
+pub(crate) fn given_up<F: Future>(inner: F, polls: usize) -> GivenUp<F> {
     GivenUp { inner: Box::pin(inner), polls }
 }
 

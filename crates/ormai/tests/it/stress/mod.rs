@@ -5,7 +5,7 @@
 //! told, and shows what the writers met.
 
 mod aftermath;
-mod given_up;
+pub(crate) mod given_up;
 mod journal;
 mod refused;
 mod steps;
