@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod jsonl;
 #[cfg(test)]
+mod owed;
+#[cfg(test)]
 mod sql;
 #[cfg(test)]
 mod tamper;

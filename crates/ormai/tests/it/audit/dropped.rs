@@ -22,12 +22,7 @@ fn create(number: usize) -> Create {
 
 /// The records that came, once all that was left behind is written.
 async fn settled(double: &Double, expected: usize) -> Vec<ormai::audit::Entry> {
-    for _ in 0..10_000 {
-        if super::read(&double.lines).0.len() >= expected {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    double.has(expected).await;
     closed(&double.lines)
 }
 

@@ -75,12 +75,7 @@ async fn call(ormai: &OrmAi, ask: &Ask) -> CallResult {
 
 /// The last of so many records, all of them closed.
 async fn last(double: &Double, expected: usize) -> Result<Entry, String> {
-    for _ in 0..10_000 {
-        if read(&double.lines).0.len() >= expected {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    double.has(expected).await;
     let (records, open) = read(&double.lines);
     match (records.len() == expected, open.is_empty(), records.into_iter().last()) {
         (true, true, Some(last)) => Ok(last),
