@@ -55,16 +55,6 @@ impl Double {
         self.lock().taken
     }
 
-    /// Waits until there are so many closed records; not for long, as there may never be.
-    pub(crate) async fn has(&self, records: usize) {
-        for _ in 0..500 {
-            if self.lines.lines().iter().filter(|line| line.place().kind == Kind::Record).count() >= records {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
     /// Each step.
     pub(crate) fn log(&self) -> Vec<String> {
         self.lock().log.clone()

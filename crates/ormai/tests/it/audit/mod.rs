@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ormai::approvals::MemoryApprovals;
-use ormai::audit::{AuditStore, Entry, Kind, MemoryStore};
+use ormai::audit::{AuditStore, Entry, Kind, MemoryStore, Outcome, Record};
 use ormai::policy::Format;
 use ormai::prelude::*;
 use ormai_testkit::{Dataset, TestDatabase, guide_catalog};
@@ -83,11 +83,21 @@ pub(crate) fn closed(store: &MemoryStore) -> Vec<Entry> {
     closed
 }
 
+/// Waits until all is written that callers left behind: what is said last is written last.
+pub(crate) async fn settled(ormai: &OrmAi) {
+    let mut last = Record::begin("2026-01-02T03:04:05Z".parse().unwrap(), "", SETTLED);
+    last.outcome = Outcome::Answered;
+    ormai.trail().unwrap().note(&last).await.unwrap();
+}
+
+/// The tool of a record that no call left.
+const SETTLED: &str = "settled";
+
 /// The records of a store, and the names of the intents that are open.
 pub(crate) fn read(store: &MemoryStore) -> (Vec<Entry>, BTreeSet<String>) {
     let (mut closed, mut open, mut names) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for line in store.lines() {
-        let Some(entry) = Entry::read(&line) else { continue };
+        let Some(entry) = Entry::read(&line).filter(|entry| entry.tool_name != SETTLED) else { continue };
         match entry.place.kind {
             Kind::Intent => {
                 assert!(!names.contains(&entry.id), "an intent after its record: {entry:?}");

@@ -13,7 +13,7 @@ use proptest::test_runner::TestCaseError;
 
 use super::under_test::{Checked, Loaded, Size, prove};
 use crate::audit::double::Double;
-use crate::audit::{is_intended, read};
+use crate::audit::{is_intended, read, settled};
 use crate::stress::given_up::given_up;
 
 const READS: Cases = Cases { trials: 3, asks: 8, of_one: false, of: Asked::Reads };
@@ -58,7 +58,7 @@ async fn holds(loaded: &mut Loaded<'_>, case: &Case, met: &RefCell<Met>) -> Chec
             let fail = |why: String| TestCaseError::fail(format!("{why}\n{ask}"));
             records += 1;
             let result = call(&ormai, ask).await;
-            let record = last(&double, records).await.map_err(fail)?;
+            let record = last(&ormai, &double, records).await.map_err(fail)?;
             told(&double, ask, &result, &record, &mut met.borrow_mut()).map_err(fail)?;
             if index == 0 {
                 records += dropped(&ormai, &double, ask, records, &mut met.borrow_mut()).await.map_err(fail)?;
@@ -74,8 +74,8 @@ async fn call(ormai: &OrmAi, ask: &Ask) -> CallResult {
 }
 
 /// The last of so many records, all of them closed.
-async fn last(double: &Double, expected: usize) -> Result<Entry, String> {
-    double.has(expected).await;
+async fn last(ormai: &OrmAi, double: &Double, expected: usize) -> Result<Entry, String> {
+    settled(ormai).await;
     let (records, open) = read(&double.lines);
     match (records.len() == expected, open.is_empty(), records.into_iter().last()) {
         (true, true, Some(last)) => Ok(last),
@@ -129,7 +129,7 @@ fn told(double: &Double, ask: &Ask, result: &CallResult, record: &Entry, met: &m
 async fn dropped(ormai: &OrmAi, double: &Double, ask: &Ask, before: usize, met: &mut Met) -> Result<usize, String> {
     for polls in 1..POLLS {
         let done = given_up(call(ormai, ask), polls).await;
-        let record = last(double, before + polls).await?;
+        let record = last(ormai, double, before + polls).await?;
         if done.is_some() {
             return Ok(polls);
         }
