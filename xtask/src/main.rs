@@ -6,6 +6,7 @@
 
 mod bench;
 mod chance;
+mod crash;
 mod engines;
 mod mutants;
 mod project;
@@ -45,6 +46,8 @@ enum Command {
     Prove(prove::Arguments),
     /// Have many write at once, and show that what each was told holds
     Stress(stress::Arguments),
+    /// Kill a program over and over, and show that its audit trail tells of all that it wrote
+    Crash(crash::Arguments),
     /// Measure what a request costs, against hand-written SQL
     Bench {
         /// Passed on to the benchmark
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Prove(arguments) => prove::run(&arguments),
         Command::Stress(arguments) => stress::run(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
     };
     done.unwrap_or_else(|failure| {

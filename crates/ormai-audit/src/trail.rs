@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::filter::Filter;
 use crate::hash::TrailKeys;
 use crate::line::{Body, Kind, Line};
+use crate::prune::{PruneReport, Retention};
 use crate::record::Record;
 use crate::store::{AuditStore, Records, StoreError};
 use crate::writer::{Closing, Durability, Said, Writer};
@@ -142,6 +143,23 @@ impl Trail {
             lines.extend(writer.seal().await.map_err(|error| of(writer, error))?);
         }
         Ok(lines)
+    }
+
+    /// Lets records go in each store that are not to be kept, and leaves a tombstone in their place;
+    /// `by` names who prunes. Of a store that is written to file by file, those that are closed are
+    /// pruned.
+    ///
+    /// # Errors
+    ///
+    /// [`TrailError`] with the first store that cannot be pruned: [`StoreError::Failed`] when the
+    /// retention says nothing, and when a line that would go is not as its writer left it. What
+    /// went before that is gone, and the store verifies all the same.
+    pub async fn prune(&self, retention: &Retention, by: &str) -> Result<Vec<PruneReport>, TrailError> {
+        let mut reports = Vec::with_capacity(self.0.len());
+        for writer in self.0.iter() {
+            reports.push(writer.prune(retention, by).await.map_err(|error| of(writer, error))?);
+        }
+        Ok(reports)
     }
 
     /// Seals the chains and ends them: nothing of them is open. Without it the next process does

@@ -157,8 +157,12 @@ impl Writer {
         &self.0.store
     }
 
+    pub(crate) fn keys(&self) -> &TrailKeys {
+        &self.0.keys
+    }
+
     /// Appends a line to the chain.
-    async fn append(&self, said: Said, durability: Durability) -> Result<(), StoreError> {
+    pub(crate) async fn append(&self, said: Said, durability: Durability) -> Result<(), StoreError> {
         self.end(self.begin(said), durability).await
     }
 
@@ -291,11 +295,18 @@ impl Writer {
         let inner = &self.0;
         // Whoever comes second finds nothing new.
         let mut seen = inner.seen.lock().await;
-        if inner.unsealed.swap(0, Ordering::Relaxed) == 0 {
+        let unsealed = inner.unsealed.swap(0, Ordering::Relaxed);
+        if unsealed == 0 {
             return Ok(None);
         }
-        let (heads, now) = inner.store.heads(Some(&seen)).await?;
-        let line = self.say(Said::Seal(heads)).await?;
+        let sealed = async {
+            let (heads, now) = inner.store.heads(Some(&seen)).await?;
+            self.say(Said::Seal(heads)).await.map(|line| (line, now))
+        };
+        let (line, now) = sealed.await.inspect_err(|_| {
+            // They wait for the next checkpoint.
+            inner.unsealed.fetch_add(unsealed, Ordering::Relaxed);
+        })?;
         *seen = now;
         inner.store.sync().await?;
         if let (Some(line), Some(path)) = (&line, &inner.options.checkpoint_copies) {

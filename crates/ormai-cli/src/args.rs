@@ -1,5 +1,7 @@
 //! What the command line takes.
 
+pub(crate) mod audit;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -64,12 +66,14 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print PostgreSQL's own row-level security made from the policy, or check what is installed
     Rls(Rls),
-    /// Make OrmAI's own tables where they are missing: for idempotency keys and approvals
+    /// Make OrmAI's own tables where they are missing: for idempotency keys, approvals and the audit trail
     Install,
     /// Decide about writes that wait for an approval
     Approvals(Approvals),
     /// Look after the ledger of idempotency keys
     Idempotency(Idempotency),
+    /// Read, verify, export and prune the audit trail
+    Audit(audit::Audit),
 }
 
 #[derive(Debug, Args)]

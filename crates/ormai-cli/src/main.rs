@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 refused or failed, 2 misuse.
 
+mod age;
 mod args;
 mod commands;
 mod config;
@@ -50,5 +51,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Install => commands::install::run(&config, json).await,
         Command::Approvals(approvals) => commands::approvals::run(&config, approvals.command, json).await,
         Command::Idempotency(idempotency) => commands::idempotency::run(&config, idempotency.command, json).await,
+        Command::Audit(audit) => commands::audit::run(&config, audit, json).await,
     }
 }

@@ -33,6 +33,6 @@ pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
 pub use fixtures::{Dataset, Size, guide_policy, writes_policy};
-pub use scale::{Scale, Stretch};
+pub use scale::{Kills, Scale, Stretch};
 pub use stored::{Open, Stored};
 pub use tally::{Share, Tally, WriteTally};

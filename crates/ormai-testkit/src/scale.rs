@@ -15,6 +15,9 @@ const SEED_VARIABLE: &str = "ORMAI_SEED";
 /// Names for how many seconds something goes on that is not done at an end.
 const SECONDS_VARIABLE: &str = "ORMAI_SECONDS";
 
+/// Names how often something is killed.
+const KILLS_VARIABLE: &str = "ORMAI_KILLS";
+
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scale {
@@ -71,6 +74,26 @@ impl Stretch {
     pub fn from_environment(duration: Duration) -> Self {
         let duration = number(SECONDS_VARIABLE).map_or(duration, Duration::from_secs);
         Self { duration, seed: number(SEED_VARIABLE).unwrap_or(2_026) }
+    }
+}
+
+/// How often something is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kills {
+    /// How often.
+    pub kills: usize,
+    /// Where chance begins.
+    pub seed: u64,
+}
+
+impl Kills {
+    /// What the environment says, or else a default.
+    ///
+    /// # Panics
+    ///
+    /// When a variable is set and is no number.
+    pub fn from_environment(kills: usize) -> Self {
+        Self { kills: number(KILLS_VARIABLE).unwrap_or(kills), seed: number(SEED_VARIABLE).unwrap_or(2_026) }
     }
 }
 

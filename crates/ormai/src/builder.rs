@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use ormai_core::catalog::{Catalog, CatalogError};
 use ormai_core::cursor::CursorKey;
@@ -13,8 +13,9 @@ use ormai_db::{ConnectOptions, Database, DbError, IntrospectOptions, introspect}
 
 use crate::approvals::{ApprovalStore, StoreError};
 use crate::audit::{AuditStore, Refused, Trail, TrailError, TrailKeys, TrailOptions};
+use crate::domain::misnamed;
 use crate::telemetry::Metrics;
-use crate::{Engine, Keys, OrmAi};
+use crate::{DomainTool, Engine, Keys, OrmAi, Toolset};
 
 /// Builds an [`OrmAi`].
 #[derive(Default)]
@@ -27,6 +28,7 @@ pub struct Builder {
     hash_key: Option<Vec<u8>>,
     cursor_key: Option<[u8; 32]>,
     approvals: Option<Arc<dyn ApprovalStore>>,
+    domain: Vec<Arc<dyn DomainTool>>,
     audit: Vec<Arc<dyn AuditStore>>,
     audit_keys: TrailKeys,
     audit_options: TrailOptions,
@@ -63,6 +65,8 @@ pub enum BuildError {
     HashKey,
     /// The store of approvals failed.
     Approvals(StoreError),
+    /// A tool of the project's own has this name, which is taken or is no name.
+    Tool(String),
     /// An audit store does not let a writer begin.
     Audit(TrailError),
     /// What was asked cannot be recorded, or failed and was recorded.
@@ -80,6 +84,7 @@ impl fmt::Display for BuildError {
             }
             Self::Database(error) => write!(f, "{error}"),
             Self::Approvals(error) => write!(f, "{error}"),
+            Self::Tool(name) => write!(f, "a tool cannot be named `{name}`: it is taken, or is no name"),
             Self::Audit(error) => write!(f, "{error}"),
             Self::Recording(error) => write!(f, "{error}"),
             Self::Catalog(error) => write!(f, "{error}"),
@@ -186,6 +191,13 @@ impl Builder {
         self
     }
 
+    /// Adds a tool of the project's own; may be called several times.
+    #[must_use]
+    pub fn tool(mut self, tool: Arc<dyn DomainTool>) -> Self {
+        self.domain.push(tool);
+        self
+    }
+
     /// Where every call leaves its record: may be called several times, and then every store has all
     /// records. One that has to be installed is installed before: see [`AuditStore::install`].
     ///
@@ -225,6 +237,9 @@ impl Builder {
     ///
     /// [`BuildError`]: nothing is half built, and a policy's findings come all at once.
     pub async fn build(self) -> Result<OrmAi, BuildError> {
+        if let Some(name) = misnamed(&self.domain) {
+            return Err(BuildError::Tool(name));
+        }
         let document = match self.policy.ok_or(BuildError::Missing("policy"))? {
             Source::Document(document) => *document,
             Source::Text(text, format) => PolicyDocument::parse(&text, format).map_err(BuildError::Policy)?,
@@ -278,7 +293,14 @@ impl Builder {
                 Some(opened.map_err(BuildError::Audit)?)
             }
         };
-        Ok(OrmAi::new(engine, database, self.approvals, trail, metrics))
+        Ok(OrmAi::new(Toolset {
+            engine: Arc::new(RwLock::new(Arc::new(engine))),
+            database,
+            approvals: self.approvals,
+            trail,
+            domain: self.domain.into(),
+            metrics,
+        }))
     }
 }
 

@@ -1,17 +1,16 @@
 //! A database with a policy in force: what is done about it as a whole.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use ormai_core::error::{Error, ErrorCode};
 use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_core::principal::Principal;
-use ormai_db::{Database, OwnTable};
+use ormai_db::OwnTable;
 
-use crate::approvals::{ApprovalStore, Approvals};
+use crate::approvals::Approvals;
 use crate::audit::{Action, Attempt, Trail, TrailError};
-use crate::telemetry::Metrics;
 use crate::toolset::{Toolset, failed};
 use crate::{BuildError, Builder, Engine, RunContext};
 
@@ -30,15 +29,8 @@ impl OrmAi {
         Builder::new()
     }
 
-    pub(crate) fn new(
-        engine: Engine,
-        database: Database,
-        approvals: Option<Arc<dyn ApprovalStore>>,
-        trail: Option<Trail>,
-        metrics: Metrics,
-    ) -> Self {
-        let engine = Arc::new(RwLock::new(Arc::new(engine)));
-        Self { tools: Toolset { engine, database, approvals, trail, metrics } }
+    pub(crate) fn new(tools: Toolset) -> Self {
+        Self { tools }
     }
 
     /// The audit trail; `None` where no store was given.

@@ -10,6 +10,7 @@ use ormai_core::plan::{Applied, AppliedRule};
 use ormai_core::policy::View;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
+use serde_json::Value as Json;
 
 use crate::audit::{Receipt, Refused};
 use crate::schema::Description;
@@ -181,9 +182,23 @@ pub enum Data {
     Answer(Answer),
     /// The schema.
     Description(Description),
+    /// What a tool of the project's own answered.
+    Tool(Json),
 }
 
 impl CallResult {
+    /// What a call came to, whose record is closed.
+    pub(crate) fn of<T>(
+        outcome: Result<Response<T>, Refused>,
+        data: impl FnOnce(T) -> Data,
+        request_id: String,
+    ) -> Self {
+        match outcome {
+            Ok(response) => Self::Answered { data: data(response.data), metadata: response.metadata },
+            Err(error) => Self::Refused { error, request_id },
+        }
+    }
+
     /// Whether it was answered.
     pub fn success(&self) -> bool {
         matches!(self, Self::Answered { .. })

@@ -10,7 +10,7 @@ use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::{Inspected, Operator, inspect};
 use ormai_core::fault::Fault;
 use ormai_core::principal::CallContext;
-use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
+use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool, check_arguments, read_arguments};
 use ormai_core::resolve::resolve;
 use ormai_db::{Database, DbError, Session};
 use ormai_sql::Statement;
@@ -23,7 +23,7 @@ use crate::response::{CallResult, Concluded, Data, Facts, Response};
 use crate::schema::{self, Description};
 use crate::telemetry::{self, Metrics, database_error, inside};
 use crate::writes::Word;
-use crate::{Call, Engine, Explanation, Refusal, RunContext, WriteCall};
+use crate::{Call, DomainTool, Engine, Explanation, Refusal, RunContext, WriteCall};
 
 /// The tools: each takes who is asking and what for.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Toolset {
     pub(crate) database: Database,
     pub(crate) approvals: Option<Arc<dyn ApprovalStore>>,
     pub(crate) trail: Option<Trail>,
+    /// The tools of the project's own.
+    pub(crate) domain: Arc<[Arc<dyn DomainTool>]>,
     pub(crate) metrics: Metrics,
 }
 
@@ -133,16 +135,23 @@ impl Toolset {
         Ok(Concluded { data: description, facts })
     }
 
-    /// The tools that this principal can use, each with the schema of its arguments.
+    /// The tools that this principal can use, each with the schema of its arguments; those of the
+    /// project's own last.
     pub fn definitions(&self, ctx: &RunContext<'_>) -> Vec<schema::Definition> {
         let engine = self.engine();
         let view = engine.view(ctx.principal().roles());
-        schema::definitions(engine.policy().catalog(), &view, schema::DEFAULT_BYTE_BUDGET)
+        let mut definitions = schema::definitions(engine.policy().catalog(), &view, schema::DEFAULT_BYTE_BUDGET);
+        let open = self.domain.iter().filter(|tool| tool.is_open(ctx.principal()));
+        definitions.extend(open.map(|tool| schema::Definition::of_domain(tool.as_ref())));
+        definitions
     }
 
     /// Calls a tool by name with JSON arguments. Made for language models: it never fails,
     /// a refusal is an outcome.
     pub async fn call(&self, ctx: &RunContext<'_>, tool: &str, arguments: &Json) -> CallResult {
+        if let Some(domain) = self.domain_tool(tool, ctx.principal()) {
+            return self.call_domain(ctx, domain, check_arguments(arguments).map(|()| arguments.clone())).await;
+        }
         let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
         self.conclude(ctx, tool, request, || arguments.to_string().len()).await
     }
@@ -150,6 +159,9 @@ impl Toolset {
     /// Calls a tool by name with JSON text as its arguments: as [`Toolset::call`], and a key
     /// that stands twice is refused.
     pub async fn call_json(&self, ctx: &RunContext<'_>, tool: &str, arguments: &[u8]) -> CallResult {
+        if let Some(domain) = self.domain_tool(tool, ctx.principal()) {
+            return self.call_domain(ctx, domain, read_arguments(arguments)).await;
+        }
         let request = Tool::from_name(tool).and_then(|tool| Request::from_json(tool, arguments));
         self.conclude(ctx, tool, request, || arguments.len()).await
     }
@@ -175,10 +187,7 @@ impl Toolset {
                 Err(error)
             }
         };
-        match attempt.close(outcome).await {
-            Ok(Response { data, metadata }) => CallResult::Answered { data, metadata },
-            Err(error) => CallResult::Refused { error, request_id },
-        }
+        CallResult::of(attempt.close(outcome).await, |data| data, request_id)
     }
 
     async fn answered(

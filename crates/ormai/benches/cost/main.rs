@@ -1,7 +1,7 @@
 //! What OrmAI costs beside hand-written SQL: `cargo xtask bench`.
 //!
 //! `--rounds N` changes how often a write is made, and `--writes` leaves the reads out;
-//! `--engine E` takes one engine.
+//! `--engine E` takes one engine. `--audit` measures the audit trail instead, in so many rounds.
 //!
 //! Variants run in turn, round by round, on one connection pool, so that a machine whose
 //! speed drifts slows all of them alike. Medians are printed, and the ratio of medians.
@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "the comparison is with SQL written by hand")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops at the first surprise and prints")]
 
+mod audit;
 mod decide;
 mod end_to_end;
 mod timing;
@@ -37,11 +38,16 @@ fn main() {
             database.load(&Dataset::generated(Size::LARGE)).await;
             let catalog = read(&database).await;
             let catalog = catalog.build().unwrap();
+            if asked.is_of_audit {
+                audit::run(&database, &catalog, asked.rounds.unwrap_or(40)).await;
+                database.close().await;
+                return;
+            }
             decide::run(dialect(engine), &Arc::new(catalog.clone()));
             if !asked.only_writes {
                 end_to_end::run(&database, catalog.clone()).await;
             }
-            writes::run(&database, &catalog, asked.rounds).await;
+            writes::run(&database, &catalog, asked.rounds.unwrap_or(2_000)).await;
             database.close().await;
         });
     }
@@ -49,20 +55,22 @@ fn main() {
 
 /// What to measure.
 struct Asked {
-    rounds: usize,
+    rounds: Option<usize>,
     only_writes: bool,
+    is_of_audit: bool,
     engine: Option<String>,
 }
 
 impl Asked {
     fn of(arguments: impl Iterator<Item = String>) -> Self {
-        let mut asked = Self { rounds: 2_000, only_writes: false, engine: None };
+        let mut asked = Self { rounds: None, only_writes: false, is_of_audit: false, engine: None };
         let mut arguments = arguments.peekable();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--rounds" => asked.rounds = arguments.next().unwrap().parse().unwrap(),
+                "--rounds" => asked.rounds = Some(arguments.next().unwrap().parse().unwrap()),
                 "--engine" => asked.engine = arguments.next(),
                 "--writes" => asked.only_writes = true,
+                "--audit" => asked.is_of_audit = true,
                 // Cargo adds arguments of its own.
                 _ => {}
             }

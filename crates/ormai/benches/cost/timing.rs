@@ -31,6 +31,16 @@ impl Samples {
         }
     }
 
+    /// Adds those of another one.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A quantile in microseconds; `0.5` is the median.
     pub(crate) fn quantile(&self, at: f64) -> f64 {
         let mut sorted = self.0.clone();
@@ -55,4 +65,17 @@ impl Samples {
 /// Prints the ratio of two medians.
 pub(crate) fn print_ratio(name: &str, ours: &Samples, theirs: &Samples) {
     println!("    {name:<34} ratio  {:>9.3}", ours.quantile(0.5) / theirs.quantile(0.5));
+}
+
+/// Prints the median of ratios, and how far they are spread.
+pub(crate) fn print_spread(name: &str, mut ratios: Vec<f64>) {
+    ratios.sort_unstable_by(f64::total_cmp);
+    let at = |percent: usize| ratios.get(ratios.len() * percent / 100).copied().unwrap_or(f64::NAN);
+    println!(
+        "    {name:<34} ratio  {:>9.3}   p10 {:.3}   p90 {:.3}   ({} rounds)",
+        at(50),
+        at(10),
+        at(90),
+        ratios.len()
+    );
 }

@@ -23,7 +23,7 @@ async fn store() -> Kept {
 
 /// Tries one kind of attack, each time elsewhere.
 async fn is_found(attack: Attack) {
-    let (kept, foreign) = (store().await, super::store::kept(50, 10, keys()).await);
+    let (kept, foreign) = (store().await, kept(50, 10, keys()).await);
     let mut tried = 0;
     for seed in 0.. {
         let mut chance = Chance(2_026 + seed);

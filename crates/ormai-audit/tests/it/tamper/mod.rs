@@ -4,3 +4,5 @@ mod attack;
 mod bytes;
 mod law;
 mod store;
+
+pub(crate) use store::{keys, record, text, verified};

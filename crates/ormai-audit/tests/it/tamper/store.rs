@@ -9,12 +9,12 @@ use ormai_audit::{
 };
 use serde_json::json;
 
-pub(super) fn keys() -> TrailKeys {
+pub(crate) fn keys() -> TrailKeys {
     TrailKeys { mac: MacKey::new("a secret of enough bytes"), signing: Some(SigningKey::from_seed([7; 32])) }
 }
 
 /// A record of the usual size.
-pub(super) fn record(number: u64) -> Record {
+pub(crate) fn record(number: u64) -> Record {
     let mut record = Record::begin("2026-01-02T03:04:05.678Z".parse().unwrap(), format!("req-{number}"), "query");
     record.tenant_id = if number.is_multiple_of(3) { "globex".into() } else { "acme-corp".into() };
     record.user_id = "user-123".into();
@@ -61,7 +61,7 @@ pub(super) async fn kept(records: u64, checkpoint_every: u64, keys: TrailKeys) -
 }
 
 /// Lines as one text.
-pub(super) fn text<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Vec<u8> {
+pub(crate) fn text<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Vec<u8> {
     let mut text = Vec::new();
     for line in lines {
         text.extend_from_slice(line.as_ref());
@@ -70,7 +70,7 @@ pub(super) fn text<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Vec<u8
     text
 }
 
-pub(super) fn verified(text: Vec<u8>, options: &VerifyOptions) -> Report {
+pub(crate) fn verified(text: Vec<u8>, options: &VerifyOptions) -> Report {
     let scanned = Scanned { text, source: "audit.jsonl".to_owned(), first: 1, ..Scanned::default() };
     let mut survey = Survey::new(options.clone());
     survey.read(&scanned);

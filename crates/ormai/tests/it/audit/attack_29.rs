@@ -14,10 +14,7 @@ use serde_json::json;
 use crate::support::{acme, database};
 
 fn keys() -> TrailKeys {
-    let mut keys = TrailKeys::default();
-    keys.mac = MacKey::new("a secret of enough bytes");
-    keys.signing = Some(SigningKey::from_seed([7; 32]));
-    keys
+    TrailKeys { mac: MacKey::new("a secret of enough bytes"), signing: Some(SigningKey::from_seed([7; 32])) }
 }
 
 /// Real calls, recorded in a store and sealed; how to verify it.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::double::Double;
 use super::{closed, recorded, settled};
-use crate::stress::given_up::given_up;
+use crate::given_up::given_up;
 use crate::support::{acme, admin};
 
 /// More often than any call is polled.

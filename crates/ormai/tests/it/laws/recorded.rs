@@ -14,7 +14,7 @@ use proptest::test_runner::TestCaseError;
 use super::under_test::{Checked, Loaded, Size, prove};
 use crate::audit::double::Double;
 use crate::audit::{is_intended, read, settled};
-use crate::stress::given_up::given_up;
+use crate::given_up::given_up;
 
 const READS: Cases = Cases { trials: 3, asks: 8, of_one: false, of: Asked::Reads };
 const WRITES: Cases = Cases { of: Asked::Writes, ..READS };
@@ -61,7 +61,9 @@ async fn holds(loaded: &mut Loaded<'_>, case: &Case, met: &RefCell<Met>) -> Chec
             let record = last(&ormai, &double, records).await.map_err(fail)?;
             told(&double, ask, &result, &record, &mut met.borrow_mut()).map_err(fail)?;
             if index == 0 {
-                records += dropped(&ormai, &double, ask, records, &mut met.borrow_mut()).await.map_err(fail)?;
+                let let_go = dropped(&ormai, &double, ask, records).await.map_err(fail)?;
+                records += let_go.calls;
+                met.borrow_mut().dropped += let_go.dropped;
             }
         }
     }
@@ -125,15 +127,23 @@ fn told(double: &Double, ask: &Ask, result: &CallResult, record: &Entry, met: &m
     Ok(())
 }
 
-/// Lets the call go at each place where it waits; how many records there are more.
-async fn dropped(ormai: &OrmAi, double: &Double, ask: &Ask, before: usize, met: &mut Met) -> Result<usize, String> {
-    for polls in 1..POLLS {
-        let done = given_up(call(ormai, ask), polls).await;
-        let record = last(ormai, double, before + polls).await?;
+/// Calls that were let go, and the one that came to its end.
+struct LetGo {
+    calls: usize,
+    /// How many of them are recorded as that.
+    dropped: usize,
+}
+
+/// Lets the call go at each place where it waits.
+async fn dropped(ormai: &OrmAi, double: &Double, ask: &Ask, before: usize) -> Result<LetGo, String> {
+    let mut dropped = 0;
+    for calls in 1..POLLS {
+        let done = given_up(call(ormai, ask), calls).await;
+        let record = last(ormai, double, before + calls).await?;
         if done.is_some() {
-            return Ok(polls);
+            return Ok(LetGo { calls, dropped });
         }
-        met.dropped += usize::from(record.outcome == Outcome::Dropped);
+        dropped += usize::from(record.outcome == Outcome::Dropped);
     }
     Err("the call never ends".to_owned())
 }

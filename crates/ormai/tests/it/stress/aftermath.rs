@@ -138,7 +138,7 @@ async fn connections_are_free(database: &Database) {
 }
 
 /// Whether the server has no transaction in this database, as soon as it has noticed who is gone.
-async fn nothing_is_open(test: &TestDatabase) -> bool {
+pub(crate) async fn nothing_is_open(test: &TestDatabase) -> bool {
     let until = Instant::now() + NOTICED;
     loop {
         let open: i64 = match test.pool() {

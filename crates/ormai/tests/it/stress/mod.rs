@@ -4,8 +4,7 @@
 //! A short form is an ordinary test. `cargo xtask stress --seconds 30` takes as long as it is
 //! told, and shows what the writers met.
 
-mod aftermath;
-pub(crate) mod given_up;
+pub(crate) mod aftermath;
 mod journal;
 mod refused;
 mod steps;

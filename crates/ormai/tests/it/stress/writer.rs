@@ -8,11 +8,12 @@ use ormai::prelude::*;
 use ormai::{Retry, Toolset};
 use serde_json::{Value as Json, json};
 
-use super::given_up::given_up;
 use super::journal::{Changes, Ending, Journal, Note};
 use super::steps::{Step, all, as_told, is_on_purpose, on_purpose, stored};
 use super::tables::{CAP, first_key, tenant_of};
 use super::{TENANTS, WRITERS};
+use crate::chance::Chance;
+use crate::given_up::given_up;
 
 pub(super) struct Writer {
     pub(super) journal: Journal,
@@ -25,7 +26,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(number: usize, seed: u64, ormai: &OrmAi) -> Self {
         let journal = Journal { writer: number, ..Journal::default() };
-        let chance = Chance(seed.wrapping_mul(WRITERS as u64).wrapping_add(number as u64));
+        let chance = Chance::new(seed.wrapping_mul(WRITERS as u64).wrapping_add(number as u64));
         Self { journal, tools: ormai.tools().clone(), number, next: first_key(number), chance }
     }
 
@@ -276,36 +277,5 @@ pub(super) async fn ended<E: Into<Error>>(polls: Option<usize>, call: impl Futur
         None => Ending::GivenUp,
         Some(Ok(())) => Ending::Done,
         Some(Err(error)) => Ending::Refused(error.into()),
-    }
-}
-
-/// Numbers by chance, the same for the same seed.
-pub(super) struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(super) fn below(&mut self, most: u64) -> u64 {
-        self.next() % most
-    }
-
-    pub(super) fn index(&mut self, most: usize) -> usize {
-        usize::try_from(self.below(most as u64)).unwrap()
-    }
-
-    /// Once in so many times.
-    pub(super) fn is(&mut self, one_of: u64) -> bool {
-        self.below(one_of) == 0
-    }
-
-    /// An amount that nothing stands against.
-    pub(super) fn amount(&mut self) -> i64 {
-        i64::try_from(self.below(600)).unwrap()
     }
 }
