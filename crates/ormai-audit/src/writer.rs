@@ -319,7 +319,8 @@ impl Writer {
 
     /// Ends the chain in order.
     pub(crate) async fn leave(&self) -> Result<(), StoreError> {
-        if lock(&self.0.owed).is_empty() {
+        // What is still under way is waited for: the checkpoint comes behind it.
+        if lock(&self.0.owed).is_empty() && lock(&self.0.queue).is_empty() {
             self.seal().await?;
         } else {
             self.pay().await?;
@@ -346,6 +347,12 @@ impl Appending {
             Self::Done(appended) => appended,
             Self::Queued(tells) => tells.await.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?,
         }
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.is_flushing
     }
 }
 

@@ -146,6 +146,10 @@ impl Toolset {
         }
         let inner = ctx.within_call(attempt.id());
         let data = tool.call(self, &inner, &arguments).await?;
+        if tool.writes() {
+            // Should its record not be taken, it says that it was done.
+            attempt.keep();
+        }
         let facts =
             Facts { request_id: call.request_id, row_count: 0, policy_version: version, policies_applied: Vec::new() };
         Ok(Concluded { data, facts })
