@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use ormai_audit::verify::{VerifyOptions, verify};
 use ormai_audit::{
     AuditStore, Body, Chain, Filter, JsonlOptions, JsonlStore, Kind, Line, Outcome, Place, Record, TrailKeys,
 };
@@ -56,7 +57,7 @@ fn filled() -> (TempDir, JsonlStore) {
 }
 
 /// Some threads append through one store.
-#[divan::bench(threads = [1, 2, 16], sample_count = 20, sample_size = 2_000)]
+#[divan::bench(threads = [1, 2, 16], sample_count = 1_000, sample_size = 50)]
 fn append(bencher: Bencher) {
     let (_directory, store) = store();
     let line = line(&mut Chain::new(Uuid::now_v7()), "acme");
@@ -64,7 +65,7 @@ fn append(bencher: Bencher) {
 }
 
 /// Each thread appends through a store of its own, as processes do.
-#[divan::bench(threads = [2, 16], sample_count = 20, sample_size = 2_000)]
+#[divan::bench(threads = [2, 16], sample_count = 1_000, sample_size = 50)]
 fn append_as_processes(bencher: Bencher) {
     let (directory, _) = store();
     let open = |_| JsonlStore::open(directory.path().join("audit.jsonl"), JsonlOptions::default()).unwrap();
@@ -122,6 +123,17 @@ fn query(bencher: Bencher, tenant: Option<&str>) {
     let filter = tenant.map_or_else(Filter::new, Filter::tenant);
     bencher.counter(ItemsCount::new(MANY)).bench_local(|| {
         assert_eq!(runtime.block_on(store.query(&filter, 50, None)).unwrap().entries.len(), 50);
+    });
+}
+
+/// Both passes over all lines.
+#[divan::bench(sample_count = 3, sample_size = 1)]
+fn verify_all(bencher: Bencher) {
+    let (_directory, store) = filled();
+    let runtime = runtime();
+    bencher.counter(ItemsCount::new(MANY)).bench_local(|| {
+        let report = runtime.block_on(verify(&store, &VerifyOptions::default(), &|_| ())).unwrap();
+        assert_eq!(report.records, MANY as u64);
     });
 }
 

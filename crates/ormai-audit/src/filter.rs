@@ -1,5 +1,7 @@
 //! Which records one asks for.
 
+mod json;
+
 use jiff::Timestamp;
 use serde_json::Value as Json;
 

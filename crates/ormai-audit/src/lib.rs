@@ -5,15 +5,20 @@
 
 mod chain;
 mod checkpoint;
+pub mod export;
 mod filter;
 mod hash;
 mod jsonl;
 mod line;
 mod memory;
+mod new_keys;
+mod proof;
 mod prune;
+mod reading;
 mod record;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
+pub mod stats;
 mod store;
 mod trail;
 pub mod tree;
@@ -27,7 +32,9 @@ pub use hash::{Hash, MacKey, PublicKey, SigningKey, TrailKeys};
 pub use jsonl::{Disk, JsonlOptions, JsonlStore};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
-pub use prune::{Stub, Stubs, Tombstone};
+pub use new_keys::NewKeys;
+pub use proof::{Proof, ProofError, ProveError, prove};
+pub use prune::{Census, Piece, PruneError, PruneReport, Pruner, Retention, Stub, Stubs, Tombstone};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sql::SqlStore;

@@ -14,7 +14,21 @@ use crate::store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreEr
 /// In memory: gone with the process. For tests, and for programs that may forget.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    lines: Mutex<Vec<Line>>,
+    lines: Mutex<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    /// Each with its number, which grows; a stub has that of the first line that it stands for.
+    kept: Vec<(usize, Line)>,
+    /// How many there ever were.
+    many: usize,
+}
+
+impl Lines {
+    fn after(&self, number: usize) -> usize {
+        self.kept.partition_point(|(other, _)| *other <= number)
+    }
 }
 
 impl MemoryStore {
@@ -25,10 +39,10 @@ impl MemoryStore {
 
     /// All lines, in order.
     pub fn lines(&self) -> Vec<Line> {
-        self.lock().clone()
+        self.lock().kept.iter().map(|(_, line)| line.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         // Nothing is done under the lock that could leave a line half written.
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,7 +79,12 @@ impl AuditStore for MemoryStore {
     }
 
     fn append_now(&self, lines: &[Line]) -> Result<(), StoreError> {
-        self.lock().extend_from_slice(lines);
+        let mut kept = self.lock();
+        for line in lines {
+            kept.many += 1;
+            let number = kept.many;
+            kept.kept.push((number, line.clone()));
+        }
         Ok(())
     }
 
@@ -76,31 +95,34 @@ impl AuditStore for MemoryStore {
     fn heads<'a>(&'a self, since: Option<&'a Position>) -> Storing<'a, (Vec<Head>, Position)> {
         Box::pin(async move {
             let lines = self.lock();
+            let is_checkpoint = |(_, line): &(usize, Line)| line.place().kind == Kind::Checkpoint;
             let from = match since {
-                Some(position) => at(position)?,
-                None => lines.iter().rposition(|line| line.place().kind == Kind::Checkpoint).map_or(0, |at| at + 1),
+                Some(position) => lines.after(at(position)?),
+                None => lines.kept.iter().rposition(is_checkpoint).map_or(0, |at| at + 1),
             };
             let (mut seen, mut heads) = (HashSet::new(), Vec::new());
-            for place in lines.iter().skip(from).rev().map(Line::place) {
+            for place in lines.kept.iter().skip(from).rev().map(|(_, line)| line.place()) {
                 if seen.insert(place.chain) {
                     heads.push(Head { chain: place.chain, seq: place.seq, hash: place.hash });
                 }
             }
-            Ok((heads, Position(lines.len().to_string())))
+            Ok((heads, Position(lines.many.to_string())))
         })
     }
 
     fn scan<'a>(&'a self, after: Option<&'a Position>, most: usize) -> Storing<'a, Scanned> {
         Box::pin(async move {
             let lines = self.lock();
-            let from = after.map_or(Ok(0), at)?;
+            let from = after.map_or(Ok(0), at).map(|number| lines.after(number))?;
             let mut scanned = Scanned { source: self.name(), first: from as u64 + 1, ..Scanned::default() };
-            for line in lines.iter().skip(from).take(most) {
+            let mut last = None;
+            for (number, line) in lines.kept.iter().skip(from).take(most) {
                 scanned.text.extend_from_slice(line.text().as_bytes());
                 scanned.text.push(b'\n');
+                last = Some(*number);
             }
-            let end = from.saturating_add(most);
-            scanned.next = (end < lines.len()).then(|| Position(end.to_string()));
+            let is_end = from.saturating_add(most) >= lines.kept.len();
+            scanned.next = last.filter(|_| !is_end).map(|number| Position(number.to_string()));
             Ok(scanned)
         })
     }
@@ -110,31 +132,36 @@ impl AuditStore for MemoryStore {
             let mut lines = self.lock();
             let pruned = Stubs::new(stubs);
             let mut missing: u64 = stubs.iter().map(Stub::lines).sum();
-            let mut left = Vec::with_capacity(lines.len());
-            for line in lines.iter() {
+            let mut left = Vec::with_capacity(lines.kept.len());
+            for (number, line) in &lines.kept {
                 let place = line.place();
                 let Some(stub) = pruned.of(place.chain, place.seq) else {
-                    left.push(line.clone());
+                    left.push((*number, line.clone()));
                     continue;
                 };
                 if !matches!(place.kind, Kind::Record | Kind::Intent) {
                     return Err(StoreError::Failed("a line that was to be pruned is no record".to_owned()));
                 }
                 missing = missing.saturating_sub(1);
-                left.extend((place.seq == stub.from()).then(|| stub.line().clone()));
+                left.extend((place.seq == stub.from()).then(|| (*number, stub.line().clone())));
             }
             if missing > 0 {
                 return Err(StoreError::Failed("a line that was to be pruned is not there any more".to_owned()));
             }
-            *lines = left;
+            lines.kept = left;
             Ok(())
         })
+    }
+
+    fn keeps_positions(&self) -> bool {
+        true
     }
 
     fn query<'a>(&'a self, filter: &'a Filter, limit: usize, cursor: Option<&'a str>) -> Storing<'a, Records> {
         Box::pin(async move {
             let lines = self.lock();
-            let closed = lines.iter().filter(|line| line.place().kind == Kind::Record).filter_map(Entry::read);
+            let lines = lines.kept.iter().map(|(_, line)| line);
+            let closed = lines.filter(|line| line.place().kind == Kind::Record).filter_map(Entry::read);
             let mut entries: Vec<Entry> = closed
                 .filter(|entry| cursor.is_none_or(|cursor| entry.id.as_str() < cursor) && filter.matches(entry))
                 .collect();

@@ -112,6 +112,38 @@ pub enum Action {
     Unknown,
 }
 
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Create,
+        Self::Update,
+        Self::Delete,
+        Self::Describe,
+        Self::Tool,
+        Self::Transaction,
+        Self::Approval,
+        Self::Administration,
+        Self::Unknown,
+    ];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Describe => "describe",
+            Self::Tool => "tool",
+            Self::Transaction => "transaction",
+            Self::Approval => "approval",
+            Self::Administration => "administration",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -129,6 +161,23 @@ pub enum Outcome {
     Dropped,
     /// Its writer ended in between, or its database did not tell: it may have been made.
     Unknown,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Open, Self::Answered, Self::Pending, Self::Refused, Self::Dropped, Self::Unknown];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Answered => "answered",
+            Self::Pending => "pending",
+            Self::Refused => "refused",
+            Self::Dropped => "dropped",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Why a call was not answered.

@@ -157,6 +157,12 @@ pub trait AuditStore: fmt::Debug + Send + Sync {
         Box::pin(async { Err(StoreError::Failed("this store keeps all lines: it cannot be pruned".to_owned())) })
     }
 
+    /// Whether positions stay good when lines are pruned. Where they do not, those in the source
+    /// that was pruned are void; the position at its end, and those in other sources, stay good.
+    fn keeps_positions(&self) -> bool {
+        false
+    }
+
     /// Closed records, the newest first, at most `limit` of them, before a cursor.
     fn query<'a>(&'a self, filter: &'a Filter, limit: usize, cursor: Option<&'a str>) -> Storing<'a, Records>;
 }

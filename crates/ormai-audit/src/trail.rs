@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::filter::Filter;
 use crate::hash::TrailKeys;
 use crate::line::{Body, Kind, Line};
+use crate::prune::{PruneReport, Retention};
 use crate::record::Record;
 use crate::store::{AuditStore, Records, StoreError};
-use crate::writer::{Durability, Writer};
+use crate::writer::{Closing, Durability, Said, Writer};
 
 /// How a trail is kept.
 #[derive(Clone, Debug)]
@@ -79,52 +80,53 @@ impl Trail {
     ///
     /// [`TrailError`]: then nothing may be done.
     pub async fn intend(&self, record: &Record) -> Result<(), TrailError> {
-        self.take(Kind::Intent, record, Durability::Power).await
+        self.take(Said::Body(Arc::new(body(Kind::Intent, record)?)), Durability::Power).await
     }
 
     /// Takes a closed record that follows an intent, or tells of a bypass. It is on stable storage
-    /// when this returns. Once it was polled, every store gets the record, also when it is dropped.
+    /// when this returns.
+    ///
+    /// A store that does not take it is given it again, before the next line that it takes: up to
+    /// 1,000 records, as long as the process lives. So its intent does not stay open.
     ///
     /// # Errors
     ///
     /// [`TrailError`].
     pub async fn close(&self, record: &Record) -> Result<(), TrailError> {
-        self.take(Kind::Record, record, Durability::Power).await
+        self.take(Said::Closing(Arc::new(closing(record)?)), Durability::Power).await
     }
 
     /// Takes the closed record of a call that changed nothing. It has reached the operating
-    /// system when this returns. It may be dropped as that of [`Trail::close`].
+    /// system when this returns.
     ///
     /// # Errors
     ///
     /// [`TrailError`]: then nothing may be answered.
     pub async fn note(&self, record: &Record) -> Result<(), TrailError> {
-        self.take(Kind::Record, record, Durability::Process).await
+        self.take(Said::Body(Arc::new(body(Kind::Record, record)?)), Durability::Process).await
     }
 
-    /// Takes the closed record of a call that nobody waits for any more.
+    /// Takes the closed record of a call that nobody waits for any more. A store that does not take
+    /// it is given it again, as in [`Trail::close`].
     pub fn leave_behind(&self, record: &Record) {
-        match Body::new(Kind::Record, record) {
-            Some(body) => {
-                let body = Arc::new(body);
-                self.0.iter().for_each(|writer| writer.leave_behind(Arc::clone(&body)));
+        match closing(record) {
+            Ok(closing) => {
+                let said = Said::Closing(Arc::new(closing));
+                // It goes on without anybody who waits.
+                self.0.iter().for_each(|writer| drop(writer.begin(said.clone())));
             }
-            None => tracing::error!(id = record.id, "a record cannot be written down"),
+            Err(error) => tracing::error!(%error, id = record.id, "a record could not be left behind"),
         }
     }
 
-    async fn take(&self, kind: Kind, record: &Record, durability: Durability) -> Result<(), TrailError> {
-        let body = Body::new(kind, record).ok_or_else(|| TrailError {
-            store: "the trail".to_owned(),
-            error: StoreError::Failed("a record cannot be written down".to_owned()),
-        })?;
-        let body = Arc::new(body);
-        // Before anything is waited for, so that no store is without it when nobody waits any more.
-        let handed_over: Vec<_> = self.0.iter().map(|writer| writer.hand_over(Arc::clone(&body))).collect();
+    /// Every store has begun to take it when this is first polled, and goes on also when it is
+    /// dropped: a caller that goes away leaves no record in a part of the stores.
+    async fn take(&self, said: Said, durability: Durability) -> Result<(), TrailError> {
+        let begun: Vec<_> = self.0.iter().map(|writer| (writer, writer.begin(said.clone()))).collect();
         let mut outcome = Ok(());
-        for (writer, said) in self.0.iter().zip(handed_over) {
+        for (writer, appending) in begun {
             // Those that can still take it do, also when another cannot.
-            let taken = writer.taken(said, durability).await;
+            let taken = writer.end(appending, durability).await;
             outcome = outcome.and(taken.map_err(|error| of(writer, error)));
         }
         outcome
@@ -141,6 +143,23 @@ impl Trail {
             lines.extend(writer.seal().await.map_err(|error| of(writer, error))?);
         }
         Ok(lines)
+    }
+
+    /// Lets records go in each store that are not to be kept, and leaves a tombstone in their place;
+    /// `by` names who prunes. Of a store that is written to file by file, those that are closed are
+    /// pruned.
+    ///
+    /// # Errors
+    ///
+    /// [`TrailError`] with the first store that cannot be pruned: [`StoreError::Failed`] when the
+    /// retention says nothing, and when a line that would go is not as its writer left it. What
+    /// went before that is gone, and the store verifies all the same.
+    pub async fn prune(&self, retention: &Retention, by: &str) -> Result<Vec<PruneReport>, TrailError> {
+        let mut reports = Vec::with_capacity(self.0.len());
+        for writer in self.0.iter() {
+            reports.push(writer.prune(retention, by).await.map_err(|error| of(writer, error))?);
+        }
+        Ok(reports)
     }
 
     /// Seals the chains and ends them: nothing of them is open. Without it the next process does
@@ -167,6 +186,17 @@ impl Trail {
             None => Ok(Records::default()),
         }
     }
+}
+
+fn body(kind: Kind, record: &Record) -> Result<Body, TrailError> {
+    Body::new(kind, record).ok_or_else(|| TrailError {
+        store: "the trail".to_owned(),
+        error: StoreError::Failed("a record cannot be written down".to_owned()),
+    })
+}
+
+fn closing(record: &Record) -> Result<Closing, TrailError> {
+    Ok(Closing { id: record.id.clone(), body: body(Kind::Record, record)? })
 }
 
 fn of(writer: &Writer, error: StoreError) -> TrailError {

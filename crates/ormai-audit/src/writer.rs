@@ -1,11 +1,13 @@
 //! One store with the chain that this process writes to it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,6 +17,7 @@ use uuid::Uuid;
 
 use crate::chain::Chain;
 use crate::checkpoint::Checkpoint;
+use crate::filter::Filter;
 use crate::hash::TrailKeys;
 use crate::line::{Body, Kind, Line};
 use crate::store::{AuditStore, Head, Position, StoreError};
@@ -41,6 +44,8 @@ struct Inner {
     end: Mutex<End>,
     /// What waits for a store that is not immediate.
     queue: Mutex<Queue>,
+    /// Records that must come and were not taken, in order: they go before the next line.
+    owed: Mutex<VecDeque<Owed>>,
     /// Where the heads of others were last looked at.
     seen: tokio::sync::Mutex<Position>,
     /// Lines since the last checkpoint.
@@ -68,20 +73,36 @@ struct Waiting {
     told: oneshot::Sender<Result<Option<Line>, StoreError>>,
 }
 
-/// Something that was said, which goes to the store whatever becomes of this.
-pub(crate) enum HandedOver {
-    /// It was appended at once, or was not.
-    Over(Result<Option<Line>, StoreError>),
-    /// It is in the queue.
-    Queued(oneshot::Receiver<Result<Option<Line>, StoreError>>),
-}
-
 /// What a line is made of.
 #[derive(Clone)]
-enum Said {
+pub(crate) enum Said {
+    /// An intent, or a record of which somebody hears when it is not taken.
     Body(Arc<Body>),
+    /// A record that must come: its intent may be there, or nobody waits for it.
+    Closing(Arc<Closing>),
     /// A checkpoint, which says where its own chain ends.
     Seal(Vec<Head>),
+}
+
+/// A record that must come.
+pub(crate) struct Closing {
+    /// The name of the record.
+    pub(crate) id: String,
+    pub(crate) body: Body,
+}
+
+/// A record that must come and was not taken.
+#[derive(Clone)]
+struct Owed {
+    closing: Arc<Closing>,
+    /// Whether it may be there all the same.
+    is_doubtful: bool,
+}
+
+/// A line on its way into a store. It goes on also when nobody waits for it.
+pub(crate) enum Appending {
+    Done(Result<Option<Line>, StoreError>),
+    Queued(oneshot::Receiver<Result<Option<Line>, StoreError>>),
 }
 
 /// The first line of a chain.
@@ -96,6 +117,11 @@ struct Begin<'a> {
 
 /// The most lines that go to a store at once.
 const BATCH: usize = 512;
+/// The most records that are owed to a store. What is more stays an open intent, and is closed by the
+/// next start.
+const MOST_OWED: usize = 1_000;
+/// How long a store is left alone that owes records, unless something else is appended to it.
+const AGAIN: Duration = Duration::from_secs(5);
 
 impl Writer {
     /// Begins a chain in a store, and closes what writers that are gone left open.
@@ -113,13 +139,14 @@ impl Writer {
             options,
             end: Mutex::new(End { chain, heads, is_entered: true }),
             queue: Mutex::default(),
+            owed: Mutex::default(),
             seen: tokio::sync::Mutex::new(seen),
             unsealed: AtomicU64::new(0),
         }));
         for orphan in orphans {
             for intent in orphan.open {
                 let body = Body::new(Kind::Record, &intent.into_unknown()).ok_or_else(unwritten)?;
-                writer.append(Arc::new(body), Durability::Power).await?;
+                writer.append(Said::Body(Arc::new(body)), Durability::Power).await?;
             }
             writer.0.store.settle(orphan.chain).await?;
         }
@@ -130,42 +157,80 @@ impl Writer {
         &self.0.store
     }
 
+    pub(crate) fn keys(&self) -> &TrailKeys {
+        &self.0.keys
+    }
+
     /// Appends a line to the chain.
-    async fn append(&self, body: Arc<Body>, durability: Durability) -> Result<(), StoreError> {
-        self.taken(self.hand_over(body), durability).await
+    pub(crate) async fn append(&self, said: Said, durability: Durability) -> Result<(), StoreError> {
+        self.end(self.begin(said), durability).await
     }
 
-    /// Hands a line over, which then goes to the store whether anybody waits for that or not.
-    pub(crate) fn hand_over(&self, body: Arc<Body>) -> HandedOver {
-        let said = self.say(Said::Body(body));
-        if !matches!(said, HandedOver::Over(Err(_))) {
-            // Counted at once, so that whoever ends the chain seals it, and so waits for this line.
-            self.count();
-        }
-        said
-    }
-
-    /// Waits until a line that was handed over has come far enough.
-    pub(crate) async fn taken(&self, said: HandedOver, durability: Durability) -> Result<(), StoreError> {
-        said.line().await?;
-        if durability == Durability::Power { self.0.store.sync().await } else { Ok(()) }
-    }
-
-    /// Appends a line for somebody who does not wait; what fails is logged.
-    pub(crate) fn leave_behind(&self, body: Arc<Body>) {
-        if let HandedOver::Over(Err(error)) = self.hand_over(body) {
-            self.0.not_left_behind(&error);
-        }
-    }
-
-    /// Appends what is said.
-    fn say(&self, said: Said) -> HandedOver {
+    /// Begins to append a line; nothing can stop it any more.
+    pub(crate) fn begin(&self, said: Said) -> Appending {
         if self.0.store.is_immediate() {
-            return HandedOver::Over(self.0.append_now(&said));
+            let appended = self.0.append_now(&said);
+            match (&appended, said) {
+                (Ok(_), Said::Body(_) | Said::Closing(_)) => self.count(),
+                (Err(error), Said::Closing(closing)) => self.owe(closing, error),
+                _ => {}
+            }
+            return Appending::Done(appended);
         }
         let (told, tells) = oneshot::channel();
         self.push(Waiting { said, told });
-        HandedOver::Queued(tells)
+        Appending::Queued(tells)
+    }
+
+    /// Waits for a line to be where it has to be.
+    pub(crate) async fn end(&self, appending: Appending, durability: Durability) -> Result<(), StoreError> {
+        appending.ended().await?;
+        if durability == Durability::Power { self.0.store.sync().await } else { Ok(()) }
+    }
+
+    /// Appends what is said; the line, if it is a checkpoint.
+    async fn say(&self, said: Said) -> Result<Option<Line>, StoreError> {
+        self.begin(said).ended().await
+    }
+
+    /// Keeps a record that was not taken, for the next time.
+    fn owe(&self, closing: Arc<Closing>, error: &StoreError) {
+        let (store, id) = (self.0.store.name(), closing.id.as_str());
+        let mut owed = lock(&self.0.owed);
+        if owed.len() >= MOST_OWED {
+            tracing::error!(%error, store, id, "a record was not taken, and too many are owed: the next start closes it");
+            return;
+        }
+        tracing::error!(%error, store, id, "a record was not taken; it will be tried again");
+        let is_first = owed.is_empty();
+        owed.push_back(Owed { closing, is_doubtful: matches!(error, StoreError::Doubtful(_)) });
+        drop(owed);
+        if is_first {
+            self.try_again();
+        }
+    }
+
+    /// Appends what is owed, should nothing else be appended before.
+    fn try_again(&self) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let weak = Arc::downgrade(&self.0);
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(AGAIN).await;
+                let Some(inner) = weak.upgrade() else { return };
+                if lock(&inner.owed).is_empty() {
+                    return;
+                }
+                // What fails is tried again as long as the process lives.
+                let _ = Self(inner).pay().await;
+            }
+        });
+    }
+
+    /// Appends what is owed, with a checkpoint behind it.
+    async fn pay(&self) -> Result<(), StoreError> {
+        self.0.unsealed.fetch_add(1, Ordering::Relaxed);
+        self.seal().await.map(|_| ())
     }
 
     fn push(&self, waiting: Waiting) {
@@ -191,13 +256,13 @@ impl Writer {
             for (at, waiting) in batch.into_iter().enumerate() {
                 let told = match &appended {
                     Ok(lines) => Ok(waiting.said.line(lines.get(at))),
-                    Err(error) => {
-                        if waiting.told.is_closed() {
-                            self.0.not_left_behind(error);
-                        }
-                        Err(error.clone())
-                    }
+                    Err(error) => Err(error.clone()),
                 };
+                match (&told, waiting.said) {
+                    (Ok(_), Said::Body(_) | Said::Closing(_)) => self.count(),
+                    (Err(error), Said::Closing(closing)) => self.owe(closing, error),
+                    _ => {}
+                }
                 // Nobody may be waiting any more.
                 let _ = waiting.told.send(told);
             }
@@ -230,11 +295,18 @@ impl Writer {
         let inner = &self.0;
         // Whoever comes second finds nothing new.
         let mut seen = inner.seen.lock().await;
-        if inner.unsealed.swap(0, Ordering::Relaxed) == 0 {
+        let unsealed = inner.unsealed.swap(0, Ordering::Relaxed);
+        if unsealed == 0 {
             return Ok(None);
         }
-        let (heads, now) = inner.store.heads(Some(&seen)).await?;
-        let line = self.say(Said::Seal(heads)).line().await?;
+        let sealed = async {
+            let (heads, now) = inner.store.heads(Some(&seen)).await?;
+            self.say(Said::Seal(heads)).await.map(|line| (line, now))
+        };
+        let (line, now) = sealed.await.inspect_err(|_| {
+            // They wait for the next checkpoint.
+            inner.unsealed.fetch_add(unsealed, Ordering::Relaxed);
+        })?;
         *seen = now;
         inner.store.sync().await?;
         if let (Some(line), Some(path)) = (&line, &inner.options.checkpoint_copies) {
@@ -245,20 +317,14 @@ impl Writer {
 
     /// Ends the chain in order.
     pub(crate) async fn leave(&self) -> Result<(), StoreError> {
-        self.seal().await?;
+        if lock(&self.0.owed).is_empty() {
+            self.seal().await?;
+        } else {
+            self.pay().await?;
+        }
         self.0.store.sync().await?;
         let chain = lock(&self.0.end).chain.id();
         self.0.store.leave(chain).await
-    }
-}
-
-impl HandedOver {
-    /// Waits until the store has it; the line, if it is a checkpoint.
-    async fn line(self) -> Result<Option<Line>, StoreError> {
-        match self {
-            Self::Over(appended) => appended,
-            Self::Queued(tells) => tells.await.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?,
-        }
     }
 }
 
@@ -266,8 +332,17 @@ impl Said {
     /// The line that was made of it, where somebody asks for it.
     fn line(&self, line: Option<&Line>) -> Option<Line> {
         match self {
-            Self::Body(_) => None,
+            Self::Body(_) | Self::Closing(_) => None,
             Self::Seal(_) => line.cloned(),
+        }
+    }
+}
+
+impl Appending {
+    async fn ended(self) -> Result<Option<Line>, StoreError> {
+        match self {
+            Self::Done(appended) => appended,
+            Self::Queued(tells) => tells.await.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?,
         }
     }
 }
@@ -302,65 +377,99 @@ impl Drop for Flushing<'_> {
 }
 
 impl Inner {
-    /// The lines of what is said, at the end of the chain.
-    fn link<'a>(&self, end: &mut End, said: impl Iterator<Item = &'a Said>) -> Result<Vec<Line>, StoreError> {
-        let mut lines = Vec::with_capacity(said.size_hint().0 + 1);
-        if end.chain.seq() == 0 {
-            lines.push(end.chain.link(&self.begin(&end.heads)?, &self.keys));
-        }
-        for said in said {
-            let line = match said {
-                Said::Body(body) => end.chain.link(body, &self.keys),
-                Said::Seal(heads) => {
-                    let body = Checkpoint::body(&end.chain, heads, Timestamp::now(), &self.keys);
-                    end.chain.link(&body.ok_or_else(unwritten)?, &self.keys)
-                }
-            };
-            lines.push(line);
-        }
-        Ok(lines)
+    /// The line of what is said, at the end of the chain.
+    fn link(&self, chain: &mut Chain, said: &Said) -> Result<Line, StoreError> {
+        Ok(match said {
+            Said::Body(body) => chain.link(body, &self.keys),
+            Said::Closing(closing) => chain.link(&closing.body, &self.keys),
+            Said::Seal(heads) => {
+                let body = Checkpoint::body(chain, heads, Timestamp::now(), &self.keys);
+                chain.link(&body.ok_or_else(unwritten)?, &self.keys)
+            }
+        })
     }
 
-    fn not_left_behind(&self, error: &StoreError) {
-        tracing::error!(%error, store = self.store.name(), "a record could not be left behind");
-    }
-
+    /// Appends line by line: of one line there is never a part.
     fn append_now(&self, said: &Said) -> Result<Option<Line>, StoreError> {
         let mut end = lock(&self.end);
-        let mut next = end.clone();
-        let lines = self.link(&mut next, std::iter::once(said))?;
-        self.store.append_now(&lines)?;
-        *end = next;
+        if end.chain.seq() == 0 {
+            let begin = Said::Body(Arc::new(self.begin(&end.heads)?));
+            self.append_one(&mut end, &begin)?;
+        }
+        loop {
+            let Some(Owed { closing, .. }) = lock(&self.owed).front().cloned() else { break };
+            self.append_one(&mut end, &Said::Closing(closing))?;
+            lock(&self.owed).pop_front();
+        }
+        let line = self.append_one(&mut end, said)?;
         drop(end);
-        Ok(said.line(lines.last()))
+        Ok(said.line(Some(&line)))
+    }
+
+    fn append_one(&self, end: &mut End, said: &Said) -> Result<Line, StoreError> {
+        let mut chain = end.chain.clone();
+        let line = self.link(&mut chain, said)?;
+        self.store.append_now(std::slice::from_ref(&line))?;
+        end.chain = chain;
+        Ok(line)
     }
 
     /// Only one flush is under way at a time, so that nobody else moves the chain. The lines of
-    /// what was said, without that which begins the chain.
+    /// what was said, without what comes before.
     async fn append_all(&self, batch: &[Waiting]) -> Result<Vec<Line>, StoreError> {
+        let owed = self.still_owed().await?;
         let mut next = lock(&self.end).clone();
         if !next.is_entered {
             // Of orphans the next process hears.
             self.store.enter(next.chain.id()).await?;
             next.is_entered = true;
         }
-        let mut lines = self.link(&mut next, batch.iter().map(|waiting| &waiting.said))?;
+        let mut lines = Vec::with_capacity(owed.len() + batch.len() + 1);
+        if next.chain.seq() == 0 {
+            let begin = self.begin(&next.heads)?;
+            lines.push(next.chain.link(&begin, &self.keys));
+        }
+        for said in owed.iter().chain(batch.iter().map(|waiting| &waiting.said)) {
+            lines.push(self.link(&mut next.chain, said)?);
+        }
         let appended = self.store.append(&lines).await;
-        let mut end = lock(&self.end);
         match appended {
             Ok(()) => {
-                *end = next;
+                *lock(&self.end) = next;
+                lock(&self.owed).drain(..owed.len());
                 Ok(lines.split_off(lines.len().saturating_sub(batch.len())))
             }
             Err(error) => {
                 if matches!(error, StoreError::Doubtful(_)) {
                     // What was appended in doubt ends its chain, wherever that is.
+                    let mut end = lock(&self.end);
                     let heads = vec![Head { chain: end.chain.id(), seq: end.chain.seq(), hash: end.chain.last() }];
                     *end = End { chain: Chain::new(Uuid::now_v7()), heads, is_entered: false };
+                    drop(end);
+                    lock(&self.owed).iter_mut().take(owed.len()).for_each(|owed| owed.is_doubtful = true);
                 }
                 Err(error)
             }
         }
+    }
+
+    /// The first of what is owed, without what is there all the same. Only a flush takes anything
+    /// away.
+    async fn still_owed(&self) -> Result<Vec<Said>, StoreError> {
+        let mut still = Vec::new();
+        while still.len() < BATCH {
+            let Some(owed) = lock(&self.owed).get(still.len()).cloned() else { break };
+            let is_there = owed.is_doubtful && {
+                let named = Filter { id: Some(owed.closing.id.clone()), ..Filter::new() };
+                !self.store.query(&named, 1, None).await?.entries.is_empty()
+            };
+            if is_there {
+                lock(&self.owed).remove(still.len());
+            } else {
+                still.push(Said::Closing(owed.closing));
+            }
+        }
+        Ok(still)
     }
 
     fn begin(&self, heads: &[Head]) -> Result<Body, StoreError> {

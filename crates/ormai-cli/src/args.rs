@@ -1,5 +1,7 @@
 //! What the command line takes.
 
+pub(crate) mod audit;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -18,8 +20,34 @@ pub(crate) struct Arguments {
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) log: Log,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// What to log on the standard error: a level, or a list of TARGET=LEVEL
+    #[arg(long, global = true, value_name = "LEVEL", env = "ORMAI_LOG", default_value = "warn")]
+    pub(crate) log: String,
+    /// How to log: `text` or `json`
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+    pub(crate) log_format: LogFormat,
+    /// Also log what the database says of failures in its own words, which may hold values of any tenant's rows
+    #[arg(long, global = true)]
+    pub(crate) log_driver_text: bool,
+    /// Send spans and metrics to a collector of OpenTelemetry's, by OTLP over HTTP, such as http://localhost:4318
+    #[cfg(feature = "otlp")]
+    #[arg(long, global = true, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,12 +66,14 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print PostgreSQL's own row-level security made from the policy, or check what is installed
     Rls(Rls),
-    /// Make OrmAI's own tables where they are missing: for idempotency keys and approvals
+    /// Make OrmAI's own tables where they are missing: for idempotency keys, approvals and the audit trail
     Install,
     /// Decide about writes that wait for an approval
     Approvals(Approvals),
     /// Look after the ledger of idempotency keys
     Idempotency(Idempotency),
+    /// Read, verify, export and prune the audit trail
+    Audit(audit::Audit),
 }
 
 #[derive(Debug, Args)]

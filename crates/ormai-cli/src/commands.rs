@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod demo;

@@ -3,16 +3,22 @@
 //! Unknown keys are errors. `${NAME}` in a text is replaced from the environment, so that
 //! secrets stay out of the file.
 
+mod audit;
+
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ormai::approvals::{ApprovalStore, MemoryApprovals, SqlApprovals};
+use ormai::audit::{AuditStore, StoreError, Trail, TrailKeys};
 use ormai::db::{ConnectOptions, Database, IntrospectOptions, introspect};
 use ormai::diagnostic::Diagnostic;
 use ormai::policy::{Format, syntax};
 use ormai::{OrmAi, catalog};
 use syntax::{Content, Node};
+
+use audit::Audit;
 
 use crate::failure::Failure;
 use crate::output;
@@ -24,6 +30,7 @@ pub(crate) struct Config {
     introspect: IntrospectOptions,
     pub(crate) policy: PolicySource,
     approvals: Option<Approvals>,
+    audit: Option<Audit>,
 }
 
 /// Where requests wait for their approval.
@@ -32,7 +39,7 @@ enum Approvals {
     At(String),
 }
 
-/// The words for it, with the schemes of the URLs that go with them.
+/// The words for stores, with the schemes of the URLs that go with them.
 const STORES: &[(&str, &[&str])] = &[
     ("sqlite", &["sqlite"]),
     ("postgres", &["postgres", "postgresql"]),
@@ -63,7 +70,7 @@ impl Config {
         })?;
         let format = Format::from_path(path).unwrap_or(Format::Yaml);
         let root = path.parent().unwrap_or(Path::new("."));
-        let mut reader = Reader { findings: Vec::new(), environment: &environment };
+        let mut reader = Reader { findings: Vec::new(), hidden: Vec::new(), environment: &environment };
         let config = match syntax::read(&text, format) {
             Ok(node) => reader.config(&node, root, (&name, &text, format)),
             Err(findings) => {
@@ -74,6 +81,7 @@ impl Config {
         match config {
             Some(config) if reader.findings.is_empty() => Ok(config),
             _ => {
+                let text = without(text, &reader.hidden);
                 if !as_json {
                     output::findings(&name, &text, &reader.findings)?;
                 }
@@ -101,13 +109,63 @@ impl Config {
         })
     }
 
+    /// The stores of the audit trail, in their order; none when it is off.
+    pub(crate) async fn audit_stores(&self) -> Result<Vec<Arc<dyn AuditStore>>, Failure> {
+        match &self.audit {
+            Some(audit) => audit.stores().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Those of them that `ormai install` has to make.
+    pub(crate) async fn audit_databases(&self) -> Result<Vec<Arc<dyn AuditStore>>, Failure> {
+        match &self.audit {
+            Some(audit) => audit.databases().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The secrets of the audit trail.
+    pub(crate) fn audit_keys(&self) -> TrailKeys {
+        self.audit.as_ref().map(|audit| audit.keys().clone()).unwrap_or_default()
+    }
+
+    /// A trail that writes to some of the stores.
+    pub(crate) async fn audit_trail(&self, stores: Vec<Arc<dyn AuditStore>>) -> Result<Trail, Failure> {
+        let options = self.audit.as_ref().map(|audit| audit.options().clone()).unwrap_or_default();
+        let opened = Trail::open(stores, self.audit_keys(), options).await;
+        opened.map_err(|error| match error.error {
+            StoreError::NotInstalled => StoreError::NotInstalled.into(),
+            _ => Failure::failed(error.to_string()),
+        })
+    }
+
+    /// Where copies of checkpoints are kept.
+    pub(crate) fn audit_checkpoints(&self) -> Option<&Path> {
+        self.audit.as_ref()?.checkpoints()
+    }
+
     /// Reads the database's schema.
     pub(crate) async fn catalog(&self, database: &Database) -> Result<catalog::Catalog, Failure> {
         introspect(database, &self.introspect).await?.build().map_err(|error| Failure::failed(error.to_string()))
     }
 
-    /// Puts the policy in force; findings that stop it are printed.
-    pub(crate) async fn build(&self, as_json: bool) -> Result<OrmAi, Failure> {
+    /// Puts the policy in force, lets a command work with it, and ends the audit trail in order,
+    /// however that ended.
+    pub(crate) async fn with(
+        &self,
+        as_json: bool,
+        work: impl AsyncFnOnce(&OrmAi) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let ormai = self.build(as_json).await?;
+        let outcome = work(&ormai).await;
+        let closed = ormai.close().await;
+        let closed = closed.map_err(|error| Failure::failed(format!("the audit trail cannot be sealed: {error}")));
+        outcome.and(closed)
+    }
+
+    /// Findings that stop the policy are printed.
+    async fn build(&self, as_json: bool) -> Result<OrmAi, Failure> {
         let database = self.connect().await?;
         let catalog = self.catalog(&database).await?;
         let mut builder = OrmAi::builder()
@@ -122,6 +180,9 @@ impl Config {
         }
         if let Some(store) = self.approvals().await? {
             builder = builder.approvals(store);
+        }
+        if let Some(audit) = &self.audit {
+            builder = audit.given(builder).await?;
         }
         match builder.build().await {
             Ok(ormai) => Ok(ormai),
@@ -141,20 +202,38 @@ pub(crate) fn hash_key() -> Option<Vec<u8>> {
     environment("ORMAI_HASH_KEY").map(String::into_bytes)
 }
 
+/// Who runs this, as the trail tells it.
+pub(crate) fn operator() -> String {
+    environment("USER").filter(|name| !name.is_empty()).unwrap_or_else(|| "the command line".to_owned())
+}
+
 #[expect(clippy::disallowed_methods, reason = "the command line is the edge where the environment is read")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The text with these parts of it struck out: what is shown of a file holds no secret.
+fn without(text: String, hidden: &[Range<usize>]) -> String {
+    let mut bytes = text.into_bytes();
+    for range in hidden {
+        for byte in bytes.get_mut(range.clone()).into_iter().flatten().filter(|byte| !b"\r\n".contains(byte)) {
+            *byte = b'*';
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 struct Reader<'e> {
     findings: Vec<Diagnostic>,
+    /// What of the text must not be shown under findings.
+    hidden: Vec<Range<usize>>,
     environment: &'e dyn Fn(&str) -> Option<String>,
 }
 
 impl Reader<'_> {
     fn config(&mut self, node: &Node, root: &Path, own: (&str, &str, Format)) -> Option<Config> {
-        let known = ["approvals", "database", "models", "policy"];
-        let planned = ["audit", "server"];
+        let known = ["approvals", "audit", "database", "models", "policy"];
+        let planned = ["server"];
         let entries = self.mapping(node, "the configuration")?;
         for entry in entries {
             if planned.contains(&entry.key.as_str()) {
@@ -186,10 +265,11 @@ impl Reader<'_> {
             self.models(models, &mut introspect);
         }
         let approvals = find("approvals").map(|node| self.approvals(node));
+        let audit = self.audit(find("audit"), root);
         let (url, max_connections, schemas) = self.database(database)?;
         introspect.schemas = schemas;
-        // Where the store cannot be read, findings keep the configuration from loading.
-        Some(Config { url, max_connections, introspect, policy: policy?, approvals: approvals.flatten() })
+        // Where a store cannot be read, findings keep the configuration from loading.
+        Some(Config { url, max_connections, introspect, policy: policy?, approvals: approvals.flatten(), audit })
     }
 
     /// `{store: postgres, url: …}`
@@ -350,13 +430,13 @@ impl Reader<'_> {
         Some(replaced)
     }
 
-    fn unknown(&mut self, key: &str, span: &std::ops::Range<usize>, known: &[&str]) {
+    fn unknown(&mut self, key: &str, span: &Range<usize>, known: &[&str]) {
         let help = ormai::suggest::help(key, known.iter().copied());
         self.findings
             .push(Diagnostic::error("unknown-key", format!("unknown key `{key}`")).at(span.clone(), "").help(help));
     }
 
-    fn error(&mut self, code: &'static str, message: impl Into<String>, span: &std::ops::Range<usize>) {
+    fn error(&mut self, code: &'static str, message: impl Into<String>, span: &Range<usize>) {
         self.findings.push(Diagnostic::error(code, message).at(span.clone(), ""));
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Exit codes: 0 fine, 1 refused or failed, 2 misuse.
 
+mod age;
 mod args;
 mod commands;
 mod config;
 mod failure;
+mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod starter;
 
@@ -19,11 +23,15 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let as_json = arguments.json;
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
-        .and_then(|runtime| runtime.block_on(run(arguments)));
+    let outcome = log::begin(&arguments.log).and_then(|log| {
+        let ran = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))
+            .and_then(|runtime| runtime.block_on(run(arguments)));
+        log.end();
+        ran
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(as_json),
@@ -31,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { config, json, command } = arguments;
+    let Arguments { config, json, log: _, command } = arguments;
     match command {
         Command::Demo => commands::demo::run(json).await,
         Command::Init(init) => commands::init::run(init, json).await,
@@ -43,5 +51,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Install => commands::install::run(&config, json).await,
         Command::Approvals(approvals) => commands::approvals::run(&config, approvals.command, json).await,
         Command::Idempotency(idempotency) => commands::idempotency::run(&config, idempotency.command, json).await,
+        Command::Audit(audit) => commands::audit::run(&config, audit, json).await,
     }
 }

@@ -227,6 +227,18 @@ faults! {
     SnapshotWithoutBefore "snapshot-without-before",
     /// A bypass under an include or a relation filter is not told.
     BypassOfRelationUntold "bypass-of-relation-untold",
+    /// A call that changes nothing is answered without a record.
+    AnswerWithoutRecord "answer-without-record",
+    /// The intent of a write is recorded after its statements.
+    IntentAfterStatement "intent-after-statement",
+    /// A read that uses a bypass runs without an intent.
+    BypassNotIntended "bypass-not-intended",
+    /// A call that is dropped leaves no record.
+    DroppedCallUnrecorded "dropped-call-unrecorded",
+    /// A call that is dropped while its record is taken leaves a second one.
+    RecordClosedTwice "record-closed-twice",
+    /// A write is recorded without the rows before and after.
+    WriteWithoutSnapshot "write-without-snapshot",
 }
 
 /// The position of the fault that is on, plus one.

@@ -16,6 +16,7 @@ use crate::keep::Keep;
 use crate::limits::ConnectOptions;
 #[cfg(feature = "mysql")]
 use crate::mysql;
+use crate::pool::PoolStatus;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 #[cfg(feature = "sqlite")]
@@ -73,6 +74,18 @@ impl Database {
             Source::Sqlite(_) => Dialect::Sqlite,
             #[cfg(feature = "mysql")]
             Source::MySql(_) => Dialect::MySql,
+        }
+    }
+
+    /// How its connections stand.
+    pub fn pool_status(&self) -> PoolStatus {
+        match &self.0 {
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => source.status(),
+            #[cfg(feature = "sqlite")]
+            Source::Sqlite(source) => source.status(),
+            #[cfg(feature = "mysql")]
+            Source::MySql(source) => source.status(),
         }
     }
 }

@@ -71,24 +71,87 @@ impl fmt::Display for ConflictKind {
     }
 }
 
-/// What the driver said. For the log only: it can name constraints, keys and values.
+/// What the driver said. For the operator only: it can name constraints, keys and values.
 #[derive(Debug)]
-pub struct Cause(String);
+pub struct Cause {
+    detail: String,
+    /// The database's code for it, where it has given one.
+    code: Option<Box<str>>,
+}
+
+impl Cause {
+    fn new(detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), code: None }
+    }
+}
 
 impl DbError {
-    /// What the driver said, for the operator's log; never for a caller.
+    /// What the driver said, for the operator; never for a caller. It may print a whole row, so a log
+    /// that others read has [`DbError::class`] and [`DbError::code`] instead.
     pub fn operator_detail(&self) -> &str {
+        self.cause().map_or("statement time limit", |cause| &cause.detail)
+    }
+
+    /// The database's own code for it: an SQLSTATE (`23502`), the number of an error of MariaDB or
+    /// MySQL (`1048`), or a result code of SQLite (`1299`). It holds no value, so it may stand in any log.
+    pub fn code(&self) -> Option<&str> {
+        self.cause()?.code.as_deref()
+    }
+
+    /// Which kind of error it is, in a word for logs and metrics.
+    pub fn class(&self) -> &'static str {
         match self {
-            Self::Timeout => "statement time limit",
+            Self::Timeout => "timeout",
+            Self::Unavailable(_) => "unavailable",
+            Self::Conflict { kind, .. } => match kind {
+                ConflictKind::Unique => "unique",
+                ConflictKind::Reference => "reference",
+                ConflictKind::NotNull => "not_null",
+                ConflictKind::Check => "check",
+                ConflictKind::Concurrent => "concurrent",
+            },
+            Self::OutOfRange(_) => "out_of_range",
+            Self::Refused(_) => "refused",
+            Self::ReadOnly(_) => "read_only",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::NotThere(_) => "not_there",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Timeout => None,
             Self::Unavailable(cause)
             | Self::Conflict { cause, .. }
+            | Self::OutcomeUnknown(cause)
             | Self::OutOfRange(cause)
             | Self::Refused(cause)
             | Self::ReadOnly(cause)
-            | Self::OutcomeUnknown(cause)
             | Self::NotThere(cause)
-            | Self::Failed(cause) => &cause.0,
+            | Self::Failed(cause) => Some(cause),
         }
+    }
+
+    /// With the database's code. A function in the database can raise an error under a code of its
+    /// own, so what does not look like one is left out.
+    pub(crate) fn coded(mut self, code: Option<&str>) -> Self {
+        const LONGEST: usize = 5;
+        let code = code.filter(|code| {
+            (1..=LONGEST).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        match &mut self {
+            Self::Timeout => {}
+            Self::Unavailable(cause)
+            | Self::Conflict { cause, .. }
+            | Self::OutcomeUnknown(cause)
+            | Self::OutOfRange(cause)
+            | Self::Refused(cause)
+            | Self::ReadOnly(cause)
+            | Self::NotThere(cause)
+            | Self::Failed(cause) => cause.code = code.map(Box::from),
+        }
+        self
     }
 
     /// Whether the same call may succeed later.
@@ -97,31 +160,31 @@ impl DbError {
     }
 
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
-        Self::Unavailable(Cause(detail.into()))
+        Self::Unavailable(Cause::new(detail))
     }
 
     pub(crate) fn failed(detail: impl Into<String>) -> Self {
-        Self::Failed(Cause(detail.into()))
+        Self::Failed(Cause::new(detail))
     }
 
     pub(crate) fn out_of_range(detail: impl Into<String>) -> Self {
-        Self::OutOfRange(Cause(detail.into()))
+        Self::OutOfRange(Cause::new(detail))
     }
 
     pub(crate) fn refused(detail: impl Into<String>) -> Self {
-        Self::Refused(Cause(detail.into()))
+        Self::Refused(Cause::new(detail))
     }
 
     pub(crate) fn read_only(detail: impl Into<String>) -> Self {
-        Self::ReadOnly(Cause(detail.into()))
+        Self::ReadOnly(Cause::new(detail))
     }
 
     pub(crate) fn not_there(detail: impl Into<String>) -> Self {
-        Self::NotThere(Cause(detail.into()))
+        Self::NotThere(Cause::new(detail))
     }
 
     pub(crate) fn conflict(kind: ConflictKind, detail: impl Into<String>) -> Self {
-        Self::Conflict { kind, cause: Cause(detail.into()) }
+        Self::Conflict { kind, cause: Cause::new(detail) }
     }
 
     /// Sorts what every driver says in the same way; the codes of a database are sorted
@@ -141,15 +204,33 @@ impl DbError {
                 _ => Self::failed(detail),
             };
         };
-        if let Some(sorted) = database.code().and_then(|code| by_code(&code)) {
-            return sorted;
+        let code = database.code();
+        if let Some(sorted) = code.as_deref().and_then(by_code) {
+            return sorted.coded(code.as_deref());
         }
-        match database.kind() {
+        let sorted = match database.kind() {
             ErrorKind::UniqueViolation => Self::conflict(ConflictKind::Unique, detail),
             ErrorKind::ForeignKeyViolation => Self::conflict(ConflictKind::Reference, detail),
             ErrorKind::NotNullViolation => Self::conflict(ConflictKind::NotNull, detail),
             ErrorKind::CheckViolation | ErrorKind::ExclusionViolation => Self::conflict(ConflictKind::Check, detail),
             _ => Self::failed(detail),
+        };
+        sorted.coded(code.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_looks_like_a_code_is_one() {
+        let coded = |code: &str| DbError::failed("detail").coded(Some(code)).code().map(str::to_owned);
+        for code in ["23502", "1299", "P0001", "1"] {
+            assert_eq!(coded(code).as_deref(), Some(code));
+        }
+        for code in ["opensesame", "a row", "a@b", ""] {
+            assert_eq!(coded(code), None);
         }
     }
 }

@@ -49,5 +49,6 @@ pub use error::{Cause, ConflictKind, DbError};
 pub use install::OwnTable;
 pub use introspect::{IntrospectOptions, introspect};
 pub use limits::ConnectOptions;
+pub use pool::PoolStatus;
 pub use privileges::privileges;
 pub use session::{Changed, Session};

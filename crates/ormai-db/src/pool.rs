@@ -12,6 +12,37 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::DbError;
 
+/// How the connections of a pool stand at one moment. The figures are read one after another, so
+/// beside calls that come and go they may be off by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStatus {
+    /// Connections that a call has, or that are kept at hand for the next.
+    pub in_use: u64,
+    /// Open connections that nobody has.
+    pub idle: u64,
+    /// The most there can be.
+    pub max: u64,
+}
+
+impl PoolStatus {
+    /// The connections that are open.
+    pub fn open(&self) -> u64 {
+        self.in_use.saturating_add(self.idle)
+    }
+
+    /// How somebody's pool stands.
+    pub(crate) fn of<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Self {
+        let idle = count(pool.num_idle());
+        let max = u64::from(pool.options().get_max_connections());
+        Self { in_use: u64::from(pool.size()).saturating_sub(idle), idle, max }
+    }
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// Opens connections of a kind.
 pub(crate) trait Open: Send + Sync + 'static {
     /// A connection with what is known of it.
@@ -31,6 +62,7 @@ struct Shared<O: Open> {
     opener: O,
     idle: Mutex<Vec<(O::Slot, Instant)>>,
     permits: Arc<Semaphore>,
+    most: usize,
     acquire_timeout: Duration,
 }
 
@@ -44,8 +76,14 @@ pub(crate) struct Lease<O: Open> {
 impl<O: Open> Pool<O> {
     pub(crate) fn new(opener: O, max_connections: u32, acquire_timeout: Duration) -> Self {
         let permits = usize::try_from(max_connections).unwrap_or(Semaphore::MAX_PERMITS);
-        let permits = Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Shared { opener, idle: Mutex::new(Vec::new()), permits, acquire_timeout }))
+        let most = permits.clamp(1, Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(most));
+        Self(Arc::new(Shared { opener, idle: Mutex::new(Vec::new()), permits, most, acquire_timeout }))
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        let in_use = self.0.most.saturating_sub(self.0.permits.available_permits());
+        PoolStatus { in_use: count(in_use), idle: count(self.idle().len()), max: count(self.0.most) }
     }
 
     pub(crate) async fn lease(&self) -> Result<Lease<O>, DbError> {

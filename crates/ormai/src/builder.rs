@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use ormai_core::catalog::{Catalog, CatalogError};
 use ormai_core::cursor::CursorKey;
@@ -13,7 +13,9 @@ use ormai_db::{ConnectOptions, Database, DbError, IntrospectOptions, introspect}
 
 use crate::approvals::{ApprovalStore, StoreError};
 use crate::audit::{AuditStore, Refused, Trail, TrailError, TrailKeys, TrailOptions};
-use crate::{Engine, Keys, OrmAi};
+use crate::domain::misnamed;
+use crate::telemetry::Metrics;
+use crate::{DomainTool, Engine, Keys, OrmAi, Toolset};
 
 /// Builds an [`OrmAi`].
 #[derive(Default)]
@@ -26,9 +28,12 @@ pub struct Builder {
     hash_key: Option<Vec<u8>>,
     cursor_key: Option<[u8; 32]>,
     approvals: Option<Arc<dyn ApprovalStore>>,
+    domain: Vec<Arc<dyn DomainTool>>,
     audit: Vec<Arc<dyn AuditStore>>,
     audit_keys: TrailKeys,
     audit_options: TrailOptions,
+    #[cfg(feature = "opentelemetry")]
+    meter: Option<opentelemetry::metrics::Meter>,
 }
 
 enum Place {
@@ -60,6 +65,8 @@ pub enum BuildError {
     HashKey,
     /// The store of approvals failed.
     Approvals(StoreError),
+    /// A tool of the project's own has this name, which is taken or is no name.
+    Tool(String),
     /// An audit store does not let a writer begin.
     Audit(TrailError),
     /// What was asked cannot be recorded, or failed and was recorded.
@@ -77,6 +84,7 @@ impl fmt::Display for BuildError {
             }
             Self::Database(error) => write!(f, "{error}"),
             Self::Approvals(error) => write!(f, "{error}"),
+            Self::Tool(name) => write!(f, "a tool cannot be named `{name}`: it is taken, or is no name"),
             Self::Audit(error) => write!(f, "{error}"),
             Self::Recording(error) => write!(f, "{error}"),
             Self::Catalog(error) => write!(f, "{error}"),
@@ -183,6 +191,13 @@ impl Builder {
         self
     }
 
+    /// Adds a tool of the project's own; may be called several times.
+    #[must_use]
+    pub fn tool(mut self, tool: Arc<dyn DomainTool>) -> Self {
+        self.domain.push(tool);
+        self
+    }
+
     /// Where every call leaves its record: may be called several times, and then every store has all
     /// records. One that has to be installed is installed before: see [`AuditStore::install`].
     ///
@@ -207,12 +222,24 @@ impl Builder {
         self
     }
 
+    /// What calls are counted and timed on. Without it that is the global meter `ormai`, of the provider
+    /// that is set when this is built; several in one process are told apart by a meter for each.
+    #[cfg(feature = "opentelemetry")]
+    #[must_use]
+    pub fn meter(mut self, meter: opentelemetry::metrics::Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
     /// Connects, reads the database, and puts the policy in force.
     ///
     /// # Errors
     ///
     /// [`BuildError`]: nothing is half built, and a policy's findings come all at once.
     pub async fn build(self) -> Result<OrmAi, BuildError> {
+        if let Some(name) = misnamed(&self.domain) {
+            return Err(BuildError::Tool(name));
+        }
         let document = match self.policy.ok_or(BuildError::Missing("policy"))? {
             Source::Document(document) => *document,
             Source::Text(text, format) => PolicyDocument::parse(&text, format).map_err(BuildError::Policy)?,
@@ -245,8 +272,15 @@ impl Builder {
         let options = CompileOptions { has_hash_key: hash.is_some() };
         let policy = CompiledPolicy::compile(&document, Arc::new(catalog), options).map_err(BuildError::Policy)?;
         for finding in policy.diagnostics() {
-            tracing::debug!(code = finding.code, "{finding}");
+            tracing::debug!(code = finding.code, "the policy has a finding");
         }
+        #[cfg(feature = "opentelemetry")]
+        let metrics = {
+            let meter = self.meter.unwrap_or_else(|| opentelemetry::global::meter("ormai"));
+            Metrics::of(&meter, database.clone())
+        };
+        #[cfg(not(feature = "opentelemetry"))]
+        let metrics = Metrics::default();
         let engine = Engine::new(policy, database.dialect(), Keys { cursor, hash });
         // Last, so that nothing is begun for an engine that does not come to be.
         let trail = match self.audit.is_empty() {
@@ -259,7 +293,14 @@ impl Builder {
                 Some(opened.map_err(BuildError::Audit)?)
             }
         };
-        Ok(OrmAi::new(engine, database, self.approvals, trail))
+        Ok(OrmAi::new(Toolset {
+            engine: Arc::new(RwLock::new(Arc::new(engine))),
+            database,
+            approvals: self.approvals,
+            trail,
+            domain: self.domain.into(),
+            metrics,
+        }))
     }
 }
 

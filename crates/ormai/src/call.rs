@@ -24,8 +24,8 @@ use ormai_core::request::Request;
 use ormai_core::resolve::{Resolved, resolve};
 use ormai_sql::Statement;
 
-use crate::Engine;
 use crate::response::{Concluded, Facts, applied_names};
+use crate::{Engine, telemetry};
 
 /// A call on its way. Statements come out of it one at a time; each answer goes back in
 /// before the next one comes.
@@ -78,7 +78,7 @@ impl Call {
     ) -> Result<Self> {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
-        let resolved = resolve(request, catalog, &view)?;
+        let resolved = telemetry::resolve().in_scope(|| resolve(request, catalog, &view))?;
         let authority = Authority {
             catalog,
             view: &view,
@@ -87,7 +87,7 @@ impl Call {
             looks_first: false,
             snapshots: false,
         };
-        let plan = decide(resolved, authority)?;
+        let plan = telemetry::authorize().in_scope(|| decide(resolved, authority))?;
         let applied = applied_names(catalog, &view, plan.applied());
         Ok(Self { engine, view, context, plan, applied, harvest: Harvest::default(), stage: Stage::Root })
     }
@@ -185,7 +185,8 @@ impl Call {
         let keys = self.engine.keys();
         let redactor = Redactor::new(keys.hash.as_ref(), &self.context.principal);
         let version = self.engine.policy().version();
-        let answer = answer(self.plan, self.harvest, &redactor, &keys.cursor, version, &self.context)?;
+        let answer = telemetry::redact()
+            .in_scope(|| answer(self.plan, self.harvest, &redactor, &keys.cursor, version, &self.context))?;
         let facts = Facts {
             request_id: self.context.request_id,
             row_count: answer.row_count(),

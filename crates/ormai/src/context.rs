@@ -18,6 +18,7 @@ use sqlx::{Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::retry::Retry;
+use crate::telemetry;
 
 /// Who is asking, and on which connection the statements run.
 ///
@@ -137,7 +138,8 @@ impl Drop for Group<'_> {
 /// Undoes what a call left half done, until so many transactions are open.
 async fn tidy(session: &mut Session<'_>, depth: usize) -> Result<()> {
     session.rollback_to(depth).await.map_err(|error| {
-        tracing::warn!(detail = error.operator_detail(), "what a call left half done cannot be undone");
+        tracing::warn!(class = error.class(), code = error.code(), "what a call left half done cannot be undone");
+        telemetry::detail("", &error);
         Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
     })
 }

@@ -10,6 +10,8 @@ use ormai_core::policy::{CompiledPolicy, View};
 use ormai_core::redact::HashKey;
 use ormai_sql::{Compiler, Dialect, Statement};
 
+use crate::telemetry;
+
 /// The secrets of a process: read once, at start-up, and never shown.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -50,7 +52,7 @@ impl Engine {
 
     /// The statement of a step; what is wrong with it goes to the log.
     pub(crate) fn compile(&self, step: Step, request_id: &str) -> Result<Statement> {
-        self.compiler.compile(step).map_err(|error| {
+        telemetry::compile().in_scope(|| self.compiler.compile(step)).map_err(|error| {
             tracing::error!(request_id, %error, "a plan could not be printed");
             Error::new(ErrorCode::Internal, "the request could not be prepared")
         })

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use jiff::civil;
 use ormai_core::answer::Fetched;
 use ormai_core::error::{Error, Result};
 use ormai_core::explain::{Rule, Table, Trace};
-use ormai_core::value::Value;
+use ormai_core::value::{ColumnType, Value};
 use ormai_sql::{Bind, Statement};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -90,7 +91,7 @@ impl Explanation {
         while let Some(statement) = call.statement()? {
             statements.push(ExplainedStatement::of(&statement));
             // A parent that stands for any, so that the statements of includes come out too.
-            let parent = vec![Value::Text(PARENT_KEY.to_owned()); statement.columns().len()];
+            let parent = statement.columns().iter().map(stand_in).collect();
             call.feed(Fetched::new(statement.columns().len(), parent));
         }
         Ok(Self { policy_version, timeout_ms, tables, scope, filter, check: None, statements })
@@ -153,10 +154,38 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// What stands for any key in a column. It is of the column's kind, because no other gets into a statement.
+fn stand_in(ty: &ColumnType) -> Value {
+    match ty {
+        ty if ty.is_number() => Value::Int(i64::MIN),
+        ColumnType::Bytes => Value::Bytes(PARENT_KEY.as_bytes().to_vec()),
+        ColumnType::Uuid => Value::Uuid(uuid::Uuid::max()),
+        ColumnType::Timestamp => Value::Timestamp(jiff::Timestamp::MIN),
+        ColumnType::DateTime => Value::DateTime(civil::DateTime::MIN),
+        ColumnType::Date => Value::Date(civil::Date::MIN),
+        ColumnType::Time => Value::Time(civil::Time::MAX),
+        _ => Value::Text(PARENT_KEY.to_owned()),
+    }
+}
+
+fn is_stand_in(value: &Value) -> bool {
+    match value {
+        Value::Int(number) => *number == i64::MIN,
+        Value::Bytes(bytes) => bytes.as_slice() == PARENT_KEY.as_bytes(),
+        Value::Uuid(id) => id.is_max(),
+        Value::Timestamp(time) => *time == jiff::Timestamp::MIN,
+        Value::DateTime(time) => *time == civil::DateTime::MIN,
+        Value::Date(date) => *date == civil::Date::MIN,
+        Value::Time(time) => *time == civil::Time::MAX,
+        _ => false,
+    }
+}
+
 /// A bound value for people; a pattern as LIKE would write it, whatever the dialect binds.
 fn shown(value: &Value) -> Json {
     match value {
         Value::Pattern(pattern) => pattern.to_like().into(),
+        value if is_stand_in(value) => PARENT_KEY.into(),
         value => value.to_json(),
     }
 }

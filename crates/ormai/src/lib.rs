@@ -24,13 +24,16 @@ pub mod audit;
 mod builder;
 mod call;
 mod context;
+mod domain;
 mod engine;
 mod explain;
+mod instance;
 mod once;
 mod response;
 mod retry;
 pub mod rls;
 pub mod schema;
+pub mod telemetry;
 mod toolset;
 mod write;
 mod writes;
@@ -39,13 +42,17 @@ pub use audit::Refused;
 pub use builder::{BuildError, Builder};
 pub use call::Call;
 pub use context::{Held, RunContext};
+pub use domain::{Calling, DomainTool};
 pub use engine::{Engine, Keys};
 pub use explain::{ExplainedStatement, Explanation, PARENT_KEY, Refusal, RefusedBy};
+pub use instance::OrmAi;
 pub use response::{CallResult, Concluded, Data, Metadata, Response};
 pub use retry::Retry;
-pub use toolset::{OrmAi, Toolset};
+pub use toolset::Toolset;
 pub use write::{WriteCall, WriteStatement};
 
+#[cfg(feature = "opentelemetry")]
+pub use opentelemetry;
 pub use ormai_core::explain::{
     Cause, Did, Inspected, InspectedFilter, InspectedRule, Kind, Operator, Rule, Table, Verdict,
 };
@@ -72,3 +79,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// So is that of the page about telemetry.
+#[cfg(all(doctest, feature = "opentelemetry", feature = "sqlite"))]
+#[doc = include_str!("../../../docs/reference/telemetry.md")]
+mod telemetry_page {}

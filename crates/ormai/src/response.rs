@@ -1,5 +1,6 @@
 //! What a caller gets back: nothing of it is made without a receipt of its record.
 
+use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -9,12 +10,12 @@ use ormai_core::plan::{Applied, AppliedRule};
 use ormai_core::policy::View;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
+use serde_json::Value as Json;
 
 use crate::audit::{Receipt, Refused};
 use crate::schema::Description;
 
-/// What a call came to, before that is recorded.
-#[derive(Debug)]
+/// What a call came to, before that is recorded: nobody sees it, also not in `Debug`.
 pub struct Concluded<T> {
     pub(crate) data: T,
     pub(crate) facts: Facts,
@@ -27,6 +28,12 @@ pub(crate) struct Facts {
     pub(crate) row_count: usize,
     pub(crate) policy_version: String,
     pub(crate) policies_applied: Vec<String>,
+}
+
+impl<T> fmt::Debug for Concluded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Concluded").field("request_id", &self.facts.request_id).finish_non_exhaustive()
+    }
 }
 
 impl<T> Concluded<T> {
@@ -130,9 +137,23 @@ pub enum Data {
     Answer(Answer),
     /// The schema.
     Description(Description),
+    /// What a tool of the project's own answered.
+    Tool(Json),
 }
 
 impl CallResult {
+    /// What a call came to, whose record is closed.
+    pub(crate) fn of<T>(
+        outcome: Result<Response<T>, Refused>,
+        data: impl FnOnce(T) -> Data,
+        request_id: String,
+    ) -> Self {
+        match outcome {
+            Ok(response) => Self::Answered { data: data(response.data), metadata: response.metadata },
+            Err(error) => Self::Refused { error, request_id },
+        }
+    }
+
     /// Whether it was answered.
     pub fn success(&self) -> bool {
         matches!(self, Self::Answered { .. })

@@ -3,198 +3,39 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use ormai_core::answer::{Answer, Fetched, Groups, Page, Row};
 use ormai_core::audited;
 use ormai_core::authorize::Authority;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::explain::{Inspected, Operator, inspect};
-use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
-use ormai_core::principal::{CallContext, Principal};
-use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool};
+use ormai_core::fault::Fault;
+use ormai_core::principal::CallContext;
+use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool, check_arguments, read_arguments};
 use ormai_core::resolve::resolve;
-use ormai_db::{Database, DbError, OwnTable, Session};
+use ormai_db::{Database, DbError, Session};
 use ormai_sql::Statement;
 use serde_json::Value as Json;
 
-use crate::approvals::{ApprovalStore, Approvals};
-use crate::audit::{Action, Attempt, Refused, Trail, TrailError, action_of};
+use crate::approvals::ApprovalStore;
+use crate::audit::{Action, Attempt, Refused, Trail, action_of};
 use crate::context::Db;
 use crate::response::{CallResult, Concluded, Data, Facts, Response};
 use crate::schema::{self, Description};
+use crate::telemetry::{self, Metrics, database_error, inside};
 use crate::writes::Word;
-use crate::{BuildError, Builder, Call, Engine, Explanation, Refusal, RunContext, WriteCall};
-
-/// A database with a policy in force.
-#[derive(Clone, Debug)]
-pub struct OrmAi {
-    tools: Toolset,
-}
-
-impl OrmAi {
-    /// Starts to build one.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    pub(crate) fn new(
-        engine: Engine,
-        database: Database,
-        approvals: Option<Arc<dyn ApprovalStore>>,
-        trail: Option<Trail>,
-    ) -> Self {
-        let engine = Arc::new(RwLock::new(Arc::new(engine)));
-        Self { tools: Toolset { engine, database, approvals, trail } }
-    }
-
-    /// The audit trail; `None` where no store was given.
-    pub fn trail(&self) -> Option<&Trail> {
-        self.tools.trail()
-    }
-
-    /// Seals the audit trail and ends it in order. What is called afterwards is still recorded.
-    ///
-    /// # Errors
-    ///
-    /// [`TrailError`] when a store does not take the last checkpoint.
-    pub async fn close(&self) -> std::result::Result<(), TrailError> {
-        match self.trail() {
-            Some(trail) => trail.end().await,
-            None => Ok(()),
-        }
-    }
-
-    /// The tools.
-    pub fn tools(&self) -> &Toolset {
-        &self.tools
-    }
-
-    /// The writes that wait for an approval.
-    pub fn approvals(&self) -> Approvals<'_> {
-        Approvals::new(&self.tools)
-    }
-
-    /// Makes OrmAI's own tables where they are missing: the ledger of idempotency keys in the
-    /// database, and what the store of approvals needs. The names of those that were made; it may
-    /// be called again, and by many at once.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::Database`] and [`BuildError::Approvals`], with
-    /// [`ormai_db::DbError::ReadOnly`] when the database does not let its user make tables.
-    pub async fn install(&self) -> std::result::Result<Vec<&'static str>, BuildError> {
-        let ledger = OwnTable::Idempotency;
-        let made = self.tools.database.install(ledger).await.map_err(BuildError::Database)?;
-        let mut names: Vec<&'static str> = made.then(|| ledger.name()).into_iter().collect();
-        if let Some(store) = self.tools.approval_store() {
-            names.extend(store.install().await.map_err(BuildError::Approvals)?);
-        }
-        Ok(names)
-    }
-
-    /// Forgets the idempotency keys that were used before a time, and tells how many: under them
-    /// the same writes would be made again. The records of approved requests stay.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::Database`], with [`ormai_db::DbError::NotThere`] when the ledger is not installed.
-    pub async fn forget_idempotency(&self, before: Timestamp) -> std::result::Result<u64, BuildError> {
-        let call = RunContext::new(Principal::without_tenant()).call();
-        let mut attempt = self.tools.attempt_of(&call, "forget_idempotency", Action::Administration);
-        attempt.tell(|record| record.inputs = serde_json::json!({"before": before.to_string()}));
-        if let Err(error) = attempt.intend().await {
-            let recorded = attempt.close_as(Err::<(), _>(error)).await;
-            return recorded.map(|_| 0).map_err(BuildError::Recording);
-        }
-        let forgotten = self.tools.database.forget_idempotency(before, FORGETTING).await;
-        attempt.tell(|record| record.row_count = forgotten.as_ref().ok().copied());
-        let outcome = forgotten.as_ref().map(|_| ()).map_err(|error| failed(error, &call.request_id));
-        match (attempt.close_as(outcome).await, forgotten) {
-            (_, Err(error)) => Err(BuildError::Database(error)),
-            (Err(refused), _) => Err(BuildError::Recording(refused)),
-            (Ok(_), Ok(forgotten)) => Ok(forgotten),
-        }
-    }
-
-    /// Puts another policy in force, from its text. One that does not load leaves the old one
-    /// in force, and says so in the log too. Either is recorded.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::Policy`] with every finding; [`BuildError::Recording`] when it cannot be recorded:
-    /// then the old one stays.
-    pub async fn reload_text(&self, text: &str, format: Format) -> std::result::Result<(), BuildError> {
-        let engine = self.tools.engine();
-        let options = CompileOptions { has_hash_key: engine.keys().hash.is_some() };
-        let catalog = Arc::clone(engine.policy().catalog());
-        let compiled = PolicyDocument::parse(text, format)
-            .and_then(|document| CompiledPolicy::compile(&document, catalog, options));
-        match compiled {
-            Ok(policy) => self.reload(policy).await,
-            Err(findings) => {
-                let errors = findings.iter().filter(|finding| finding.is_error()).count();
-                tracing::error!(
-                    errors,
-                    kept = engine.policy().version(),
-                    "the new policy does not load; the old one stays"
-                );
-                let refused = Error::new(ErrorCode::PolicyInvalid, "the new policy does not load; the old one stays");
-                let recorded = self.reloading(&engine, None).close_as(Err::<(), _>(refused)).await;
-                match recorded {
-                    Err(refused) if refused.code == ErrorCode::AuditUnavailable => Err(BuildError::Recording(refused)),
-                    _ => Err(BuildError::Policy(findings)),
-                }
-            }
-        }
-    }
-
-    /// Puts another policy in force, and records it. Calls under way end under the one they began
-    /// with.
-    ///
-    /// The policy was compiled against the same catalog; one that does not compile never
-    /// gets here, so the one in force stays.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::Recording`] when it cannot be recorded: then the old one stays.
-    pub async fn reload(&self, policy: CompiledPolicy) -> std::result::Result<(), BuildError> {
-        let mut attempt = self.reloading(&self.tools.engine(), Some(policy.version()));
-        let outcome = attempt.intend().await.map(|()| {
-            let mut engine = self.tools.engine.write().unwrap_or_else(PoisonError::into_inner);
-            let next = Engine::new(policy, engine.compiler().dialect(), engine.keys().clone());
-            tracing::info!(
-                from = engine.policy().version(),
-                to = next.policy().version(),
-                "another policy is in force"
-            );
-            *engine = Arc::new(next);
-        });
-        attempt.close_as(outcome).await.map(|((), _)| ()).map_err(BuildError::Recording)
-    }
-
-    /// The record of a reload, to the version of the new policy if there is one.
-    fn reloading(&self, engine: &Engine, to: Option<&str>) -> Attempt {
-        let call = RunContext::new(Principal::without_tenant()).call();
-        let mut attempt = self.tools.attempt_of(&call, "reload_policy", Action::Administration);
-        attempt.tell(|record| {
-            record.inputs = serde_json::json!({"from": engine.policy().version(), "to": to});
-            record.policy_version = to.unwrap_or_else(|| engine.policy().version()).to_owned();
-        });
-        attempt
-    }
-}
+use crate::{Call, DomainTool, Engine, Explanation, Refusal, RunContext, WriteCall};
 
 /// The tools: each takes who is asking and what for.
 #[derive(Clone, Debug)]
 pub struct Toolset {
-    engine: Arc<RwLock<Arc<Engine>>>,
+    pub(crate) engine: Arc<RwLock<Arc<Engine>>>,
     pub(crate) database: Database,
-    approvals: Option<Arc<dyn ApprovalStore>>,
-    trail: Option<Trail>,
+    pub(crate) approvals: Option<Arc<dyn ApprovalStore>>,
+    pub(crate) trail: Option<Trail>,
+    /// The tools of the project's own.
+    pub(crate) domain: Arc<[Arc<dyn DomainTool>]>,
+    pub(crate) metrics: Metrics,
 }
-
-/// Time enough for a ledger that was never pruned.
-const FORGETTING: Duration = Duration::from_secs(600);
 
 impl Toolset {
     /// The policy in force, with its catalog and statements.
@@ -252,7 +93,8 @@ impl Toolset {
     ) -> Result<Response<T>, Refused> {
         let (call, tool) = (ctx.call(), request.tool());
         let mut attempt = self.attempt(ctx, &call, tool.name(), action_of(tool));
-        let outcome = self.run_as(ctx, call, request, &mut attempt).await;
+        let span = attempt.span();
+        let outcome = inside(span, Box::pin(self.run_as(ctx, call, request, &mut attempt))).await;
         attempt.close(outcome.and_then(|concluded| concluded.part(part).ok_or_else(mismatch))).await
     }
 
@@ -268,7 +110,8 @@ impl Toolset {
     ) -> Result<Response<Description>, Refused> {
         let call = ctx.call();
         let mut attempt = self.attempt(ctx, &call, Tool::DescribeSchema.name(), Action::Describe);
-        let outcome = self.described(call, describe, &mut attempt);
+        let span = attempt.span();
+        let outcome = span.in_scope(|| self.described(call, describe, &mut attempt));
         attempt.close(outcome).await
     }
 
@@ -281,7 +124,8 @@ impl Toolset {
         let (engine, request) = (self.engine(), Request::DescribeSchema(describe));
         attempt.asked(&request, &engine);
         let view = engine.view(call.principal.roles());
-        let description = schema::describe(engine.policy().catalog(), &view, request.model())?;
+        let description =
+            telemetry::resolve().in_scope(|| schema::describe(engine.policy().catalog(), &view, request.model()))?;
         let facts = Facts {
             request_id: call.request_id,
             row_count: description.models.len(),
@@ -291,16 +135,23 @@ impl Toolset {
         Ok(Concluded { data: description, facts })
     }
 
-    /// The tools that this principal can use, each with the schema of its arguments.
+    /// The tools that this principal can use, each with the schema of its arguments; those of the
+    /// project's own last.
     pub fn definitions(&self, ctx: &RunContext<'_>) -> Vec<schema::Definition> {
         let engine = self.engine();
         let view = engine.view(ctx.principal().roles());
-        schema::definitions(engine.policy().catalog(), &view, schema::DEFAULT_BYTE_BUDGET)
+        let mut definitions = schema::definitions(engine.policy().catalog(), &view, schema::DEFAULT_BYTE_BUDGET);
+        let open = self.domain.iter().filter(|tool| tool.is_open(ctx.principal()));
+        definitions.extend(open.map(|tool| schema::Definition::of_domain(tool.as_ref())));
+        definitions
     }
 
     /// Calls a tool by name with JSON arguments. Made for language models: it never fails,
     /// a refusal is an outcome.
     pub async fn call(&self, ctx: &RunContext<'_>, tool: &str, arguments: &Json) -> CallResult {
+        if let Some(domain) = self.domain_tool(tool, ctx.principal()) {
+            return self.call_domain(ctx, domain, check_arguments(arguments).map(|()| arguments.clone())).await;
+        }
         let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
         self.conclude(ctx, tool, request, || arguments.to_string().len()).await
     }
@@ -308,6 +159,9 @@ impl Toolset {
     /// Calls a tool by name with JSON text as its arguments: as [`Toolset::call`], and a key
     /// that stands twice is refused.
     pub async fn call_json(&self, ctx: &RunContext<'_>, tool: &str, arguments: &[u8]) -> CallResult {
+        if let Some(domain) = self.domain_tool(tool, ctx.principal()) {
+            return self.call_domain(ctx, domain, read_arguments(arguments)).await;
+        }
         let request = Tool::from_name(tool).and_then(|tool| Request::from_json(tool, arguments));
         self.conclude(ctx, tool, request, || arguments.len()).await
     }
@@ -324,16 +178,16 @@ impl Toolset {
         let action = request.as_ref().map_or(Action::Unknown, |request| action_of(request.tool()));
         let mut attempt = self.attempt(ctx, &call, &audited::name(tool), action);
         let outcome = match request {
-            Ok(request) => self.answered(ctx, call, request, &mut attempt).await,
+            Ok(request) => {
+                let span = attempt.span();
+                inside(span, Box::pin(self.answered(ctx, call, request, &mut attempt))).await
+            }
             Err(error) => {
                 attempt.unread(bytes, &self.engine());
                 Err(error)
             }
         };
-        match attempt.close(outcome).await {
-            Ok(Response { data, metadata }) => CallResult::Answered { data, metadata },
-            Err(error) => CallResult::Refused { error, request_id },
-        }
+        CallResult::of(attempt.close(outcome).await, |data| data, request_id)
     }
 
     async fn answered(
@@ -387,7 +241,9 @@ impl Toolset {
     ) -> Result<Inspected, Refused> {
         let context = ctx.call();
         let mut attempt = self.attempt(ctx, &context, "explain_row", Action::Administration);
-        let outcome = self.row_explained(ctx, context, request, (id, operator), &mut attempt).await;
+        let span = attempt.span();
+        let work = Box::pin(self.row_explained(ctx, context, request, (id, operator), &mut attempt));
+        let outcome = inside(span, work).await;
         attempt.close_as(outcome).await.map(|(inspected, _)| inspected)
     }
 
@@ -443,7 +299,7 @@ impl Toolset {
         attempt.asked(&request, &engine);
         let call = Call::begin(engine, context, request)?;
         attempt.decided(|| call.for_record());
-        if attempt.uses_bypass() {
+        if attempt.uses_bypass() && !Fault::BypassNotIntended.is_on() {
             attempt.intend().await?;
         }
         match &ctx.db {
@@ -491,7 +347,8 @@ async fn drive(mut call: Call, session: &mut Session<'_>) -> Result<Concluded<An
 async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
     let timeout = call.timeout();
     while let Some(statement) = call.statement()? {
-        let rows = session.run(&statement, timeout).await.map_err(|error| failed(&error, call.request_id()))?;
+        let ran = telemetry::run(session, &statement, timeout).await;
+        let rows = ran.map_err(|error| failed(&error, call.request_id()))?;
         call.feed(rows);
     }
     Ok(())
@@ -499,7 +356,7 @@ async fn exchange(call: &mut Call, session: &mut Session<'_>) -> Result<()> {
 
 /// What the caller may know of a failure in the database; the rest goes to the log.
 pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
-    tracing::warn!(request_id, detail = error.operator_detail(), "a statement failed");
+    database_error!(warn, request_id, error, "a statement failed");
     match error {
         DbError::Timeout => Error::new(ErrorCode::Timeout, "the request took too long and was stopped")
             .hint(Some("narrow the filters, lower the limit or leave out includes".to_owned())),

@@ -21,6 +21,7 @@ use ormai_sql::Statement;
 
 use crate::Engine;
 use crate::response::{Concluded, Facts, applied_names};
+use crate::telemetry::{self, database_error};
 
 /// A write on its way. It runs in one transaction, which is committed only when
 /// [`WriteCall::conclude`] has given an answer that is no preview.
@@ -88,7 +89,7 @@ impl WriteCall {
     ) -> Result<Self> {
         let view = engine.view(context.principal.roles());
         let catalog = engine.policy().catalog();
-        let resolved = resolve_write(request, catalog, &view)?;
+        let resolved = telemetry::resolve().in_scope(|| resolve_write(request, catalog, &view))?;
         let authority = Authority {
             catalog,
             view: &view,
@@ -97,7 +98,8 @@ impl WriteCall {
             looks_first: engine.compiler().dialect().locks_first(),
             snapshots,
         };
-        let course = Course::new(decide(resolved, authority)?, catalog);
+        let plan = telemetry::authorize().in_scope(|| decide(resolved, authority))?;
+        let course = Course::new(plan, catalog);
         Ok(Self { engine, view, context, course })
     }
 
@@ -177,7 +179,7 @@ impl WriteCall {
             DbError::OutOfRange(_) | DbError::Refused(_) => Obstacle::Unfit,
             _ => return failed(error, self.request_id()),
         };
-        tracing::warn!(request_id = self.request_id(), detail = error.operator_detail(), "a write was refused");
+        database_error!(warn, self.request_id(), error, "a write was refused");
         self.course.obstacle(obstacle)
     }
 
@@ -199,7 +201,7 @@ impl WriteCall {
     /// `INTERNAL` when statements are still due.
     pub fn conclude(&mut self) -> Result<Concluded<Written>> {
         let redactor = Redactor::new(self.engine.keys().hash.as_ref(), &self.context.principal);
-        let written = self.course.conclude(&redactor)?;
+        let written = telemetry::redact().in_scope(|| self.course.conclude(&redactor))?;
         Ok(self.concluded(written))
     }
 
@@ -239,14 +241,14 @@ pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
                 .hint(Some("change fewer rows at once, or try again later".to_owned()))
         }
         DbError::OutcomeUnknown(_) => {
-            tracing::error!(request_id, detail = error.operator_detail(), "nobody knows whether a write was kept");
+            database_error!(error, request_id, error, "nobody knows whether a write was kept");
             let mut unknown = Error::new(ErrorCode::DatabaseUnavailable, "it is not known whether the write was made")
                 .hint(Some("read the record before the write is sent again".to_owned()));
             unknown.retryable = false;
             unknown
         }
         DbError::ReadOnly(_) => {
-            tracing::warn!(request_id, detail = error.operator_detail(), "the database takes no writes");
+            database_error!(warn, request_id, error, "the database takes no writes");
             Error::new(ErrorCode::WriteNotAllowed, "the database takes no writes")
         }
         error => crate::toolset::failed(error, request_id),

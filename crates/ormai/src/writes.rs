@@ -13,12 +13,14 @@ use ormai_core::idempotency::Claim;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{BulkUpdate, Create, Delete, Request, Update};
 use ormai_db::{Database, DbError, Session};
+use tracing::Instrument as _;
 
 use crate::approvals::{Parking, Wait, engine_of};
 use crate::audit::{Action, Attempt, Refused, action_of};
 use crate::context::{Db, HeldSession};
 use crate::once::{self, Turn};
 use crate::response::{Concluded, Response};
+use crate::telemetry::{self, database_error, inside};
 use crate::toolset::{Toolset, session};
 use crate::write::{WriteCall, WriteStatement, failed};
 use crate::{Engine, RunContext};
@@ -68,7 +70,9 @@ impl Toolset {
     async fn write(&self, ctx: &RunContext<'_>, request: Request) -> Result<Response<Written>, Refused> {
         let (call, tool) = (ctx.call(), request.tool());
         let mut attempt = self.attempt(ctx, &call, tool.name(), action_of(tool));
-        let outcome = self.write_by(ctx, call, &request, Word::Requester, &mut attempt).await;
+        let span = attempt.span();
+        let work = Box::pin(self.write_by(ctx, call, &request, Word::Requester, &mut attempt));
+        let outcome = inside(span, work).await;
         attempt.close(outcome).await
     }
 
@@ -86,7 +90,9 @@ impl Toolset {
         loop {
             let errand = self.errand(&context, request, word, attempt)?;
             attempt.decided(|| errand.call.for_record());
-            if !request.is_dry_run() {
+            // A dry run changes nothing; under a bypass it shows what others own, as a read does.
+            let is_intended = !request.is_dry_run() || attempt.uses_bypass();
+            if is_intended && !Fault::IntentAfterStatement.is_on() {
                 attempt.intend().await?;
             }
             let (wait, engine) = (errand.wait, Arc::clone(errand.call.engine()));
@@ -106,7 +112,12 @@ impl Toolset {
                 Ok(Made { written, preview, snapshots, is_replayed }) => {
                     attempt.wrote(snapshots);
                     attempt.tell(|record| record.replayed = is_replayed);
+                    if is_intended && Fault::IntentAfterStatement.is_on() {
+                        attempt.intend().await?;
+                    }
                     if let (Some(wait), Written::Pending(pending)) = (wait, &written.data) {
+                        // What was kept is its key alone: nothing is done before it is parked.
+                        attempt.keeping().store(false, Ordering::Release);
                         // Only now: the store may be the same database, or wait for the same connection.
                         let parked = Parking { engine: &engine, context: &context, request, wait, pending };
                         self.park(ctx, parked, preview).await?;
@@ -201,9 +212,24 @@ impl Toolset {
         ctx: &RunContext<'_>,
         work: impl AsyncFn(&RunContext<'_>) -> Result<T>,
     ) -> Result<T, Refused> {
-        let mut attempt = self.attempt(ctx, &ctx.call(), "transaction", Action::Transaction);
-        let outcome = self.transacted(ctx, &work, &mut attempt).await;
-        attempt.close_as(outcome).await.map(|(done, _)| done)
+        let call = ctx.call();
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            // Each try has a record of its own: the calls in it point there, and it says whether they
+            // were kept.
+            let mut attempt = self.attempt(ctx, &call, "transaction", Action::Transaction);
+            let span = attempt.span();
+            let outcome = self.transacted(ctx, &work, &mut attempt).instrument(span).await;
+            let again = outcome.as_ref().err().and_then(|error| pause(ctx, tried, error));
+            let closed = attempt.close_as(outcome).await;
+            match (closed, again) {
+                (Err(refused), Some(again)) if refused.code != ErrorCode::AuditUnavailable => {
+                    tokio::time::sleep(again).await;
+                }
+                (closed, _) => return closed.map(|(done, _)| done),
+            }
+        }
     }
 
     async fn transacted<T>(
@@ -214,26 +240,15 @@ impl Toolset {
     ) -> Result<T> {
         attempt.intend().await?;
         let (record, keeping) = (attempt.id().unwrap_or_default(), attempt.keeping());
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let group = Grouping { record: &record, keeping: &keeping };
-            let done = match &ctx.db {
-                Db::Own => self.transaction_on_pool(&self.database, ctx, work, group).await,
-                Db::Pool(database) => self.transaction_on_pool(database, ctx, work, group).await,
-                Db::Held(held) => {
-                    let under_way = held.group()?;
-                    let done = grouped(ctx, held, work, group).await;
-                    drop(under_way);
-                    done
-                }
-            };
-            match done {
-                Ok(done) => return Ok(done),
-                Err(error) => {
-                    let pause = pause(ctx, tried, &error).ok_or(error)?;
-                    tokio::time::sleep(pause).await;
-                }
+        let group = Grouping { record: &record, keeping: &keeping };
+        match &ctx.db {
+            Db::Own => self.transaction_on_pool(&self.database, ctx, work, group).await,
+            Db::Pool(database) => self.transaction_on_pool(database, ctx, work, group).await,
+            Db::Held(held) => {
+                let under_way = held.group()?;
+                let done = grouped(ctx, held, work, group).await;
+                drop(under_way);
+                done
             }
         }
     }
@@ -401,11 +416,13 @@ async fn exchange(call: &mut WriteCall, session: &mut Session<'_>) -> Result<()>
     while let Some(statement) = call.statement()? {
         match statement {
             WriteStatement::Read(statement) => {
-                let rows = session.run(&statement, timeout).await.map_err(|error| call.failed(&error))?;
+                let ran = telemetry::run(session, &statement, timeout).await;
+                let rows = ran.map_err(|error| call.failed(&error))?;
                 call.read(rows)?;
             }
             WriteStatement::Change(statement) => {
-                let changed = session.change(&statement, timeout).await.map_err(|error| call.failed(&error))?;
+                let changed = telemetry::changed(session, &statement, timeout).await;
+                let changed = changed.map_err(|error| call.failed(&error))?;
                 call.changed(changed.affected, &changed.rows)?;
             }
         }
@@ -416,14 +433,14 @@ async fn exchange(call: &mut WriteCall, session: &mut Session<'_>) -> Result<()>
 /// Rolls back. A connection that cannot is closed, which rolls back too.
 async fn undo(session: &mut Session<'_>, request_id: &str) {
     if let Err(error) = session.rollback().await {
-        tracing::warn!(request_id, detail = error.operator_detail(), "a write was undone by closing its connection");
+        database_error!(warn, request_id, &error, "a write was undone by closing its connection");
     }
 }
 
 /// The outcome, once the connection went back as it was. What has been committed stays an answer.
 async fn released<T>(session: &mut Session<'_>, outcome: Result<T>, request_id: &str) -> Result<T> {
     if let Err(error) = session.release().await {
-        tracing::warn!(request_id, detail = error.operator_detail(), "a connection could not be given back");
+        database_error!(warn, request_id, &error, "a connection could not be given back");
     }
     outcome
 }
@@ -431,7 +448,7 @@ async fn released<T>(session: &mut Session<'_>, outcome: Result<T>, request_id: 
 fn failed_transaction(error: &DbError, request_id: &str) -> Error {
     match error {
         DbError::Conflict { .. } => {
-            tracing::warn!(request_id, detail = error.operator_detail(), "a transaction was refused");
+            database_error!(warn, request_id, error, "a transaction was refused");
             let mut refused = Error::new(ErrorCode::Conflict, "the transaction could not be kept; nothing was changed");
             refused.retryable = error.is_retryable();
             refused

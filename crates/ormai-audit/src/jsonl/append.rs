@@ -6,13 +6,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::JsonlOptions;
 use super::disk::Disk;
-use super::files::{Files, Identity, TRIES, is_deleted, private, unavailable};
+use super::files::{Files, Identity, TRIES, forbid_writing, is_deleted, private, unavailable};
 use super::lines;
 use super::read::At;
 use super::sync::Flushing;
@@ -47,7 +48,13 @@ struct Open {
     to_cut: Option<(u64, u64)>,
     /// When its first line was made.
     begun: Option<Timestamp>,
+    /// When it was last seen to be in its place.
+    seen: Option<Instant>,
 }
+
+/// How long a file is taken to be in its place. Whoever rotates or deletes it leaves a mark on it,
+/// which is seen at once; whoever only moves it away does not.
+const IN_ITS_PLACE: Duration = Duration::from_secs(1);
 
 /// Holds the lock of a file.
 struct Locked(Arc<File>);
@@ -105,7 +112,6 @@ impl Appender {
     }
 
     /// Closes the active file, whatever its size is, unless it is empty.
-    #[expect(dead_code, reason = "pruning begins with it")]
     pub(super) fn rotate(&self) -> Result<(), StoreError> {
         let mut state = self.lock();
         let (file, len, _locked) = self.hold(&mut state.open, 0)?;
@@ -126,7 +132,7 @@ impl Appender {
             };
             file.file.lock().map_err(|error| self.unavailable(&error))?;
             let locked = Locked(Arc::clone(&file.file));
-            let Some(len) = self.len(&file)? else { continue };
+            let Some(len) = self.len(&mut file)? else { continue };
             let len = match file.repaired(&self.files, &*self.disk, len) {
                 Ok(len) => len,
                 Err(error) => {
@@ -147,30 +153,35 @@ impl Appender {
         let metadata = file.metadata().map_err(|error| self.unavailable(&error))?;
         let file = Arc::new(file);
         self.flushing.opened(Arc::clone(&file));
-        Ok(Open { file, identity: Identity::of(&metadata), whole: None, to_cut: None, begun: None })
+        Ok(Open { file, identity: Identity::of(&metadata), whole: None, to_cut: None, begun: None, seen: None })
     }
 
     /// The length of a file that is locked; `None` when it is not the active one any more.
-    fn len(&self, open: &Open) -> Result<Option<u64>, StoreError> {
-        let metadata = match fs::metadata(self.files.active()) {
-            Ok(metadata) => metadata,
+    fn len(&self, open: &mut Open) -> Result<Option<u64>, StoreError> {
+        let own = open.file.metadata().map_err(|error| self.unavailable(&error))?;
+        let is_marked = is_deleted(&own) || own.permissions().readonly();
+        let now = Instant::now();
+        if !is_marked && open.seen.is_some_and(|seen| now.duration_since(seen) < IN_ITS_PLACE) {
+            return Ok(Some(own.len()));
+        }
+        let path = self.files.active().display();
+        let there = match fs::metadata(self.files.active()) {
+            Ok(there) => there,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let path = self.files.active().display();
                 tracing::error!(%path, "the audit file was removed from its place; another is begun");
                 return Ok(None);
             }
             Err(error) => return Err(self.unavailable(&error)),
         };
-        if open.identity.is_unknown() && open.whole.is_none() {
-            // It was opened just now. Where it was closed in between, the line still stands in
-            // order.
-            return open.file.metadata().map(|metadata| Some(metadata.len())).map_err(|error| self.unavailable(&error));
+        // Where files cannot be told apart, one that was opened just now is the right one. If it
+        // was closed in between, the line still stands in order.
+        let is_there =
+            open.identity.is_same(Identity::of(&there)) || (open.identity.is_unknown() && open.whole.is_none());
+        if is_there {
+            open.seen = Some(now).filter(|_| !open.identity.is_unknown());
+            return Ok(Some(own.len()));
         }
-        if open.identity.is_same(Identity::of(&metadata)) {
-            return Ok(Some(metadata.len()));
-        }
-        if open.file.metadata().is_ok_and(|metadata| is_deleted(&metadata)) {
-            let path = self.files.active().display();
+        if is_deleted(&own) {
             tracing::error!(%path, "the audit file was deleted; another has its place");
         }
         Ok(None)
@@ -225,6 +236,10 @@ impl Appender {
             return Err(StoreError::Failed(format!("`{}` exists already", path.display())));
         }
         fs::rename(self.files.active(), &path).map_err(|error| self.unavailable(&error))?;
+        // Whoever waits for its lock sees by it that it is closed.
+        if let Err(error) = forbid_writing(&file.file) {
+            tracing::warn!(%error, path = %path.display(), "a closed audit file could not be made read-only");
+        }
         // Under the lock, so that nobody takes it for removed. Where it fails, opening it tells why.
         let _ = self.files.open_active();
         tracing::debug!(path = %path.display(), len = ?file.whole, "an audit file is closed");

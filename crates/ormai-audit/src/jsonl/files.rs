@@ -4,6 +4,8 @@
 //! `audit.jsonl` becomes `audit.000017.20260102T030405Z.jsonl`, with a number that grows. The
 //! active file has the number that follows; it keeps it when it is closed.
 
+#[cfg(unix)]
+use std::fs::Permissions;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -210,6 +212,20 @@ pub(super) fn is_deleted(metadata: &Metadata) -> bool {
 #[cfg(not(unix))]
 pub(super) fn is_deleted(_metadata: &Metadata) -> bool {
     false
+}
+
+/// A file that is closed is for reading only.
+pub(super) fn forbid_writing(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = file.metadata()?.permissions().mode();
+        file.set_permissions(Permissions::from_mode(mode & !0o222))?;
+    }
+    // Elsewhere it could not be deleted any more.
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
 }
 
 /// What is made is for its owner only.

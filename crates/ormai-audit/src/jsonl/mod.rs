@@ -5,6 +5,7 @@ mod append;
 mod disk;
 mod files;
 mod lines;
+mod prune;
 mod query;
 mod read;
 mod sync;
@@ -24,6 +25,7 @@ use self::files::{Files, unavailable};
 use self::query::Times;
 use crate::filter::Filter;
 use crate::line::Line;
+use crate::prune::Stub;
 use crate::store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing};
 
 /// When a file is closed and another one is begun.
@@ -96,6 +98,16 @@ impl JsonlStore {
     /// The active file.
     pub fn path(&self) -> &Path {
         self.0.files.active()
+    }
+
+    /// Closes the active file, unless it is empty, and begins another: only what is closed can be
+    /// pruned.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn rotate(&self) -> Result<(), StoreError> {
+        self.aside(|inner| inner.appender.rotate()).await
     }
 
     /// Does something that takes long enough to be in nobody's way.
@@ -182,6 +194,11 @@ impl AuditStore for JsonlStore {
     fn scan<'a>(&'a self, after: Option<&'a Position>, most: usize) -> Storing<'a, Scanned> {
         let after = after.cloned();
         self.aside(move |inner| read::scan(&inner.files, after.as_ref(), most))
+    }
+
+    fn prune<'a>(&'a self, source: &'a str, stubs: &'a [Stub]) -> Storing<'a, ()> {
+        let (source, stubs) = (source.to_owned(), stubs.to_vec());
+        self.aside(move |inner| prune::prune(&inner.files, &source, &stubs))
     }
 
     fn query<'a>(&'a self, filter: &'a Filter, limit: usize, cursor: Option<&'a str>) -> Storing<'a, Records> {

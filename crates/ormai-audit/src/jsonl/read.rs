@@ -151,8 +151,8 @@ pub(super) fn scan(files: &Files, after: Option<&Position>, most: usize) -> Resu
             let what = "the last line of a closed file is torn".to_owned();
             wrong.push(Wrong { line: before + read + 1, what });
         }
-        let (source, next) = (opened.name, next.map(Position::from));
-        return Ok(Scanned { text, source, first: before + 1, next, is_open: is_active, wrong });
+        let next = next.map(Position::from);
+        return Ok(Scanned { text, source: opened.name, first: before + 1, next, is_open: is_active, wrong });
     }
     Ok(Scanned { source: files.name(), first: 1, is_open: true, ..Scanned::default() })
 }

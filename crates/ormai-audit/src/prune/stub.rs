@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::hash::Hash;
 use crate::line::{Kind, Line};
-use crate::tree::{Tree, parts};
+use crate::tree::parts;
 
 /// What a line of kind `pruned` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,11 +39,9 @@ impl Pruned {
         fits.then_some(pruned)
     }
 
-    /// Adds the lines to the tree over those before.
-    pub(crate) fn add_to(&self, tree: &mut Tree) {
-        for (level, node) in parts(self.from.saturating_sub(1), self.to).zip(&self.nodes) {
-            tree.push_full(*node, level);
-        }
+    /// The roots with their levels.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (u32, Hash)> {
+        parts(self.from.saturating_sub(1), self.to).zip(self.nodes.iter().copied())
     }
 }
 

@@ -56,10 +56,12 @@ impl Locks {
             for held in std::mem::take(&mut self.held) {
                 if self.take_one(held).await? {
                     self.held.insert(held);
-                } else {
-                    tracing::warn!(chain = %held, "another process holds the lock of an audit chain of this one");
                 }
             }
+        }
+        // A session that takes a lock twice would have to give it back twice.
+        if self.held.contains(&chain) {
+            return Ok(true);
         }
         let is_taken = self.take_one(chain).await?;
         if is_taken {
@@ -95,23 +97,20 @@ impl Locks {
         true
     }
 
-    /// Asks whether the locks are still held, and takes them again where they were lost; the
-    /// chains for which that was so.
-    pub(super) async fn keep(&mut self, pool: &Pool) -> Result<Vec<Uuid>, Fault> {
-        let is_held = match &mut self.by {
+    /// Whether the lock of each of some chains is held, as far as is known here.
+    pub(super) fn hold(&self, chains: &[Uuid]) -> bool {
+        self.by.is_some() && chains.iter().all(|chain| self.held.contains(chain))
+    }
+
+    /// Asks whether they are still held.
+    pub(super) async fn look_after(&mut self) {
+        let is_alive = match &mut self.by {
             Some(by) => tokio::time::timeout(LOCKING, by.is_alive()).await.unwrap_or(false),
             None => false,
         };
-        if is_held || self.held.is_empty() {
-            return Ok(Vec::new());
+        if !is_alive {
+            self.by = None;
         }
-        tracing::warn!("the connection that holds the locks of the audit chains was lost; they are taken anew");
-        self.by = None;
-        let lost: Vec<Uuid> = self.held.iter().copied().collect();
-        if let Some(first) = lost.first() {
-            self.take(*first, pool).await?;
-        }
-        Ok(lost)
     }
 
     fn seen<T>(&mut self, done: Result<T, Fault>) -> Result<T, Fault> {

@@ -11,6 +11,10 @@ pub(super) struct Dialect {
     pub(super) begin_install: &'static str,
     /// What comes after the commit of that.
     pub(super) end_install: &'static str,
+    /// In a transaction: has the database let rows be changed by it alone.
+    pub(super) open: &'static [&'static str],
+    /// In the same transaction, at its end: has it refuse that again.
+    pub(super) close: &'static [&'static str],
     /// The names of what is there.
     pub(super) present: &'static str,
     /// What has to be there, in the order of making it.

@@ -10,6 +10,7 @@ mod mysql;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod prune;
 mod read;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -32,6 +33,7 @@ use writers::Writers;
 
 use crate::filter::Filter;
 use crate::line::Line;
+use crate::prune::Stub;
 use crate::store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing};
 
 /// How long making the tables may take: whoever does so at the same time is waited for.
@@ -43,9 +45,10 @@ const INSTALLING: Duration = Duration::from_secs(60);
 /// by. The database itself refuses to change or delete a row. `ormai_audit_writers` lists the
 /// processes that write; it is no evidence.
 ///
-/// Whoever owns the tables can lift what refuses, so the user that writes should own nothing. It
-/// needs `INSERT` and `SELECT` on `ormai_audit`, and `INSERT`, `SELECT` and `DELETE` on
-/// `ormai_audit_writers`.
+/// Whoever owns the tables can lift what refuses, and on MariaDB whoever has the right to change
+/// rows can go around it, so the user that writes should own nothing. It needs `INSERT` and `SELECT` on `ormai_audit`, and `INSERT`, `SELECT` and `DELETE` on
+/// `ormai_audit_writers`. Pruning is for the owner; on MariaDB, for a user that may `UPDATE` and
+/// `DELETE` on `ormai_audit` too.
 ///
 /// A line is on stable storage when it is appended, as the server is set: `synchronous_commit` of
 /// PostgreSQL, `innodb_flush_log_at_trx_commit` of MariaDB. A SQLite file that is opened here
@@ -253,6 +256,10 @@ impl AuditStore for SqlStore {
 
     fn scan<'a>(&'a self, after: Option<&'a Position>, most: usize) -> Storing<'a, Scanned> {
         Box::pin(async move { read::scan(&self.pool, after, most).await })
+    }
+
+    fn prune<'a>(&'a self, _source: &'a str, stubs: &'a [Stub]) -> Storing<'a, ()> {
+        Box::pin(async move { prune::prune(&self.pool, stubs).await })
     }
 
     fn query<'a>(&'a self, filter: &'a Filter, limit: usize, cursor: Option<&'a str>) -> Storing<'a, Records> {

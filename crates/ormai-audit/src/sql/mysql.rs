@@ -17,10 +17,13 @@ pub(super) static DIALECT: Dialect = Dialect {
     // Each statement that makes something is a transaction of its own.
     begin_install: "DO GET_LOCK('ormai_audit.install', 30)",
     end_install: "DO RELEASE_LOCK('ormai_audit.install')",
+    // A trigger cannot be lifted inside of a transaction, so these ask the session.
+    open: &["SET @ormai_audit_prunes = 'records'"],
+    close: &["SET @ormai_audit_prunes = NULL"],
     present: "SELECT CAST(table_name AS CHAR) FROM information_schema.tables
-WHERE table_schema = DATABASE() AND table_name LIKE 'ormai\\_audit%'
+WHERE table_schema = DATABASE() AND table_name LIKE 'ormai%'
 UNION ALL SELECT CAST(trigger_name AS CHAR) FROM information_schema.triggers
-WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'ormai\\_audit%'",
+WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'ormai%'",
     objects: &[
         Object {
             name: "ormai_audit",
@@ -69,13 +72,16 @@ WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'ormai\\_audit%'",
         },
         Object {
             name: "ormai_audit_no_update",
-            make: "CREATE TRIGGER ormai_audit_no_update BEFORE UPDATE ON ormai_audit FOR EACH ROW \
-                   SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'ormai_audit is append-only'",
+            make: "CREATE TRIGGER ormai_audit_no_update BEFORE UPDATE ON ormai_audit FOR EACH ROW
+IF NOT (@ormai_audit_prunes <=> 'records' AND OLD.kind IN ('record', 'intent') AND NEW.kind = 'pruned'
+        AND NEW.n = OLD.n AND NEW.chain = OLD.chain AND NEW.seq = OLD.seq)
+THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'ormai_audit is append-only'; END IF",
         },
         Object {
             name: "ormai_audit_no_delete",
-            make: "CREATE TRIGGER ormai_audit_no_delete BEFORE DELETE ON ormai_audit FOR EACH ROW \
-                   SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'ormai_audit is append-only'",
+            make: "CREATE TRIGGER ormai_audit_no_delete BEFORE DELETE ON ormai_audit FOR EACH ROW
+IF NOT (@ormai_audit_prunes <=> 'records' AND OLD.kind IN ('record', 'intent'))
+THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'ormai_audit is append-only'; END IF",
         },
     ],
 };

@@ -129,7 +129,13 @@ impl Pool {
     /// Runs something that reads.
     pub(super) async fn read(&self, statement: Statement) -> Result<Vec<Row>, Fault> {
         let pool = self.clone();
-        let reading = async move { pool.acquire().await?.within(READING, &statement).await };
+        let reading = async move {
+            match pool.acquire().await?.within(READING, &statement).await {
+                // The connection may have been lost long ago.
+                Err(Fault::Lost(_)) => pool.acquire().await?.within(READING, &statement).await,
+                read => read,
+            }
+        };
         to_its_end(reading).await
     }
 
@@ -168,6 +174,13 @@ impl Connection {
     /// Runs a statement; a connection of which nobody knows what it is at is closed.
     pub(super) async fn within(&mut self, patience: Duration, statement: &Statement) -> Result<Vec<Row>, Fault> {
         let run = of_connection!(self, connection => tokio::time::timeout(patience, connection.run(statement)).await);
+        self.seen(run.unwrap_or_else(|_| Err(late())))
+    }
+
+    /// Runs a statement that changes rows, and tells how many it found.
+    pub(super) async fn change_within(&mut self, patience: Duration, statement: &Statement) -> Result<u64, Fault> {
+        let run =
+            of_connection!(self, connection => tokio::time::timeout(patience, connection.change(statement)).await);
         self.seen(run.unwrap_or_else(|_| Err(late())))
     }
 

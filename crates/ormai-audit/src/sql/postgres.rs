@@ -16,7 +16,10 @@ pub(super) static DIALECT: Dialect = Dialect {
     // The key is that of no chain: it is a number of its own.
     begin_install: "BEGIN; SELECT pg_advisory_xact_lock(7237954630903265893)",
     end_install: "",
-    present: "SELECT relname::text FROM pg_class WHERE relname LIKE 'ormai\\_audit%' AND pg_table_is_visible(oid)
+    // Only the owner can, and whoever writes waits until the end of the transaction.
+    open: &["ALTER TABLE ormai_audit DISABLE TRIGGER ormai_audit_append_only"],
+    close: &["ALTER TABLE ormai_audit ENABLE ALWAYS TRIGGER ormai_audit_append_only"],
+    present: "SELECT relname::text FROM pg_class WHERE relname LIKE 'ormai%' AND pg_table_is_visible(oid)
 UNION ALL SELECT tgname::text FROM pg_trigger WHERE tgrelid = to_regclass('ormai_audit')",
     objects: &[
         Object {

@@ -1,14 +1,14 @@
 //! Reading what was appended.
 //!
-//! Lines are counted by `n`, which the database gives in the order of writing. A line may
-//! become visible after one with a greater `n`, but never after a later line of its own chain:
-//! its writer waits for it.
+//! `n` is given by the database in the order of writing. A line may become visible after one with
+//! a greater `n`, also half way through a scan, so a scan goes along the chains: what is visible
+//! of one is always its beginning, as its writer waits for each line.
 
 use super::columns::{COLUMNS, SELECT, columns};
 use super::fault::Fault;
 use super::find;
 use super::pool::Pool;
-use super::statement::{Row, Statement};
+use super::statement::{Row, Sort, Statement, Value};
 use crate::filter::Filter;
 use crate::line::{Line, Place};
 use crate::record::Entry;
@@ -58,63 +58,103 @@ fn foreign() -> StoreError {
     StoreError::Failed("the position is not one of this store".to_owned())
 }
 
+const FIRST_CHAIN: &str = "SELECT MIN(chain) FROM ormai_audit";
+const NEXT_CHAIN: &str = "SELECT MIN(chain) FROM ormai_audit WHERE chain > ";
+
 /// Where a scan goes on.
 struct Scan {
-    /// After this `n`.
-    after: i64,
-    /// Up to this one, which was the last when the scan began: whatever is visible later is
-    /// younger than all that the lines up to here speak of.
+    /// In this chain, after this place.
+    chain: String,
+    seq: i64,
+    /// Up to this `n`, which was the last when the scan began: what a line up to here says of
+    /// other chains was visible then.
     up_to: i64,
     /// How many lines came before.
     lines: u64,
 }
 
 impl Scan {
+    async fn begin(pool: &Pool) -> Result<Option<Self>, Fault> {
+        let up_to = number(pool, LAST).await?;
+        let first = chain(pool, Statement::new(FIRST_CHAIN)).await?;
+        Ok(first.map(|chain| Self { chain, seq: i64::MIN, up_to, lines: 0 }))
+    }
+
     fn read(position: &Position) -> Option<Self> {
-        let mut parts = position.0.split('/');
-        let scan = Self {
-            after: parts.next()?.parse().ok()?,
-            up_to: parts.next()?.parse().ok()?,
-            lines: parts.next()?.parse().ok()?,
-        };
-        parts.next().is_none().then_some(scan)
+        let mut parts = position.0.splitn(4, '/');
+        let mut part = || parts.next();
+        Some(Self {
+            seq: part()?.parse().ok()?,
+            up_to: part()?.parse().ok()?,
+            lines: part()?.parse().ok()?,
+            chain: part()?.to_owned(),
+        })
     }
 
     fn position(&self) -> Position {
-        Position(format!("{}/{}/{}", self.after, self.up_to, self.lines))
+        Position(format!("{}/{}/{}/{}", self.seq, self.up_to, self.lines, self.chain))
+    }
+
+    /// The next lines of the chain.
+    async fn rows(&self, pool: &Pool, most: usize) -> Result<Vec<Row>, Fault> {
+        let page = Statement::new(SELECT)
+            .text(" WHERE chain = ")
+            .value(self.chain.clone())
+            .text(" AND seq > ")
+            .value(self.seq)
+            .text(" AND n <= ")
+            .value(self.up_to)
+            .text(" ORDER BY seq LIMIT ")
+            .value(i64::try_from(most).unwrap_or(i64::MAX));
+        pool.read(page).await
+    }
+}
+
+async fn chain(pool: &Pool, find: Statement) -> Result<Option<String>, Fault> {
+    match pool.read(find).await?.first().map(|row| row.value(0, Sort::Text)).transpose()? {
+        Some(Value::Text(chain)) => Ok(chain),
+        _ => Ok(None),
     }
 }
 
 pub(super) async fn scan(pool: &Pool, after: Option<&Position>, most: usize) -> Result<Scanned, StoreError> {
-    let mut scan = match after {
-        Some(position) => Scan::read(position).ok_or_else(foreign)?,
-        None => Scan { after: 0, up_to: number(pool, LAST).await?, lines: 0 },
+    let mut scanned = Scanned { source: SOURCE.to_owned(), first: 1, ..Scanned::default() };
+    let begun = match after {
+        Some(position) => Some(Scan::read(position).ok_or_else(foreign)?),
+        None => Scan::begin(pool).await?,
     };
-    let most = most.clamp(1, MOST_ROWS);
-    let page = Statement::new(SELECT)
-        .text(" WHERE n > ")
-        .value(scan.after)
-        .text(" AND n <= ")
-        .value(scan.up_to)
-        .text(" ORDER BY n LIMIT ")
-        .value(i64::try_from(most).unwrap_or(i64::MAX));
-    let rows = pool.read(page).await?;
-    let mut scanned = Scanned { source: SOURCE.to_owned(), first: scan.lines + 1, ..Scanned::default() };
-    for row in &rows {
-        scan.after = row.integer(0)?;
-        let entry = row.bytes(1)?;
-        scan.lines += 1;
-        if let Some(what) = wrong(row, &entry)? {
-            scanned.wrong.push(Wrong { line: scan.lines, what });
+    let Some(mut scan) = begun else { return Ok(scanned) };
+    scanned.first = scan.lines + 1;
+    let mut most = most.clamp(1, MOST_ROWS);
+    loop {
+        let rows = scan.rows(pool, most).await?;
+        for row in &rows {
+            let entry = row.bytes(1)?;
+            scan.lines += 1;
+            // One that is no number stands behind all numbers.
+            scan.seq = row.integer(SEQ).unwrap_or(i64::MAX);
+            if let Some(what) = wrong(row, &entry)? {
+                scanned.wrong.push(Wrong { line: scan.lines, what });
+            }
+            // A line break inside of it, which no line has, makes two of it.
+            scan.lines += memchr::memchr_iter(b'\n', &entry).count() as u64;
+            scanned.text.extend_from_slice(&entry);
+            scanned.text.push(b'\n');
         }
-        // A line break inside of it, which no line has, makes two of it.
-        scan.lines += entry.iter().filter(|byte| **byte == b'\n').count() as u64;
-        scanned.text.extend_from_slice(&entry);
-        scanned.text.push(b'\n');
+        most -= rows.len();
+        if most == 0 {
+            scanned.next = Some(scan.position());
+            return Ok(scanned);
+        }
+        match chain(pool, Statement::new(NEXT_CHAIN).value(scan.chain.clone())).await? {
+            Some(next) => (scan.chain, scan.seq) = (next, i64::MIN),
+            None => return Ok(scanned),
+        }
     }
-    scanned.next = (rows.len() == most && scan.after < scan.up_to).then(|| scan.position());
-    Ok(scanned)
 }
+
+/// Where the place of a line stands among what is read of it.
+const SEQ: usize = 3;
 
 /// What the columns of a row say that its line does not.
 fn wrong(row: &Row, entry: &[u8]) -> Result<Option<String>, Fault> {

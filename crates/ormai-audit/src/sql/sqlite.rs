@@ -17,12 +17,20 @@ const BUSY: Duration = Duration::from_secs(5);
 /// What the guard against `INSERT OR REPLACE` says. A trigger's refusal has no code of its own.
 const IS_THERE: &str = "ormai_audit has a line at this place, or a record with this name, already";
 
+const NO_UPDATE: &str = "CREATE TRIGGER ormai_audit_no_update BEFORE UPDATE ON ormai_audit \
+                         BEGIN SELECT RAISE(ABORT, 'ormai_audit is append-only'); END";
+const NO_DELETE: &str = "CREATE TRIGGER ormai_audit_no_delete BEFORE DELETE ON ormai_audit \
+                         BEGIN SELECT RAISE(ABORT, 'ormai_audit is append-only'); END";
+
 pub(super) static DIALECT: Dialect = Dialect {
     name: "SQLite",
     begin: "BEGIN IMMEDIATE",
     begin_install: "BEGIN IMMEDIATE",
     end_install: "",
-    present: "SELECT name FROM sqlite_master WHERE name LIKE 'ormai\\_audit%' ESCAPE '\\'",
+    // Triggers are made and dropped in the transaction, and nobody else writes meanwhile.
+    open: &["DROP TRIGGER ormai_audit_no_update", "DROP TRIGGER ormai_audit_no_delete"],
+    close: &[NO_UPDATE, NO_DELETE],
+    present: "SELECT name FROM sqlite_master WHERE name LIKE 'ormai%'",
     objects: &[
         Object {
             name: "ormai_audit",
@@ -91,16 +99,8 @@ pub(super) static DIALECT: Dialect = Dialect {
             name: "ormai_audit_intent",
             make: "CREATE INDEX ormai_audit_intent ON ormai_audit (chain, seq) WHERE kind = 'intent'",
         },
-        Object {
-            name: "ormai_audit_no_update",
-            make: "CREATE TRIGGER ormai_audit_no_update BEFORE UPDATE ON ormai_audit \
-                   BEGIN SELECT RAISE(ABORT, 'ormai_audit is append-only'); END",
-        },
-        Object {
-            name: "ormai_audit_no_delete",
-            make: "CREATE TRIGGER ormai_audit_no_delete BEFORE DELETE ON ormai_audit \
-                   BEGIN SELECT RAISE(ABORT, 'ormai_audit is append-only'); END",
-        },
+        Object { name: "ormai_audit_no_update", make: NO_UPDATE },
+        Object { name: "ormai_audit_no_delete", make: NO_DELETE },
         // What `INSERT OR REPLACE` deletes fires no trigger for deleting.
         Object {
             name: "ormai_audit_no_replace",

@@ -148,25 +148,41 @@ pub(super) trait Run {
     /// Runs a statement to its end.
     fn run(&mut self, statement: &Statement) -> impl Future<Output = Result<Vec<Row>, Fault>> + Send;
 
+    /// Runs a statement that changes rows, and tells how many it found.
+    fn change(&mut self, statement: &Statement) -> impl Future<Output = Result<u64, Fault>> + Send;
+
     /// Runs a text that takes no values, and may not be prepared.
     fn run_text(&mut self, text: &'static str) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+macro_rules! built {
+    ($database:ident, $statement:expr) => {{
+        let mut builder = QueryBuilder::<$database>::new("");
+        for piece in &$statement.0 {
+            match piece {
+                Piece::Text(text) => builder.push(text),
+                Piece::Value(Value::Text(text)) => builder.push_bind(text.as_deref()),
+                Piece::Value(Value::Integer(number)) => builder.push_bind(*number),
+                Piece::Value(Value::Boolean(truth)) => builder.push_bind(*truth),
+            };
+        }
+        builder
+    }};
 }
 
 macro_rules! runs {
     ($connection:ty, $database:ident, $sorted:path) => {
         impl Run for $connection {
             async fn run(&mut self, statement: &Statement) -> Result<Vec<Row>, Fault> {
-                let mut builder = QueryBuilder::<$database>::new("");
-                for piece in &statement.0 {
-                    match piece {
-                        Piece::Text(text) => builder.push(text),
-                        Piece::Value(Value::Text(text)) => builder.push_bind(text.as_deref()),
-                        Piece::Value(Value::Integer(number)) => builder.push_bind(*number),
-                        Piece::Value(Value::Boolean(truth)) => builder.push_bind(*truth),
-                    };
-                }
-                let rows = builder.build().fetch_all(self).await.map_err(|error| $sorted(&error))?;
+                let mut built = built!($database, statement);
+                let rows = built.build().fetch_all(self).await.map_err(|error| $sorted(&error))?;
                 Ok(rows.into_iter().map(Row::$database).collect())
+            }
+
+            async fn change(&mut self, statement: &Statement) -> Result<u64, Fault> {
+                let mut built = built!($database, statement);
+                let done = built.build().execute(self).await.map_err(|error| $sorted(&error))?;
+                Ok(done.rows_affected())
             }
 
             async fn run_text(&mut self, text: &'static str) -> Result<(), Fault> {

@@ -82,17 +82,26 @@ impl Writers {
 
     /// Sees to it that this process counts as alive.
     pub(super) async fn keep(&mut self, pool: &Pool) {
-        let kept = async {
-            let lost = self.locks.keep(pool).await?;
-            // Whoever took one of them in between may have settled it.
-            for chain in lost.iter().filter(|chain| self.own.contains(chain)) {
-                list(*chain, pool).await?;
-            }
-            Ok::<(), Fault>(())
-        };
-        if let Err(fault) = kept.await {
+        if let Err(fault) = self.keep_locks(pool).await {
             tracing::warn!(?fault, "this process may not count as alive in the audit store");
         }
+    }
+
+    async fn keep_locks(&mut self, pool: &Pool) -> Result<(), Fault> {
+        self.locks.look_after().await;
+        if self.locks.hold(&self.own) {
+            return Ok(());
+        }
+        tracing::warn!("the connection that held the locks of the audit chains was lost; they are taken anew");
+        for chain in &self.own {
+            if !self.locks.take(*chain, pool).await? {
+                tracing::warn!(%chain, "another process takes this one for gone, and closes what it has open");
+                continue;
+            }
+            // Whoever held it meanwhile may have settled it.
+            list(*chain, pool).await?;
+        }
+        Ok(())
     }
 }
 
@@ -115,4 +124,44 @@ async fn open_intents(chain: Uuid, pool: &Pool) -> Result<Vec<crate::record::Rec
         }
     }
     Ok(open)
+}
+
+#[cfg(test)]
+mod tests {
+    use ormai_testkit::{Engine, TestDatabase};
+    use uuid::Uuid;
+
+    use super::Writers;
+    use crate::sql::SqlStore;
+    use crate::store::AuditStore as _;
+
+    #[tokio::test]
+    async fn a_writer_whose_lock_was_lost_takes_it_again() {
+        for engine in [Engine::Postgres, Engine::MySql] {
+            let database = TestDatabase::on(engine).await;
+            let store = SqlStore::connect(database.url()).await.unwrap();
+            store.install().await.unwrap();
+            let (chain, mut writers) = (Uuid::now_v7(), Writers::default());
+            writers.enter(chain, &store.pool).await.unwrap();
+            let kill = match engine {
+                Engine::MySql => format!("KILL IS_USED_LOCK('ormai_audit.{chain}')"),
+                _ => "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                    .to_owned(),
+            };
+            database.execute(&kill).await;
+            // Somebody takes it for gone, and settles it.
+            let mut other = Writers::default();
+            while !other.locks.take(chain, &store.pool).await.unwrap() {}
+            other.leave(chain, &store.pool).await.unwrap();
+            assert_eq!(database.count("ormai_audit_writers").await, 0, "{engine}");
+
+            writers.keep(&store.pool).await;
+            while !writers.locks.hold(&[chain]) {
+                writers.keep(&store.pool).await;
+            }
+            assert_eq!(database.count("ormai_audit_writers").await, 1, "{engine}: it is listed again");
+            assert!(!Writers::default().locks.take(chain, &store.pool).await.unwrap(), "{engine}: it is alive");
+        }
+    }
 }

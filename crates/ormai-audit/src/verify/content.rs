@@ -28,6 +28,9 @@ pub(super) struct Content {
     /// By tombstone.
     pub(super) pruned: HashMap<Uuid, StubsSeen>,
     pub(super) tombstones: HashMap<Uuid, (Hash, u64)>,
+    /// Stubs of which the one before does not tell.
+    pub(super) untold: Vec<(Spot, Known)>,
+    pub(super) more_untold: u64,
     /// Checkpoints and tombstones that nobody signed.
     pub(super) unsigned: u64,
 }
@@ -56,6 +59,8 @@ impl Content {
             open: HashMap::new(),
             pruned: HashMap::new(),
             tombstones: HashMap::new(),
+            untold: Vec::new(),
+            more_untold: 0,
             unsigned: 0,
         }
     }
@@ -211,17 +216,15 @@ impl Content {
             stubs.next = pruned.next;
         }
         if !is_told {
-            let place = &seen.place;
-            self.found.add(Tampering::Inserted, seen.spot, seen.known(), || {
-                format!(
-                    "line {} of chain {} stands for lines of which its tombstone does not tell",
-                    place.seq, place.chain
-                )
-            });
+            if self.untold.len() < Report::MOST {
+                self.untold.push((seen.spot, seen.known()));
+            } else {
+                self.more_untold += 1;
+            }
         }
         self.report.pruned += pruned.to - pruned.from + 1;
         if let Some(tree) = &mut chain.tree {
-            pruned.add_to(tree);
+            pruned.parts().for_each(|(level, node)| tree.push_full(node, level));
         }
         Some(pruned)
     }

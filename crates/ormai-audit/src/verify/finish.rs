@@ -4,7 +4,7 @@ use std::mem;
 
 use super::chain::ChainState;
 use super::report::{Caveat, Checked, OpenIntent, Report, Tampering, VerifiedChain};
-use super::spot::Known;
+use super::spot::{Known, Spot};
 use super::survey::TiedBy;
 use super::verifier::{Verifier, changed};
 
@@ -70,16 +70,13 @@ impl Verifier {
 
     fn tombstones(&mut self) {
         let content = &mut self.content;
+        let mut untold = mem::take(&mut content.untold);
         for (tombstone, stubs) in mem::take(&mut content.pruned) {
             match content.tombstones.get(&tombstone) {
                 None => content.found.add(Tampering::Removed, stubs.spot, stubs.known, || {
                     format!("lines were pruned here, and their tombstone {tombstone} is missing")
                 }),
-                Some((first, _)) if *first != stubs.first => {
-                    content.found.add(Tampering::Inserted, stubs.spot, stubs.known, || {
-                        format!("it stands for lines of which its tombstone {tombstone} does not tell")
-                    });
-                }
+                Some((first, _)) if *first != stubs.first => untold.push((stubs.spot, stubs.known)),
                 Some((_, many)) => {
                     if stubs.many >= *many {
                         content.tombstones.remove(&tombstone);
@@ -87,6 +84,15 @@ impl Verifier {
                 }
             }
         }
+        // Where a stub was removed or changed, those after it are not told of: that is no cause.
+        let is_cause = content.found.is_empty();
+        for (spot, known) in untold {
+            let spot = if is_cause { spot } else { Spot { ordinal: self.end.ordinal, ..spot } };
+            content.found.add(Tampering::Inserted, spot, known, || {
+                "it stands for lines of which its tombstone does not tell".to_owned()
+            });
+        }
+        content.found.add_more(content.more_untold);
         let mut unfinished: Vec<_> = content.tombstones.keys().copied().collect();
         unfinished.sort();
         unfinished.truncate(Report::MOST);

@@ -18,6 +18,7 @@ use crate::store::{AuditStore, Scanned, StoreError};
 
 pub(crate) use lines::lines;
 pub use report::{Caveat, Checked, OpenIntent, Problem, Report, Tampering, VerifiedChain};
+pub(crate) use spot::id as record_id;
 pub use survey::Survey;
 pub use verifier::Verifier;
 

@@ -40,7 +40,7 @@ impl Known {
 const LONGEST_ID: usize = 100;
 
 /// The name of the record in a line: its first member.
-pub(super) fn id(line: &[u8]) -> Option<&[u8]> {
+pub(crate) fn id(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(b"{\"id\":\"")?;
     let end = rest.iter().take(LONGEST_ID).position(|byte| *byte == b'"')?;
     rest.get(..end)
@@ -79,6 +79,14 @@ impl Found {
             self.problems.pop();
             self.more += 1;
         }
+    }
+
+    pub(super) fn add_more(&mut self, many: u64) {
+        self.more += many;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.problems.is_empty()
     }
 
     pub(super) fn first_mut(&mut self) -> Option<&mut Problem> {

@@ -25,6 +25,8 @@ pub struct Verifier {
     pub(super) ties: HashMap<Uuid, Vec<Tie>>,
     /// Lines of which it is not known where they belong.
     pub(super) strays: Vec<Stray>,
+    /// The last line that could not be read.
+    broken_line: Option<u64>,
     pub(super) content: Content,
     /// Where the store ends.
     pub(super) end: Spot,
@@ -37,6 +39,8 @@ pub(super) struct Stray {
     pub(super) known: Known,
     pub(super) hash: Option<Hash>,
     pub(super) is_torn: bool,
+    /// It could not be read: what is known of it may be what it says of another line.
+    is_unreadable: bool,
     pub(super) why: String,
 }
 
@@ -60,6 +64,7 @@ impl Verifier {
             chains: HashMap::new(),
             ties,
             strays: Vec::new(),
+            broken_line: None,
             content: Content::new(options, found),
             end: Spot::default(),
         }
@@ -88,6 +93,11 @@ impl Verifier {
     fn line(&mut self, text: &[u8], spot: Spot, is_whole: bool) {
         self.content.report.lines += 1;
         let Some((place, hashed)) = Place::read(text) else {
+            let was_broken = self.broken_line.replace(spot.ordinal).is_some_and(|before| before + 1 == spot.ordinal);
+            // What a line was broken into is one.
+            if was_broken && !text.starts_with(b"{\"") && self.goes_on(text, spot) {
+                return;
+            }
             return self.misfit(text, Traces::of(text), spot, UNREADABLE, !is_whole);
         };
         let seen = Seen { text, place, digest: Place::digest(hashed), spot };
@@ -96,33 +106,49 @@ impl Verifier {
             self.content.found.add(Tampering::Torn, spot, known, || "the last line has no end".to_owned());
         }
         let genuine = Genuine::of(&self.content.options, &place, &seen.digest);
-        let fits = match self.chains.get_mut(&place.chain) {
-            Some(chain) => self.content.is_genuine(chain, genuine, &seen),
-            // A line that does not fit begins no chain.
-            None if genuine == Genuine::No || genuine == Genuine::Unknown && seen.says_it_has_no_key() => false,
-            None => {
-                let ties = self.ties.remove(&place.chain).unwrap_or_default();
-                let mut chain = ChainState::new(place.chain, self.chains.len(), spot, ties);
-                self.content.is_genuine(&mut chain, genuine, &seen);
-                self.chains.insert(place.chain, chain);
-                true
-            }
-        };
-        match self.chains.get_mut(&place.chain) {
-            Some(chain) if fits => self.content.next(chain, &seen, &mut self.strays),
-            _ => self.misfit(text, Traces::from(&place), spot, UNFIT, false),
+        if !self.chains.contains_key(&place.chain) && self.begins_chain(&seen, genuine) {
+            let ties = self.ties.remove(&place.chain).unwrap_or_default();
+            let chain = ChainState::new(place.chain, self.chains.len(), spot, ties);
+            self.chains.insert(place.chain, chain);
         }
+        if let Some(chain) = self.chains.get_mut(&place.chain)
+            && self.content.is_genuine(chain, genuine, &seen)
+        {
+            self.content.next(chain, &seen, &mut self.strays);
+        } else {
+            self.misfit(text, Traces::from(&place), spot, UNFIT, false);
+        }
+    }
+
+    /// Whether a line is taken for the first that there is of its chain.
+    fn begins_chain(&self, seen: &Seen<'_>, genuine: Genuine) -> bool {
+        match genuine {
+            Genuine::Keyed | Genuine::Plain => true,
+            Genuine::Unknown => !seen.says_nothing_of_a_key() && self.belongs_to(&Traces::from(&seen.place)).is_none(),
+            Genuine::No => false,
+        }
+    }
+
+    /// Whether the rest of a broken line is that of one whose place is known already.
+    fn goes_on(&mut self, rest: &[u8], spot: Spot) -> bool {
+        let pending = self.chains.values_mut().filter_map(|chain| chain.pending.as_mut());
+        let Some(pending) = pending.max_by_key(|pending| pending.spot.ordinal) else { return false };
+        // There may be several parts.
+        let goes_on = pending.hash.is_none() && pending.spot.ordinal < spot.ordinal;
+        pending.hash = pending.hash.or_else(|| Traces::of(rest).hash.filter(|_| goes_on));
+        goes_on
     }
 
     /// A line that is damaged, or whose hash does not fit: the lines after it show what it is.
     fn misfit(&mut self, text: &[u8], traces: Traces, spot: Spot, why: &str, is_torn: bool) {
         let known = Known { chain: traces.chain, seq: traces.seq, id: None }.with_id(text);
+        let is_unreadable = why == UNREADABLE;
         if is_torn {
-            return self.stray(Stray { spot, known, hash: None, is_torn, why: why.to_owned() });
+            return self.stray(Stray { spot, known, hash: None, is_torn, is_unreadable, why: why.to_owned() });
         }
         let chain = self.belongs_to(&traces).and_then(|id| self.chains.get_mut(&id));
         let Some(chain) = chain else {
-            let is_old = traces.chain.and_then(|id| self.chains.get(&id));
+            let is_old = traces.chain.filter(|_| !is_unreadable).and_then(|id| self.chains.get(&id));
             if let (Some(chain), Some(seq)) = (is_old, traces.seq) {
                 let id = chain.id;
                 self.content.found.add(Tampering::Inserted, spot, known, || {
@@ -130,7 +156,7 @@ impl Verifier {
                 });
                 return;
             }
-            return self.stray(Stray { spot, known, hash: traces.hash, is_torn, why: why.to_owned() });
+            return self.stray(Stray { spot, known, hash: traces.hash, is_torn, is_unreadable, why: why.to_owned() });
         };
         if let Some(pending) = chain.pending.take() {
             let follows = traces.seq == Some(pending.to.saturating_add(1))
@@ -149,7 +175,7 @@ impl Verifier {
         let links = traces.prev_hash == Some(chain.last);
         let to = traces.seq.filter(|seq| *seq > next && !links).unwrap_or(next);
         // A line that was broken in two is one.
-        let torn_off = self.strays.pop_if(|stray| stray.spot.ordinal + 1 == spot.ordinal && stray.hash.is_none());
+        let torn_off = self.strays.pop_if(|stray| stray.spot.ordinal + 1 == spot.ordinal && stray.is_unreadable);
         let (spot, id) = match torn_off {
             Some(stray) => (stray.spot, stray.known.id),
             None => (spot, None),
@@ -189,9 +215,10 @@ impl Verifier {
 }
 
 impl Seen<'_> {
-    /// Whether it is the first line of a chain and says that the chain has no key.
-    fn says_it_has_no_key(&self) -> bool {
-        self.place.kind == Kind::Begin && memchr::memmem::find(self.text, b",\"keyed\":false,").is_some()
+    /// Whether it is the first line of a chain and does not say that the chain has a key.
+    fn says_nothing_of_a_key(&self) -> bool {
+        let is_whole = self.text.starts_with(b"{\"") && memchr::memmem::find(self.text, b",\"keyed\":true,").is_some();
+        self.place.kind == Kind::Begin && !is_whole
     }
 
     pub(super) fn known(&self) -> Known {
@@ -285,7 +312,7 @@ impl Content {
         let since = chain.last_spot.map_or(0, |spot| spot.ordinal);
         let fits = |stray: &Stray| {
             let stands_between = stray.spot.ordinal >= since && !stray.is_torn;
-            let is_missing = stray.known.seq.is_none_or(|seq| (from..=to).contains(&seq));
+            let is_missing = stray.is_unreadable || stray.known.seq.is_none_or(|seq| (from..=to).contains(&seq));
             stands_between && (is_missing || stray.hash == Some(seen.place.prev_hash))
         };
         if let Some(at) = strays.iter().position(fits) {
@@ -293,7 +320,7 @@ impl Content {
             // The other part of a line that was broken in two.
             let mut end = stray.spot.ordinal;
             strays.retain(|other| {
-                let goes_on = other.spot.ordinal == end + 1 && other.known.id.is_none() && other.hash.is_none();
+                let goes_on = other.spot.ordinal == end + 1 && other.known.id.is_none() && other.is_unreadable;
                 end += u64::from(goes_on);
                 !goes_on
             });

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ormai::approvals::{Approval, ApprovalFilter, Outcome, Status};
 use ormai::error::Error;
-use ormai::{RunContext, suggest};
+use ormai::{OrmAi, RunContext, suggest};
 use serde_json::{Value as Json, json};
 
 use super::call::refusal;
@@ -20,33 +20,40 @@ pub(crate) async fn run(config: &Path, command: ApprovalsCommand, as_json: bool)
             filter.status = status.as_deref().map(read_status).transpose()?;
             filter.before = before;
             let ctx = RunContext::new(principal.principal()?);
-            let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            match ormai.approvals().list(&ctx, &filter).await {
+            let work = async |ormai: &OrmAi| match ormai.approvals().list(&ctx, &filter).await {
                 Ok(approvals) => list(&approvals, as_json),
                 Err(error) => refused(&error, as_json),
-            }
+            };
+            Config::read(config, as_json)?.with(as_json, work).await
         }
         ApprovalsCommand::Show { id, principal } => {
             let ctx = RunContext::new(principal.principal()?);
-            let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(ormai.approvals().show(&ctx, &id).await.map_err(Error::from), as_json)
+            let work =
+                async |ormai: &OrmAi| told(ormai.approvals().show(&ctx, &id).await.map_err(Error::from), as_json);
+            Config::read(config, as_json)?.with(as_json, work).await
         }
         ApprovalsCommand::Approve(Decide { id, note, principal }) => {
             let ctx = RunContext::new(principal.principal()?);
-            let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(
-                ormai.approvals().approve(&ctx, &id, note.as_deref()).await.map_err(Error::from).and_then(made),
-                as_json,
-            )
+            let work = async |ormai: &OrmAi| {
+                told(
+                    ormai.approvals().approve(&ctx, &id, note.as_deref()).await.map_err(Error::from).and_then(made),
+                    as_json,
+                )
+            };
+            Config::read(config, as_json)?.with(as_json, work).await
         }
         ApprovalsCommand::Reject(Decide { id, note, principal }) => {
             let ctx = RunContext::new(principal.principal()?);
-            let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(ormai.approvals().reject(&ctx, &id, note.as_deref()).await.map_err(Error::from), as_json)
+            let work = async |ormai: &OrmAi| {
+                told(ormai.approvals().reject(&ctx, &id, note.as_deref()).await.map_err(Error::from), as_json)
+            };
+            Config::read(config, as_json)?.with(as_json, work).await
         }
         ApprovalsCommand::Resume { id } => {
-            let ormai = Config::read(config, as_json)?.build(as_json).await?;
-            told(ormai.approvals().resume(&id).await.map_err(Error::from).and_then(made), as_json)
+            let work = async |ormai: &OrmAi| {
+                told(ormai.approvals().resume(&id).await.map_err(Error::from).and_then(made), as_json)
+            };
+            Config::read(config, as_json)?.with(as_json, work).await
         }
     }
 }

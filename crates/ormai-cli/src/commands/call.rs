@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ormai::answer::Answer;
-use ormai::{CallResult, Data, RunContext};
+use ormai::{CallResult, Data, OrmAi, RunContext};
 use serde_json::Value as Json;
 
 use crate::args::Call;
@@ -13,15 +13,17 @@ use crate::output;
 
 pub(crate) async fn run(config: &Path, call: Call, as_json: bool) -> Result<(), Failure> {
     let principal = call.principal.principal()?;
-    let ormai = Config::read(config, as_json)?.build(as_json).await?;
     let ctx = RunContext::new(principal);
-    let result = ormai.tools().call_json(&ctx, &call.tool, call.arguments.as_bytes()).await;
-    if as_json {
-        output::json(&result)?;
-    } else {
-        show(&result)?;
-    }
-    if result.success() { Ok(()) } else { Err(Failure::told()) }
+    let work = async |ormai: &OrmAi| {
+        let result = ormai.tools().call_json(&ctx, &call.tool, call.arguments.as_bytes()).await;
+        if as_json {
+            output::json(&result)?;
+        } else {
+            show(&result)?;
+        }
+        if result.success() { Ok(()) } else { Err(Failure::told()) }
+    };
+    Config::read(config, as_json)?.with(as_json, work).await
 }
 
 /// A result for people.

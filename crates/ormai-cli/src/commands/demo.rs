@@ -1,5 +1,9 @@
 //! `ormai demo`: an embedded database, several principals, and what each of them gets.
 
+use std::sync::Arc;
+
+use ormai::audit::verify::{VerifyOptions, verify};
+use ormai::audit::{Filter, MemoryStore};
 use ormai::db::IntrospectOptions;
 use ormai::policy::Format;
 use ormai::prelude::*;
@@ -8,6 +12,7 @@ use ormai::sqlx::sqlite::SqlitePoolOptions;
 use ormai::{CallResult, Explanation, Inspected, Operator};
 use serde_json::{Value as Json, json};
 
+use super::audit::word;
 use super::call;
 use crate::failure::Failure;
 use crate::output;
@@ -61,7 +66,37 @@ pub(crate) async fn run(as_json: bool) -> Result<(), Failure> {
             show_row(&scene, inspected.as_ref())?;
         }
     }
-    if as_json { output::json(&told) } else { Ok(()) }
+    if as_json { output::json(&told) } else { show_trail(&ormai).await }
+}
+
+/// What the calls have left.
+async fn show_trail(ormai: &OrmAi) -> Result<(), Failure> {
+    /// More than there are scenes.
+    const MOST: usize = 100;
+    ormai.close().await.map_err(|error| Failure::failed(error.to_string()))?;
+    let Some(trail) = ormai.trail() else { return Ok(()) };
+    output::line("━━ Every call has left its record, the refused ones as well")?;
+    let found = trail.query(&Filter::new(), MOST, None).await.map_err(|error| Failure::failed(error.to_string()))?;
+    let rows = found.entries.iter().rev().map(|entry| {
+        let told = match &entry.error {
+            Some(error) => error.code.clone(),
+            None => entry.outcome.as_str().to_owned(),
+        };
+        let scope = if entry.bypass.is_empty() {
+            entry.scopes_injected.join(", ")
+        } else {
+            format!("BYPASS {}", entry.bypass.join(", "))
+        };
+        let model = entry.model.clone().unwrap_or_default();
+        vec![word(&entry.tenant_id), word(&entry.user_id), entry.tool_name.clone(), model, told, scope]
+    });
+    output::table(&["tenant", "user", "tool", "model", "outcome", "scope"], rows)?;
+    for store in trail.stores() {
+        let report = verify(&**store, &VerifyOptions::default(), &|_| ()).await?;
+        let said = if report.is_good() { "nothing was changed" } else { "NOT what was written" };
+        output::line(format!("verified: {} lines, {} records, {said}", report.lines, report.records))?;
+    }
+    Ok(())
 }
 
 /// What an operator learns about a row.
@@ -104,7 +139,7 @@ async fn build() -> Result<OrmAi, Failure> {
         ..IntrospectOptions::default()
     };
     let builder = OrmAi::builder().database(pool).introspect_options(names);
-    Ok(builder.policy_text(POLICY, Format::Yaml).build().await?)
+    Ok(builder.policy_text(POLICY, Format::Yaml).audit(Arc::new(MemoryStore::new())).build().await?)
 }
 
 #[expect(

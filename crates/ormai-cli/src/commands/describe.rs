@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use ormai::RunContext;
 use ormai::request::DescribeSchema;
 use ormai::schema::{Definition, DescribedModel, DescribedWrites};
+use ormai::{OrmAi, RunContext};
 use serde_json::json;
 
 use super::call::refusal;
@@ -15,19 +15,23 @@ use crate::output;
 
 pub(crate) async fn run(config: &Path, describe: Describe, as_json: bool) -> Result<(), Failure> {
     let principal = describe.principal.principal()?;
-    let ormai = Config::read(config, as_json)?.build(as_json).await?;
     let ctx = RunContext::new(principal);
+    let work = async |ormai: &OrmAi| told(ormai, &ctx, describe, as_json).await;
+    Config::read(config, as_json)?.with(as_json, work).await
+}
+
+async fn told(ormai: &OrmAi, ctx: &RunContext<'_>, describe: Describe, as_json: bool) -> Result<(), Failure> {
     if let Some(format) = describe.tools {
         let export = match format {
             ToolFormat::JsonSchema => Definition::to_json_schema,
             ToolFormat::Openai => Definition::to_openai,
             ToolFormat::Anthropic => Definition::to_anthropic,
         };
-        let tools: Vec<_> = ormai.tools().definitions(&ctx).iter().map(export).collect();
+        let tools: Vec<_> = ormai.tools().definitions(ctx).iter().map(export).collect();
         return output::json(&tools);
     }
     let request = DescribeSchema { model: describe.model };
-    match ormai.tools().describe_schema(&ctx, request).await {
+    match ormai.tools().describe_schema(ctx, request).await {
         Ok(description) if as_json => output::json(&description.data),
         Ok(description) => description.models.iter().try_for_each(show),
         Err(error) => {

@@ -13,10 +13,13 @@ use crate::failure::Failure;
 use crate::output;
 
 pub(crate) async fn run(config: &Path, explain: Explain, as_json: bool) -> Result<(), Failure> {
+    let ctx = RunContext::new(explain.call.principal.principal()?);
+    let work = async |ormai: &OrmAi| told(ormai, &ctx, explain, as_json).await;
+    Config::read(config, as_json)?.with(as_json, work).await
+}
+
+async fn told(ormai: &OrmAi, ctx: &RunContext<'_>, explain: Explain, as_json: bool) -> Result<(), Failure> {
     let Explain { call, row } = explain;
-    let principal = call.principal.principal()?;
-    let ormai = Config::read(config, as_json)?.build(as_json).await?;
-    let ctx = RunContext::new(principal);
     let request = Tool::from_name(&call.tool).and_then(|tool| Request::from_json(tool, call.arguments.as_bytes()));
     let request = match request {
         Ok(Request::DescribeSchema(_)) => {
@@ -25,7 +28,7 @@ pub(crate) async fn run(config: &Path, explain: Explain, as_json: bool) -> Resul
         Ok(request) => request,
         Err(error) => return refused(&Refusal::from(error), as_json),
     };
-    let explanation = match ormai.tools().explain(&ctx, request.clone()) {
+    let explanation = match ormai.tools().explain(ctx, request.clone()) {
         Ok(explanation) => explanation,
         Err(refusal) => return refused(&refusal, as_json),
     };
@@ -35,8 +38,8 @@ pub(crate) async fn run(config: &Path, explain: Explain, as_json: bool) -> Resul
         }
         return show(&explanation);
     };
-    let key = key(&ormai, &request, &row);
-    match ormai.tools().explain_row(&ctx, request, &key, Operator::acknowledged()).await {
+    let key = key(ormai, &request, &row);
+    match ormai.tools().explain_row(ctx, request, &key, Operator::acknowledged()).await {
         Ok(inspected) if as_json => {
             output::json(&json!({"permitted": true, "explanation": explanation, "row": inspected}))
         }

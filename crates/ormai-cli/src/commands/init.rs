@@ -26,7 +26,9 @@ pub(crate) async fn run(init: Init, as_json: bool) -> Result<(), Failure> {
     let starter = starter::policy(&catalog, init.tenant_column.as_deref()).map_err(Failure::misuse)?;
     let configuration = format!(
         "# Where OrmAI finds its database and its policy.\n\
-         database:\n  url: {}\npolicy: policy.yaml\n",
+         database:\n  url: {}\npolicy: policy.yaml\n\
+         # Every call leaves a record. Keys make the trail one that nobody can rewrite: `ormai audit keygen`.\n\
+         audit: {{store: jsonl, path: audit.jsonl}}\n",
         starter::quoted(&shown_url)
     );
     std::fs::create_dir_all(&init.dir)?;

@@ -15,10 +15,14 @@ pub(crate) async fn run(config: &Path, as_json: bool) -> Result<(), Failure> {
     let database = config.connect().await?;
     let mut tables = Vec::new();
     let made = database.install(OwnTable::Idempotency).await.map_err(|error| refused(&error))?;
-    tables.push((OwnTable::Idempotency.name(), "the database", made));
+    tables.push((OwnTable::Idempotency.name().to_owned(), "the database", made));
     if let Some(store) = config.approvals().await? {
         let made = store.install().await.map_err(|error| Failure::failed(error.to_string()))?;
-        tables.push((OwnTable::Approvals.name(), "the store of approvals", !made.is_empty()));
+        tables.push((OwnTable::Approvals.name().to_owned(), "the store of approvals", !made.is_empty()));
+    }
+    for store in config.audit_databases().await? {
+        let made = store.install().await.map_err(|error| Failure::failed(error.to_string()))?;
+        tables.push(("ormai_audit".to_owned(), "the audit store", !made.is_empty()));
     }
     if as_json {
         let tables: Vec<_> =
@@ -26,7 +30,7 @@ pub(crate) async fn run(config: &Path, as_json: bool) -> Result<(), Failure> {
         return output::json(&json!({"tables": tables}));
     }
     let said = |made: bool| if made { "made" } else { "was there" };
-    let rows = tables.iter().map(|(table, place, made)| [*table, *place, said(*made)].map(str::to_owned).to_vec());
+    let rows = tables.iter().map(|(table, place, made)| [table, *place, said(*made)].map(str::to_owned).to_vec());
     output::table(&["table", "in", ""], rows)
 }
 

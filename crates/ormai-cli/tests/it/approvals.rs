@@ -184,7 +184,7 @@ fn the_page_of_the_command_line_names_every_command() {
     };
     let mut all = commands(&[]);
     assert!(all.len() > 8, "{all:?}");
-    for parent in ["approvals", "idempotency"] {
+    for parent in ["approvals", "audit", "idempotency"] {
         let children = commands(&[parent]);
         assert!(!children.is_empty());
         all.retain(|command| command != parent);

@@ -12,12 +12,22 @@ pub(crate) struct Ran {
 
 /// Runs `ormai` in a directory.
 pub(crate) fn ormai(directory: &Path, arguments: &[&str]) -> Ran {
+    ormai_with(directory, arguments, &[])
+}
+
+/// The same with variables of the environment.
+pub(crate) fn ormai_with(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_ormai"))
         .args(arguments)
         .current_dir(directory)
         .env_remove("ORMAI_HASH_KEY")
+        .env_remove("ORMAI_LOG")
+        .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
+        .env_remove("ORMAI_AUDIT_KEY")
+        .env_remove("ORMAI_AUDIT_SIGNING_KEY")
         .env("ORMAI_CURSOR_KEY", "one key for all runs of a test")
         .env("NO_COLOR", "1")
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     Ran {

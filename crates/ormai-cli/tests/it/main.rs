@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod demo;
@@ -12,7 +14,11 @@ mod explain;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod misuse;
+#[cfg(all(test, feature = "otlp"))]
+mod otlp;
 #[cfg(test)]
 mod row_level_security;
 #[cfg(test)]

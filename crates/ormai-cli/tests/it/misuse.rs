@@ -24,7 +24,7 @@ fn a_missing_configuration_is_named() {
 
 #[test]
 fn a_configuration_is_checked_as_a_whole() {
-    let text = "databse: {url: 'sqlite:x'}\naudit: {store: jsonl}\ndatabase: {url: '${NO_SUCH_VARIABLE_HERE}', pool: 3}\npolicy: 7\n";
+    let text = "databse: {url: 'sqlite:x'}\nserver: {port: 80}\ndatabase: {url: '${NO_SUCH_VARIABLE_HERE}', pool: 3}\npolicy: 7\n";
     insta::assert_snapshot!(check(&[("ormai.yaml", text)], &["check"], 2));
 }
 

@@ -53,6 +53,25 @@ pub mod limits {
     pub const IDEMPOTENCY_KEY_BYTES: usize = 200;
 }
 
+/// Reads the arguments of a tool that is none of [`Tool`]: within the limits at the door, and no key
+/// stands twice.
+///
+/// # Errors
+///
+/// `VALIDATION_ERROR`.
+pub fn read_arguments(text: &[u8]) -> Result<Json> {
+    json::parse(text)
+}
+
+/// Holds such arguments to the depth at the door, that were read elsewhere.
+///
+/// # Errors
+///
+/// `VALIDATION_ERROR`.
+pub fn check_arguments(arguments: &Json) -> Result<()> {
+    json::check_depth(arguments)
+}
+
 /// What a caller can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -24,7 +24,7 @@ use crate::error::{ConflictKind, DbError};
 use crate::execute;
 use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
-use crate::pool::{Lease, Open, Pool};
+use crate::pool::{Lease, Open, Pool, PoolStatus};
 use crate::session::Changed;
 use crate::settle;
 use crate::transaction::{Top, Undone};
@@ -90,6 +90,13 @@ impl Source {
         let pool = Pool::new(opener, options.max_connections, options.acquire_timeout);
         drop(pool.lease().await?);
         Ok(Self::Own(pool))
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        match self {
+            Self::Own(pool) => pool.status(),
+            Self::Shared(pool, _) => PoolStatus::of(pool),
+        }
     }
 
     pub(crate) async fn session(&self) -> Result<Session<'static>, DbError> {
@@ -394,7 +401,7 @@ fn closed() -> DbError {
 /// The numbers of MariaDB's and MySQL's errors; their SQLSTATEs say less.
 pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
     let detail = error.to_string();
-    match number(error) {
+    let sorted = match number(error) {
         // MariaDB's time limit, MySQL's, and a statement that was killed.
         Some(1969 | 3024 | 1317) => DbError::Timeout,
         // A row that changed, a lock that was not to be had in time, a deadlock, no waiting.
@@ -434,6 +441,14 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
             | 3159,
         ) => DbError::unavailable(detail),
         _ => DbError::from_driver(error, |_| None),
+    };
+    numbered(sorted, error)
+}
+
+fn numbered(sorted: DbError, error: &sqlx::Error) -> DbError {
+    match number(error) {
+        Some(number) => sorted.coded(Some(&number.to_string())),
+        None => sorted,
     }
 }
 
@@ -444,7 +459,7 @@ fn refused(error: &sqlx::Error) -> DbError {
         // Out of range, cut, not of the type, a division by zero, too long, without a meaning in a character set, not
         // JSON, not a generated value.
         Some(1264 | 1265 | 1292 | 1365 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 1916 | 3140 | 3988 | 4038) => {
-            DbError::refused(error.to_string())
+            numbered(DbError::refused(error.to_string()), error)
         }
         _ => sorted(error),
     }

@@ -25,7 +25,7 @@ use crate::error::{ConflictKind, DbError};
 use crate::execute;
 use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
-use crate::pool::{Lease, Open, Pool};
+use crate::pool::{Lease, Open, Pool, PoolStatus};
 use crate::session::Changed;
 use crate::settle;
 use crate::transaction::Top;
@@ -113,6 +113,13 @@ impl Source {
         let pool = Pool::new(Opener { postgres, timeout_ms }, options.max_connections, options.acquire_timeout);
         drop(pool.lease().await?);
         Ok(Self::Own(pool))
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        match self {
+            Self::Own(pool) => pool.status(),
+            Self::Shared(pool, _) => PoolStatus::of(pool),
+        }
     }
 
     pub(crate) async fn session(&self) -> Result<Session<'static>, DbError> {
@@ -438,6 +445,9 @@ pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
 /// What is said of a statement that writes: a value that cannot be computed there is one that
 /// cannot be stored.
 fn refused(error: &sqlx::Error) -> DbError {
-    let class = error.as_database_error().and_then(|error| error.code());
-    if class.is_some_and(|code| code.starts_with("22")) { DbError::refused(error.to_string()) } else { sorted(error) }
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some(code) if code.starts_with("22") => DbError::refused(error.to_string()).coded(Some(code)),
+        _ => sorted(error),
+    }
 }

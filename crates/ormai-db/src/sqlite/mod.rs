@@ -24,7 +24,7 @@ use crate::error::{ConflictKind, DbError};
 use crate::execute;
 use crate::keep::{HandBack, Keep};
 use crate::limits::ConnectOptions;
-use crate::pool::{Lease, Open, Pool};
+use crate::pool::{Lease, Open, Pool, PoolStatus};
 use crate::session::Changed;
 use crate::transaction::Top;
 use timeout::Deadline;
@@ -68,6 +68,13 @@ impl Source {
     pub(crate) fn shared(pool: SqlitePool) -> Self {
         let queue = Queue::new(pool.options().get_acquire_timeout());
         Self::Shared(pool, Keep::new(), queue)
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        match self {
+            Self::Own(pool, _) => pool.status(),
+            Self::Shared(pool, _, _) => PoolStatus::of(pool),
+        }
     }
 
     pub(crate) async fn session(&self) -> Result<Session<'static>, DbError> {

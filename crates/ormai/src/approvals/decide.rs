@@ -12,7 +12,7 @@ use super::record::{Approval, Decision, Outcome, Status};
 use super::rights::{self, Part};
 use super::store::{ApprovalFilter, ApprovalStore, Change, StoreError};
 use crate::audit::{Action, Attempt, Refused};
-use crate::{RunContext, Toolset};
+use crate::{RunContext, Toolset, telemetry};
 
 /// What can be done about requests that wait. Who is asking, and what time it is, comes from the
 /// context.
@@ -37,7 +37,10 @@ impl<'a> Approvals<'a> {
     pub async fn list(&self, ctx: &RunContext<'_>, filter: &ApprovalFilter) -> Result<Vec<Approval>, Refused> {
         let call = ctx.call();
         let mut attempt = self.tools.attempt(ctx, &call, "list_approvals", Action::Approval);
-        attempt.tell(|record| record.inputs = json!({"status": filter.status, "limit": filter.most()}));
+        attempt.tell(|record| {
+            record.policy_version = self.tools.engine().policy().version().to_owned();
+            record.inputs = json!({"status": filter.status, "limit": filter.most()});
+        });
         let outcome = self.listed(&call, filter).await;
         attempt.tell(|record| record.row_count = outcome.as_ref().ok().map(|found| found.len() as u64));
         attempt.close_as(outcome).await.map(|(found, _)| found)
@@ -144,6 +147,8 @@ impl<'a> Approvals<'a> {
                 if !self.advance(call, id, from, to, Change::Decided(&decision)).await? {
                     return Err(gone(&self.find(call, id).await?));
                 }
+                attempt.keep();
+                attempt.tell(|record| record.after_snapshot = Some(json!({"status": Status::Approved})));
                 tracing::info!(request_id = %call.request_id, approval = id, "a write was approved");
                 self.execute(call, approval, parent).await
             }
@@ -184,6 +189,8 @@ impl<'a> Approvals<'a> {
         if !self.advance(call, id, Status::Pending, Status::Rejected, Change::Decided(&decision)).await? {
             return Err(gone(&self.find(call, id).await?));
         }
+        attempt.keep();
+        attempt.tell(|record| record.after_snapshot = Some(json!({"status": Status::Rejected})));
         self.find(call, id).await
     }
 
@@ -241,6 +248,13 @@ impl<'a> Approvals<'a> {
         match self.tools.run_approved(&approval, call.now, parent).await {
             Ok(written) => self.executed(call, &approval, &written).await,
             Err(error) if error.retryable => Err(error.into()),
+            // Its record is missing, and it was made all the same: it must not be asked for again.
+            Err(error) if error.code == ErrorCode::AuditUnavailable => {
+                if let Some(written) = self.tools.recorded(&approval, call).await? {
+                    self.executed(call, &approval, &written).await?;
+                }
+                Err(error.into())
+            }
             Err(error) => {
                 let outcome = Outcome::Error { code: error.code.as_str().to_owned(), message: error.message.clone() };
                 let (from, to) = (Status::Approved, Status::Failed);
@@ -372,7 +386,8 @@ fn gone(approval: &Approval) -> Error {
 
 /// What a caller may know of a failure in the store; the rest goes to the log.
 pub(super) fn told(error: &StoreError, call: &CallContext) -> Error {
-    tracing::warn!(request_id = %call.request_id, %error, "the store of approvals failed");
+    tracing::warn!(request_id = %call.request_id, class = error.class(), "the store of approvals failed");
+    telemetry::detail(&call.request_id, error);
     match error {
         StoreError::NotInstalled => Error::new(ErrorCode::Internal, "the store of approvals is not installed")
             .hint(Some("the operator runs `ormai install`, or `OrmAi::install`".to_owned())),

@@ -72,6 +72,17 @@ pub trait ApprovalStore: fmt::Debug + Send + Sync {
     fn install(&self) -> Storing<'_, Vec<&'static str>>;
 }
 
+impl StoreError {
+    /// Which kind of error it is, in a word for the log.
+    pub(crate) fn class(&self) -> &'static str {
+        match self {
+            Self::NotInstalled => "not_installed",
+            Self::Unavailable(_) => "unavailable",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 impl ApprovalFilter {
     /// Everything, the newest first.
     pub fn new() -> Self {

@@ -8,18 +8,23 @@ use jiff::Timestamp;
 use ormai_audit::{Action, Outcome, Record, RecordedError, Trail, TrailError};
 use ormai_core::audited::{self, Decided, Snapshots};
 use ormai_core::error::{Error, ErrorCode, Result};
+use ormai_core::fault::Fault;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Request, Tool};
+
+use tracing::{Instrument as _, Span};
 
 use super::receipt::{Receipt, Refused};
 use crate::context::{Db, RunContext};
 use crate::response::{Concluded, Response};
+use crate::telemetry::{self, CallSpan};
 use crate::{Engine, Toolset};
 
 /// A call on its way to its record. It ends in [`Attempt::close`]; one that is dropped before is
 /// recorded as that.
 pub(crate) struct Attempt {
     recording: Option<Recording>,
+    span: CallSpan,
     begun: Instant,
 }
 
@@ -48,7 +53,10 @@ impl Toolset {
     /// Begins the record of something that is done outside of any transaction.
     pub(crate) fn attempt_of(&self, call: &CallContext, tool: &str, action: Action) -> Attempt {
         let begun = Instant::now();
-        let Some(trail) = self.trail() else { return Attempt { recording: None, begun } };
+        // A tool that there is none of is the caller's word.
+        let known = action != Action::Unknown || Tool::ALL.iter().any(|known| known.name() == tool);
+        let span = CallSpan::begin(&self.metrics, call, known.then_some(tool));
+        let Some(trail) = self.trail() else { return Attempt { recording: None, span, begun } };
         let mut record = Record::begin(Timestamp::now(), call.request_id.as_str(), tool);
         record.trace_id.clone_from(&call.trace_id);
         record.tenant_id = call.principal.tenant_id().clone();
@@ -62,14 +70,19 @@ impl Toolset {
             is_keeping: Arc::default(),
             is_closed: false,
         };
-        Attempt { recording: Some(recording), begun }
+        Attempt { recording: Some(recording), span, begun }
     }
 }
 
 impl Attempt {
     /// A part of another call, which has the record.
     pub(crate) fn part() -> Self {
-        Self { recording: None, begun: Instant::now() }
+        Self { recording: None, span: CallSpan::part(), begun: Instant::now() }
+    }
+
+    /// The span of the call, for its work.
+    pub(crate) fn span(&self) -> Span {
+        self.span.span().clone()
     }
 
     /// Whether there will be a record.
@@ -91,6 +104,7 @@ impl Attempt {
 
     /// What is asked, without the values of hidden fields.
     pub(crate) fn asked(&mut self, request: &Request, engine: &Engine) {
+        self.span.asked(request.model(), engine);
         self.tell(|record| {
             let catalog = engine.policy().catalog();
             let view = engine.view(&record.roles);
@@ -103,6 +117,7 @@ impl Attempt {
 
     /// The request could not be read.
     pub(crate) fn unread(&mut self, bytes: impl FnOnce() -> usize, engine: &Engine) {
+        self.span.asked(None, engine);
         self.tell(|record| {
             record.inputs = audited::unread(bytes());
             record.policy_version = engine.policy().version().to_owned();
@@ -143,6 +158,11 @@ impl Attempt {
         intended.map_err(|error| unavailable(&error, &recording.record.request_id, "nothing was done"))
     }
 
+    /// From now on what was asked is done, or may be, whatever still comes.
+    pub(crate) fn keep(&self) {
+        self.keeping().store(true, Ordering::Release);
+    }
+
     /// By what a write says that it is being kept.
     pub(crate) fn keeping(&self) -> Arc<AtomicBool> {
         self.recording.as_ref().map(|recording| Arc::clone(&recording.is_keeping)).unwrap_or_default()
@@ -150,6 +170,7 @@ impl Attempt {
 
     /// The write waits for an approval.
     pub(crate) fn parked(&mut self, approval_id: &str) {
+        self.keep();
         self.tell(|record| {
             record.approval_id = Some(approval_id.to_owned());
             record.outcome = Outcome::Pending;
@@ -159,7 +180,7 @@ impl Attempt {
     /// The rows that a write found and left.
     pub(crate) fn wrote(&mut self, snapshots: Option<Snapshots>) {
         self.tell(|record| {
-            if let Some(snapshots) = snapshots {
+            if let Some(snapshots) = snapshots.filter(|_| !Fault::WriteWithoutSnapshot.is_on()) {
                 record.before_snapshot = snapshots.before;
                 record.after_snapshot = snapshots.after;
             }
@@ -174,6 +195,7 @@ impl Attempt {
     /// is no answer.
     pub(crate) async fn close<T>(mut self, outcome: Result<Concluded<T>>) -> Result<Response<T>, Refused> {
         if let Ok(Concluded { facts, .. }) = &outcome {
+            self.span.counted(facts.row_count);
             self.tell(|record| {
                 record.row_count = Some(facts.row_count as u64);
                 record.policy_version.clone_from(&facts.policy_version);
@@ -191,6 +213,14 @@ impl Attempt {
     /// As [`Attempt::close`].
     pub(crate) async fn close_as<T>(mut self, outcome: Result<T>) -> Result<(T, Receipt), Refused> {
         let begun = self.begun;
+        let closed = self.recorded(outcome).await;
+        let span = std::mem::replace(&mut self.span, CallSpan::part());
+        span.ended(closed.as_ref().err().map(|refused| refused.code), || begun.elapsed());
+        closed
+    }
+
+    async fn recorded<T>(&mut self, outcome: Result<T>) -> Result<(T, Receipt), Refused> {
+        let begun = self.begun;
         let Some(recording) = &mut self.recording else {
             return match outcome {
                 Ok(done) => Ok((done, Receipt::new(None))),
@@ -200,7 +230,8 @@ impl Attempt {
         let is_keeping = recording.is_keeping.load(Ordering::Acquire);
         let is_kept = is_keeping && outcome.is_ok();
         let record = &mut recording.record;
-        record.execution_time_ms = begun.elapsed().as_secs_f64() * 1_000.0;
+        let worked = begun.elapsed();
+        record.execution_time_ms = worked.as_secs_f64() * 1_000.0;
         match &outcome {
             Ok(_) => {
                 record.success = true;
@@ -214,12 +245,19 @@ impl Attempt {
                 record.error = Some(recorded(error));
             }
         }
-        // Whatever becomes of it, nobody tries again: the stores get it also where nobody waits any more.
-        recording.is_closed = true;
+        let stage = self.span.span().in_scope(telemetry::audit);
+        // Before anything is waited for: the trail has the record from here on, also when the caller lets
+        // go meanwhile, and a second one must not follow.
+        recording.is_closed = !Fault::RecordClosedTwice.is_on();
         let taken = match recording.is_intended {
-            true => recording.trail.close(record).await,
-            false => recording.trail.note(record).await,
+            true => recording.trail.close(record).instrument(stage).await,
+            false if Fault::AnswerWithoutRecord.is_on() => Ok(()),
+            false => recording.trail.note(record).instrument(stage).await,
         };
+        recording.is_closed = true;
+        if taken.is_ok() {
+            self.span.recorded(|| begun.elapsed().saturating_sub(worked));
+        }
         let receipt = Receipt::new(Some(record.id.clone()));
         match (taken, outcome) {
             (Ok(()), Ok(done)) => Ok((done, receipt)),
@@ -240,11 +278,14 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let Some(recording) = self.recording.as_mut().filter(|recording| !recording.is_closed) else { return };
+        if Fault::DroppedCallUnrecorded.is_on() {
+            return;
+        }
         let record = &mut recording.record;
         record.execution_time_ms = self.begun.elapsed().as_secs_f64() * 1_000.0;
         record.success = false;
         let (outcome, message) = match recording.is_keeping.load(Ordering::Acquire) {
-            true => (Outcome::Unknown, "the caller let go while the write was being kept; it may have been made"),
+            true => (Outcome::Unknown, "the caller let go while it was being kept; it may have been done"),
             false => (Outcome::Dropped, "the caller let go before the end"),
         };
         record.outcome = outcome;

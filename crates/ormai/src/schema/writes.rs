@@ -128,7 +128,7 @@ fn definition(tool: Tool, models: &[Writable<'_>], typed: bool) -> Definition {
         insert(&mut properties, "idempotency_key", json!({"type": "string"}));
     }
     insert(&mut properties, "dry_run", json!({"type": "boolean"}));
-    Definition { tool, description: says(tool), parameters: object(properties, &required) }
+    Definition::new(tool, says(tool), object(properties, &required))
 }
 
 fn says(tool: Tool) -> &'static str {

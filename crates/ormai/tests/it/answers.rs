@@ -52,7 +52,7 @@ every_engine! {
         let ormai = demo(test).await;
         for who in [acme(), admin(), Principal::without_tenant()] {
             let tools = ormai.tools().definitions(&RunContext::new(who));
-            let names: Vec<&str> = tools.iter().map(|tool| tool.tool.name()).collect();
+            let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
             assert_eq!(names, ["describe_schema", "query", "get", "aggregate", "create"]);
             let list: Vec<_> = tools.iter().map(ormai::schema::Definition::to_anthropic).collect();
             let bytes = serde_json::to_string(&list).unwrap().len();

@@ -183,6 +183,18 @@ every_engine! {
         assert!(unknown.refused_by.is_none() && unknown.tables.is_empty());
     }
 
+    async fn the_statements_of_includes_are_told_whatever_the_type_of_the_key(test: &TestDatabase) {
+        let ormai = demo(test).await;
+        // Orders have numbers as keys, and users have text.
+        let query = json!({"model": "Order", "select": ["id"], "include": [{"relation": "items", "limit": 1}, {"relation": "user", "select": ["id"]}]});
+        let explained = ormai.tools().explain(&RunContext::new(acme()), request(Tool::Query, &query)).unwrap();
+        assert_eq!(explained.statements.len(), 3);
+        for include in &explained.statements[1..] {
+            let binds = json!(include.binds).to_string();
+            assert!(binds.contains(ormai::PARENT_KEY) && !binds.contains("9223372036854775808"), "{binds}");
+        }
+    }
+
     async fn each_table_of_a_plan_tells_what_each_rule_did(test: &TestDatabase) {
         let ormai = demo(test).await;
         let everywhere: Json = serde_json::from_str(EVERYWHERE).unwrap();

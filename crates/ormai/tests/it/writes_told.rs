@@ -117,7 +117,10 @@ fn tools(roles: &[&str], byte_budget: usize) -> Vec<Definition> {
 }
 
 fn writes(roles: &[&str], byte_budget: usize) -> Vec<Definition> {
-    tools(roles, byte_budget).into_iter().filter(|definition| definition.tool.writes()).collect()
+    tools(roles, byte_budget)
+        .into_iter()
+        .filter(|definition| Tool::from_name(&definition.name).unwrap().writes())
+        .collect()
 }
 
 fn told(roles: &[&str]) -> Json {
@@ -155,7 +158,10 @@ fn a_write_that_is_open_on_no_model_is_not_listed() {
             let models = parameters["properties"]["model"]["enum"].as_array().unwrap().clone();
             models.iter().map(|model| model.as_str().unwrap().to_owned()).collect()
         };
-        writes(roles, 100_000).iter().map(|tool| (tool.tool.name(), models(&tool.parameters))).collect()
+        writes(roles, 100_000)
+            .iter()
+            .map(|tool| (Tool::from_name(&tool.name).unwrap().name(), models(&tool.parameters)))
+            .collect()
     };
     let of = |models: &[&str]| models.iter().map(|model| (*model).to_owned()).collect::<Vec<_>>();
     // A tag is known by a hash of its key and has nothing that an update may change; a log has no key.
@@ -205,7 +211,7 @@ fn fields_of_the_data_are_left_out_last() {
         serde_json::to_string(&list.iter().map(Definition::to_anthropic).collect::<Vec<_>>()).unwrap().len()
     };
     let data = |list: &[Definition], tool: Tool| {
-        let tool = list.iter().find(|definition| definition.tool == tool).unwrap();
+        let tool = list.iter().find(|definition| definition.name == tool.name()).unwrap();
         tool.parameters["properties"]["data"].clone()
     };
     let select = |list: &[Definition]| list[1].parameters["properties"]["select"]["items"].clone();

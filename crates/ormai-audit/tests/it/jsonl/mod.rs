@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use ormai_audit::verify::{VerifyOptions, verify};
 use ormai_audit::{
     AuditStore, Body, Chain, Disk, Filter, Hash, JsonlOptions, JsonlStore, Kind, Line, Outcome, Place, Position,
     Record, StoreError, Trail, TrailKeys, TrailOptions,
@@ -14,6 +15,7 @@ use ormai_audit::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod prunes;
 mod queries;
 mod writers;
 
@@ -175,12 +177,15 @@ async fn a_torn_line_is_cut_off_and_kept_before_the_next_one_is_appended() {
 
 #[tokio::test]
 async fn a_file_that_is_nothing_but_a_torn_line_begins_anew() {
-    let (_directory, path) = place();
-    fs::write(&path, "{\"id\":").unwrap();
-    let store = open(&path);
-    store.enter(Uuid::now_v7()).await.unwrap();
-    assert_eq!(fs::read_to_string(&path).unwrap(), "");
-    assert_eq!(fs::read_to_string(path.with_extension("jsonl.torn")).unwrap(), "{\"id\":\n");
+    // The second one is what some file systems leave when the power fails.
+    for torn in ["{\"id\":", "\0\0\0"] {
+        let (_directory, path) = place();
+        fs::write(&path, torn).unwrap();
+        let store = open(&path);
+        store.enter(Uuid::now_v7()).await.unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+        assert_eq!(fs::read_to_string(path.with_extension("jsonl.torn")).unwrap(), format!("{torn}\n"));
+    }
 }
 
 #[tokio::test]
@@ -358,6 +363,12 @@ async fn what_the_store_makes_is_for_its_owner_only() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(&path.with_extension("jsonl.writers")), 0o700);
+
+    let store = JsonlStore::open(&path, rotated_at(1)).unwrap();
+    let mut chain = chain();
+    store.append_now(&[line(&mut chain), line(&mut chain)]).unwrap();
+    store.append_now(&[line(&mut chain)]).unwrap();
+    assert_eq!(mode(&path.with_file_name(&closed_files(&path)[0])), 0o400, "and nobody writes to what is closed");
 }
 
 #[tokio::test]
@@ -430,6 +441,74 @@ async fn chains_that_moved_are_told_once_whatever_rotates_in_between() {
     // A place from there is one to read on from, too.
     let read = store.scan(Some(&seen), 10).await.unwrap();
     assert_eq!((read.text.iter().filter(|byte| **byte == b'\n').count(), read.first), (1, 1));
+}
+
+#[tokio::test]
+async fn reading_goes_on_where_it_was_when_the_file_is_closed_meanwhile() {
+    let (_directory, path) = place();
+    let store = open(&path);
+    let mut chain = chain();
+    (0..5).for_each(|_| store.append_now(&[line(&mut chain)]).unwrap());
+    let page = store.scan(None, 2).await.unwrap();
+    assert_eq!((page.source.as_str(), page.first), ("audit.jsonl", 1));
+    store.rotate().await.unwrap();
+    store.append_now(&[line(&mut chain)]).unwrap();
+
+    let next = store.scan(page.next.as_ref(), 10).await.unwrap();
+    assert_eq!((next.source, next.first), (closed_files(&path).remove(0), 3));
+    let last = store.scan(next.next.as_ref(), 10).await.unwrap();
+    assert_eq!((last.source.as_str(), last.first, last.next), ("audit.jsonl", 1, None));
+    let text = [page.text, next.text, last.text].concat();
+    let lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(lines.len(), 6);
+    let seqs = lines.iter().map(|line| Place::read(line.trim_ascii_end()).unwrap().0.seq);
+    assert_eq!(seqs.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
+async fn what_several_writers_leave_behind_verifies_whether_they_ended_in_order_or_not() {
+    let (_directory, path) = place();
+    for is_in_order in [true, false, false, true] {
+        let store = Arc::new(JsonlStore::open(&path, rotated_at(4_000)).unwrap());
+        let trail = Trail::open(vec![store], TrailKeys::default(), TrailOptions::default()).await.unwrap();
+        let one = record("acme");
+        trail.note(&record("globex")).await.unwrap();
+        trail.intend(&one).await.unwrap();
+        if is_in_order {
+            trail.close(&one).await.unwrap();
+            trail.end().await.unwrap();
+        } else {
+            drop(trail);
+            OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"id\":").unwrap();
+        }
+    }
+    assert!(!closed_files(&path).is_empty());
+    let report = verify(&open(&path), &VerifyOptions::default(), &|_| ()).await.unwrap();
+    assert!(report.is_good(), "{report:?}");
+    assert_eq!(report.records, 8, "four notes, and four intents that are closed");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_may_only_be_read_is_read_and_not_appended_to() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (directory, path) = place();
+    let mut chain = chain();
+    open(&path).append_now(&[line(&mut chain)]).unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&path, 0o400);
+    set(directory.path(), 0o500);
+    let store = open(&path);
+    assert_eq!(scanned(&store, 10).await.len(), 1);
+    // The superuser may.
+    if OpenOptions::new().append(true).open(&path).is_err() {
+        let refused = store.append_now(&[line(&mut chain.clone())]);
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+    set(directory.path(), 0o700);
+    set(&path, 0o600);
+    store.append_now(&[line(&mut chain)]).unwrap();
+    assert_linked(&scanned(&store, 10).await);
 }
 
 #[tokio::test]

@@ -1,0 +1,8 @@
+//! Whoever changes the past is found, and the first bad line is named.
+
+mod attack;
+mod bytes;
+mod law;
+mod store;
+
+pub(crate) use store::{keys, record, text, verified};

@@ -1,0 +1,129 @@
+//! `ormai audit export`: records into a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use ormai::audit::export::{ExportError, Exported, Format, export};
+use ormai::audit::{AuditStore, Filter};
+use serde_json::json;
+
+use super::{Stores, progress};
+use crate::args::audit::{Export, ExportFormat};
+use crate::failure::Failure;
+use crate::output;
+
+pub(super) async fn run(stores: &Stores<'_>, options: Export, as_json: bool) -> Result<(), Failure> {
+    let filter = options.filter.read()?;
+    let format = format(options.format, options.output.as_deref())?;
+    let Some(path) = options.output else {
+        return to_standard_output(stores, &filter, format).await;
+    };
+    if path.exists() && !options.force {
+        return Err(Failure::misuse(format!("`{}` exists; --force overwrites it", path.display())));
+    }
+    let store = stores.one().await?;
+    let file = PartFile::begin(&path)?;
+    let exported = written(&*store, &filter, format, BufWriter::new(&file.file)).await?;
+    file.end(&path)?;
+    if as_json {
+        output::json(&json!({
+            "file": path, "format": format.as_str(), "written": exported.written, "lines": exported.lines,
+            "unreadable": exported.unreadable,
+        }))?;
+    } else {
+        let what = if format == Format::Jsonl { "lines" } else { "records" };
+        let (written, lines) = (exported.written, exported.lines);
+        output::line(format!("wrote {written} {what} to {}, of {lines} lines", path.display()))?;
+    }
+    whole(exported, as_json)
+}
+
+async fn to_standard_output(stores: &Stores<'_>, filter: &Filter, format: Format) -> Result<(), Failure> {
+    if format == Format::Parquet && io::stdout().is_terminal() {
+        return Err(Failure::misuse("Parquet is not for terminals; name a file with --output"));
+    }
+    let store = stores.one().await?;
+    let exported = written(&*store, filter, format, BufWriter::new(io::stdout())).await?;
+    whole(exported, false)
+}
+
+async fn written(
+    store: &dyn AuditStore,
+    filter: &Filter,
+    format: Format,
+    out: impl Write + Send,
+) -> Result<Exported, Failure> {
+    let progress = progress::counting("exporting");
+    let exported = export(store, filter, format, out, &mut |lines| progress.set_position(lines)).await;
+    progress.finish_and_clear();
+    exported.map_err(|error| match error {
+        ExportError::Store(error) => error.into(),
+        error => Failure::failed(error.to_string()),
+    })
+}
+
+/// Lines that could not be read are missing from the export.
+fn whole(exported: Exported, as_json: bool) -> Result<(), Failure> {
+    match exported.unreadable {
+        0 => Ok(()),
+        _ if as_json => Err(Failure::told()),
+        lines => Err(Failure::failed(format!("{lines} lines could not be read; `ormai audit verify` tells where"))),
+    }
+}
+
+fn format(asked: Option<ExportFormat>, path: Option<&Path>) -> Result<Format, Failure> {
+    match (asked, path) {
+        (Some(ExportFormat::Csv), _) => Ok(Format::Csv),
+        (Some(ExportFormat::Jsonl), _) | (None, None) => Ok(Format::Jsonl),
+        (Some(ExportFormat::Parquet), _) => Ok(Format::Parquet),
+        (None, Some(path)) => {
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            Format::ALL.iter().find(|format| format.as_str() == ending).copied().ok_or_else(|| {
+                Failure::misuse(format!(
+                    "the name `{}` ends in none of .jsonl, .csv, .parquet; say which with --format",
+                    path.display()
+                ))
+            })
+        }
+    }
+}
+
+/// A file that has its name only when it is whole. Records are not for everybody on the machine.
+struct PartFile {
+    file: File,
+    path: PathBuf,
+    is_whole: bool,
+}
+
+impl PartFile {
+    fn begin(path: &Path) -> Result<Self, Failure> {
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options
+            .open(&part)
+            .map_err(|error| Failure::failed(format!("`{}` cannot be written: {error}", part.display())))?;
+        Ok(Self { file, path: part, is_whole: false })
+    }
+
+    fn end(mut self, path: &Path) -> Result<(), Failure> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.path, path)?;
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            // What is left over is no export; nobody is told twice.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
