@@ -36,9 +36,9 @@ pub(super) async fn check(test: &TestDatabase, lives: &Lives) -> Met {
     let mut wrong = Vec::new();
     let last = lives.lived.last().unwrap();
     let (jsonl, sqlite) = (life::jsonl(&last.order), life::sqlite(&last.order).await);
-    let stores: [(&dyn AuditStore, fn(&Order) -> bool); 2] =
-        [(&jsonl, |order| order.jsonl), (&sqlite, |order| order.sqlite)];
-    for (store, is_used) in stores {
+    let stores: [(&dyn AuditStore, bool); 2] = [(&jsonl, true), (&sqlite, false)];
+    for (store, is_files) in stores {
+        let is_used = |order: &Order| if is_files { order.jsonl } else { order.sqlite };
         let lived: Vec<&Lived> = lives.lived.iter().filter(|lived| is_used(&lived.order)).collect();
         let of_lives: BTreeSet<i64> = lived.iter().map(|lived| lived.order.first).collect();
         let is_of_store = |write: &Write| of_lives.contains(&(write.number() / MARKS * MARKS));

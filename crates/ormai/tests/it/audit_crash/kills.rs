@@ -184,7 +184,8 @@ impl Life {
             let mut line = String::new();
             // What does not end was not said.
             while said.read_line(&mut line).is_ok() && line.ends_with('\n') {
-                if let Some(said) = line.trim_end().strip_prefix(SAYS) {
+                // The first line begins with the name of the test.
+                if let Some((_, said)) = line.trim_end().split_once(SAYS) {
                     let _ = heard.send(said.to_owned());
                 }
                 line.clear();
