@@ -157,6 +157,11 @@ pub trait AuditStore: fmt::Debug + Send + Sync {
         Box::pin(async { Err(StoreError::Failed("this store keeps all lines: it cannot be pruned".to_owned())) })
     }
 
+    /// Closes the source that lines are added to, where only a closed one can be pruned.
+    fn rotate(&self) -> Storing<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Whether positions stay good when lines are pruned. Where they do not, those in the source
     /// that was pruned are void; the position at its end, and those in other sources, stay good.
     fn keeps_positions(&self) -> bool {

@@ -194,8 +194,8 @@ every_engine! {
             3: the column `tenant_id` of the row with `n` = 3 does not say what its line says
             5: the column `model` of the row with `n` = 5 does not say what its line says
             8: the column `at` of the row with `n` = 8 does not say what its line says
-            10: the column `seq` of the row with `n` = 10 does not say what its line says
-            12: the column `bypass` of the row with `n` = 12 does not say what its line says
+            11: the column `bypass` of the row with `n` = 12 does not say what its line says
+            12: the column `seq` of the row with `n` = 10 does not say what its line says
             ");
         }
     }
