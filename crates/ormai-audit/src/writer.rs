@@ -68,6 +68,13 @@ struct Queue {
     is_flushing: bool,
 }
 
+impl Queue {
+    /// Whether nothing is on its way.
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.is_flushing
+    }
+}
+
 struct Waiting {
     said: Said,
     told: oneshot::Sender<Result<Option<Line>, StoreError>>,
@@ -317,15 +324,18 @@ impl Writer {
         Ok(line)
     }
 
-    /// Ends the chain in order.
+    /// Ends the chain in order. One that still owes a record stays: the next start closes what is open.
     pub(crate) async fn leave(&self) -> Result<(), StoreError> {
-        // What is still under way is waited for: the checkpoint comes behind it.
         if lock(&self.0.owed).is_empty() && lock(&self.0.queue).is_empty() {
             self.seal().await?;
         } else {
+            // The checkpoint stands behind what nobody waits for.
             self.pay().await?;
         }
         self.0.store.sync().await?;
+        if !lock(&self.0.owed).is_empty() {
+            return Ok(());
+        }
         let chain = lock(&self.0.end).chain.id();
         self.0.store.leave(chain).await
     }
