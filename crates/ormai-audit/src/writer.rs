@@ -360,12 +360,6 @@ impl Appending {
     }
 }
 
-impl Queue {
-    fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && !self.is_flushing
-    }
-}
-
 /// Stands for a flush that is under way. A runtime that ends drops it half way; then the next one
 /// begins anew.
 struct Flushing<'a> {
