@@ -1,4 +1,4 @@
-//! Ways around the law, by somebody who has a part of the keys, or none and patience.
+//! Ways around the law: a whole chain that goes, and what is made with a part of the keys.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ async fn a_chain_that_ended_in_order_is_missed_when_all_of_it_is_removed() {
         let first = Line::read(all.lines().next().unwrap()).unwrap().place().chain;
         let left = all.lines().filter(|line| Line::read(*line).unwrap().place().chain != first);
         let report = verified(text(left), &options);
-        let found = report.first().unwrap_or_else(|| panic!("{store:?}: not found"));
+        let found = report.first().unwrap_or_else(|| panic!("{}: not found", store.name()));
         assert_eq!((found.kind, found.chain), (Tampering::Removed, Some(first)));
     }
 }
