@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ struct Inner {
     seen: tokio::sync::Mutex<Position>,
     /// Lines since the last checkpoint.
     unsealed: AtomicU64,
+    /// Whether the chain has been ended: the store does not count its writer among those that live.
+    has_left: AtomicBool,
 }
 
 /// Where the chain ends. One without a line begins with the next one.
@@ -149,6 +151,7 @@ impl Writer {
             owed: Mutex::default(),
             seen: tokio::sync::Mutex::new(seen),
             unsealed: AtomicU64::new(0),
+            has_left: AtomicBool::new(false),
         }));
         for orphan in orphans {
             for intent in orphan.open {
@@ -175,6 +178,10 @@ impl Writer {
 
     /// Begins to append a line; nothing can stop it any more.
     pub(crate) fn begin(&self, said: Said) -> Appending {
+        // What was begun before is still closed.
+        if self.0.has_left.load(Ordering::Acquire) && matches!(said, Said::Body(_)) {
+            return Appending::Done(Err(StoreError::Unavailable("the trail has been ended".to_owned())));
+        }
         if self.0.store.is_immediate() {
             let appended = self.0.append_now(&said);
             match (&appended, said) {
@@ -334,6 +341,9 @@ impl Writer {
         }
         self.0.store.sync().await?;
         if !lock(&self.0.owed).is_empty() {
+            return Ok(());
+        }
+        if self.0.has_left.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         let chain = lock(&self.0.end).chain.id();
@@ -501,7 +511,11 @@ impl Inner {
 async fn keep_copy(line: &Line, path: PathBuf) -> Result<(), StoreError> {
     let text = format!("{}\n", line.text());
     let keep = move || {
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_data()
     };

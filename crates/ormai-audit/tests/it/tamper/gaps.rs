@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ormai_audit::verify::{Tampering, VerifyOptions, verify};
 use ormai_audit::{
-    AuditStore, Checkpoint, Hash, JsonlOptions, JsonlStore, Kind, Line, MemoryStore, Place, Proof, ProofError,
+    AuditStore, Checkpoint, Hash, JsonlOptions, JsonlStore, Kind, Line, MacKey, MemoryStore, Place, Proof, ProofError,
     Retention, Signed, Tombstone, Trail, TrailKeys, TrailOptions, tree,
 };
 use serde_json::json;
@@ -160,4 +160,23 @@ async fn places_beyond_all_numbers_are_found_like_any_others() {
         made.extend([begin, checkpoint, stub, end.clone(), end].map(|line| line.text().to_owned()));
     }
     assert!(!verified(text(made), &options).is_good());
+}
+
+#[tokio::test]
+async fn chains_from_before_a_change_of_keys_fit_their_own_key_and_no_other() {
+    let store = Arc::new(MemoryStore::new());
+    let later = TrailKeys { mac: MacKey::new("another secret of enough bytes"), signing: None };
+    for keys in [keys(), later.clone()] {
+        let trail = open(store.clone(), keys).await;
+        trail.note(&record(1)).await.unwrap();
+        trail.end().await.unwrap();
+    }
+    let mut options = VerifyOptions::default();
+    options.mac = later.mac;
+    let report = verify(&*store, &options, &|_| ()).await.unwrap();
+    assert_eq!(report.first().map(|found| found.seq), Some(Some(1)), "the earlier key was not given");
+    options.earlier_macs = keys().mac.into_iter().collect();
+    assert!(verify(&*store, &options, &|_| ()).await.unwrap().is_good());
+    options.earlier_macs = MacKey::new("a third secret of enough bytes").into_iter().collect();
+    assert!(!verify(&*store, &options, &|_| ()).await.unwrap().is_good());
 }
