@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -40,9 +40,9 @@ struct Inner {
     store: Arc<dyn AuditStore>,
     keys: TrailKeys,
     options: TrailOptions,
-    /// Held while a line is appended at once; never across an await.
+    /// Held while lines are appended at once; never across an await, and never waited for.
     end: Mutex<End>,
-    /// What waits for a store that is not immediate.
+    /// What waits to be appended.
     queue: Mutex<Queue>,
     /// Records that must come and were not taken, in order: they go before the next line.
     owed: Mutex<VecDeque<Owed>>,
@@ -182,17 +182,14 @@ impl Writer {
         if self.0.has_left.load(Ordering::Acquire) && matches!(said, Said::Body(_)) {
             return Appending::Done(Err(StoreError::Unavailable("the trail has been ended".to_owned())));
         }
-        if self.0.store.is_immediate() {
-            let appended = self.0.append_now(&said);
-            match (&appended, said) {
-                (Ok(_), Said::Body(_) | Said::Closing(_)) => self.count(),
-                (Err(error), Said::Closing(closing)) => self.owe(closing, error),
-                _ => {}
-            }
-            return Appending::Done(appended);
-        }
         let (told, tells) = oneshot::channel();
-        self.push(Waiting { said, told });
+        let waiting = Waiting { said, told };
+        if self.0.store.is_immediate() {
+            lock(&self.0.queue).waiting.push(waiting);
+            self.serve();
+        } else {
+            self.push(waiting);
+        }
         Appending::Queued(tells)
     }
 
@@ -272,15 +269,42 @@ impl Writer {
                     Ok(lines) => Ok(waiting.said.line(lines.get(at))),
                     Err(error) => Err(error.clone()),
                 };
-                match (&told, waiting.said) {
-                    (Ok(_), Said::Body(_) | Said::Closing(_)) => self.count(),
-                    (Err(error), Said::Closing(closing)) => self.owe(closing, error),
-                    _ => {}
-                }
-                // Nobody may be waiting any more.
-                let _ = waiting.told.send(told);
+                self.tell(waiting, told);
             }
         }
+    }
+
+    /// Appends at once what waits, unless somebody else is about to. Whoever has the chain looks
+    /// again after giving it back, so that no thread waits for another one.
+    fn serve(&self) {
+        while !lock(&self.0.queue).waiting.is_empty() {
+            let mut end = match self.0.end.try_lock() {
+                Ok(end) => end,
+                Err(TryLockError::Poisoned(end)) => end.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            loop {
+                let batch = std::mem::take(&mut lock(&self.0.queue).waiting);
+                if batch.is_empty() {
+                    break;
+                }
+                for waiting in batch {
+                    let told = self.0.append_now(&mut end, &waiting.said);
+                    self.tell(waiting, told);
+                }
+            }
+        }
+    }
+
+    /// Tells what became of a line, to whoever still waits for it.
+    fn tell(&self, waiting: Waiting, told: Result<Option<Line>, StoreError>) {
+        match (&told, waiting.said) {
+            (Ok(_), Said::Body(_) | Said::Closing(_)) => self.count(),
+            (Err(error), Said::Closing(closing)) => self.owe(closing, error),
+            _ => {}
+        }
+        // Nobody may be waiting any more.
+        let _ = waiting.told.send(told);
     }
 
     /// Counts a line, and sees to it that it is sealed in time.
@@ -347,6 +371,10 @@ impl Writer {
             return Ok(());
         }
         let chain = lock(&self.0.end).chain.id();
+        if self.0.store.is_immediate() {
+            // Who came meanwhile found the chain taken.
+            self.serve();
+        }
         self.0.store.leave(chain).await
     }
 }
@@ -413,19 +441,17 @@ impl Inner {
     }
 
     /// Appends line by line: of one line there is never a part.
-    fn append_now(&self, said: &Said) -> Result<Option<Line>, StoreError> {
-        let mut end = lock(&self.end);
+    fn append_now(&self, end: &mut End, said: &Said) -> Result<Option<Line>, StoreError> {
         if end.chain.seq() == 0 {
             let begin = Said::Body(Arc::new(self.begin(&end.heads)?));
-            self.append_one(&mut end, &begin)?;
+            self.append_one(end, &begin)?;
         }
         loop {
             let Some(Owed { closing, .. }) = lock(&self.owed).front().cloned() else { break };
-            self.append_one(&mut end, &Said::Closing(closing))?;
+            self.append_one(end, &Said::Closing(closing))?;
             lock(&self.owed).pop_front();
         }
-        let line = self.append_one(&mut end, said)?;
-        drop(end);
+        let line = self.append_one(end, said)?;
         Ok(said.line(Some(&line)))
     }
 
