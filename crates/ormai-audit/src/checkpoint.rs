@@ -70,7 +70,16 @@ pub(crate) fn is_signed(
         return Signed::Wrong;
     };
     // The member stands once as such: inside of a text its quotes would be escaped.
-    let Some((message, _)) = line.text().rsplit_once(SIGNATURE) else { return Signed::Wrong };
+    let Some((message, rest)) = line.text().rsplit_once(SIGNATURE) else { return Signed::Wrong };
+    // Nothing follows but the place: members behind it would be read, and nobody has signed them.
+    let is_last = rest
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_prefix(signature))
+        .and_then(|rest| rest.strip_prefix('"'))
+        .is_some_and(|rest| rest == line.place().to_string());
+    if !is_last {
+        return Signed::Wrong;
+    }
     if named.verifies(message.as_bytes(), signature) { Signed::Yes } else { Signed::Wrong }
 }
 

@@ -131,6 +131,17 @@ pub struct Place {
     pub hash: Hash,
 }
 
+/// As a line ends with it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, chain, seq, prev_hash, hash } = self;
+        write!(
+            f,
+            ",\"kind\":\"{kind}\",\"chain\":\"{chain}\",\"seq\":{seq},\"prev_hash\":\"{prev_hash}\",\"hash\":\"{hash}\"}}"
+        )
+    }
+}
+
 /// A line with its place read. Not yet verified: see [`crate::verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

@@ -98,7 +98,7 @@ impl AuditStore for MemoryStore {
             let is_checkpoint = |(_, line): &(usize, Line)| line.place().kind == Kind::Checkpoint;
             let from = match since {
                 Some(position) => lines.after(at(position)?),
-                None => lines.kept.iter().rposition(is_checkpoint).map_or(0, |at| at + 1),
+                None => lines.kept.iter().rposition(is_checkpoint).unwrap_or(0),
             };
             let (mut seen, mut heads) = (HashSet::new(), Vec::new());
             for place in lines.kept.iter().skip(from).rev().map(|(_, line)| line.place()) {

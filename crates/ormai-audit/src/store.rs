@@ -138,8 +138,8 @@ pub trait AuditStore: fmt::Debug + Send + Sync {
     /// Returns when all that was appended before is on stable storage.
     fn sync(&self) -> Storing<'_, ()>;
 
-    /// Where the chains end that moved since a place, and the place now. Since `None`: since
-    /// the last checkpoint in the store, or its beginning.
+    /// Where the chains end that moved since a place, and the place now. Since `None`: from the
+    /// last checkpoint in the store on, itself included, or from the beginning.
     fn heads<'a>(&'a self, since: Option<&'a Position>) -> Storing<'a, (Vec<Head>, Position)>;
 
     /// At most `most` lines after a place, in the order of their appending.
@@ -155,6 +155,11 @@ pub trait AuditStore: fmt::Debug + Send + Sync {
     /// At most [`Stub::MOST_AT_ONCE`] of them come at once.
     fn prune<'a>(&'a self, _source: &'a str, _stubs: &'a [Stub]) -> Storing<'a, ()> {
         Box::pin(async { Err(StoreError::Failed("this store keeps all lines: it cannot be pruned".to_owned())) })
+    }
+
+    /// Closes the source that lines are added to, where only a closed one can be pruned.
+    fn rotate(&self) -> Storing<'_, ()> {
+        Box::pin(async { Ok(()) })
     }
 
     /// Whether positions stay good when lines are pruned. Where they do not, those in the source

@@ -169,10 +169,13 @@ impl Trail {
     ///
     /// [`TrailError`].
     pub async fn end(&self) -> Result<(), TrailError> {
+        let mut outcome = Ok(());
         for writer in self.0.iter() {
-            writer.leave().await.map_err(|error| of(writer, error))?;
+            // Those that can still end do, also when another cannot.
+            let ended = writer.leave().await;
+            outcome = outcome.and(ended.map_err(|error| of(writer, error)));
         }
-        Ok(())
+        outcome
     }
 
     /// Closed records of the first store, the newest first, at most `limit` of them, before a cursor.

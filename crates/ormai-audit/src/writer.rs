@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ struct Inner {
     seen: tokio::sync::Mutex<Position>,
     /// Lines since the last checkpoint.
     unsealed: AtomicU64,
+    /// Whether the chain has been ended: the store does not count its writer among those that live.
+    has_left: AtomicBool,
 }
 
 /// Where the chain ends. One without a line begins with the next one.
@@ -66,6 +68,13 @@ struct End {
 struct Queue {
     waiting: Vec<Waiting>,
     is_flushing: bool,
+}
+
+impl Queue {
+    /// Whether nothing is on its way.
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.is_flushing
+    }
 }
 
 struct Waiting {
@@ -142,6 +151,7 @@ impl Writer {
             owed: Mutex::default(),
             seen: tokio::sync::Mutex::new(seen),
             unsealed: AtomicU64::new(0),
+            has_left: AtomicBool::new(false),
         }));
         for orphan in orphans {
             for intent in orphan.open {
@@ -168,6 +178,10 @@ impl Writer {
 
     /// Begins to append a line; nothing can stop it any more.
     pub(crate) fn begin(&self, said: Said) -> Appending {
+        // What was begun before is still closed.
+        if self.0.has_left.load(Ordering::Acquire) && matches!(said, Said::Body(_)) {
+            return Appending::Done(Err(StoreError::Unavailable("the trail has been ended".to_owned())));
+        }
         if self.0.store.is_immediate() {
             let appended = self.0.append_now(&said);
             match (&appended, said) {
@@ -283,9 +297,11 @@ impl Writer {
             if !is_due {
                 tokio::time::sleep(pause).await;
             }
-            let Some(inner) = weak.upgrade() else { return };
-            if let Err(error) = Self(inner).seal().await {
-                tracing::warn!(%error, "a checkpoint could not be made");
+            while let Some(inner) = weak.upgrade() {
+                let Err(error) = Self(inner).seal().await else { return };
+                tracing::warn!(%error, "a checkpoint could not be made; it will be tried again");
+                // The lines that it was for are counted still, so no other is begun for the next one.
+                tokio::time::sleep(pause.max(AGAIN)).await;
             }
         });
     }
@@ -295,11 +311,18 @@ impl Writer {
         let inner = &self.0;
         // Whoever comes second finds nothing new.
         let mut seen = inner.seen.lock().await;
-        if inner.unsealed.swap(0, Ordering::Relaxed) == 0 {
+        let unsealed = inner.unsealed.swap(0, Ordering::Relaxed);
+        if unsealed == 0 {
             return Ok(None);
         }
-        let (heads, now) = inner.store.heads(Some(&seen)).await?;
-        let line = self.say(Said::Seal(heads)).await?;
+        let sealed = async {
+            let (heads, now) = inner.store.heads(Some(&seen)).await?;
+            self.say(Said::Seal(heads)).await.map(|line| (line, now))
+        };
+        let (line, now) = sealed.await.inspect_err(|_| {
+            // They wait for the next checkpoint.
+            inner.unsealed.fetch_add(unsealed, Ordering::Relaxed);
+        })?;
         *seen = now;
         inner.store.sync().await?;
         if let (Some(line), Some(path)) = (&line, &inner.options.checkpoint_copies) {
@@ -308,14 +331,21 @@ impl Writer {
         Ok(line)
     }
 
-    /// Ends the chain in order.
+    /// Ends the chain in order. One that still owes a record stays: the next start closes what is open.
     pub(crate) async fn leave(&self) -> Result<(), StoreError> {
-        if lock(&self.0.owed).is_empty() {
+        if lock(&self.0.owed).is_empty() && lock(&self.0.queue).is_empty() {
             self.seal().await?;
         } else {
+            // The checkpoint stands behind what nobody waits for.
             self.pay().await?;
         }
         self.0.store.sync().await?;
+        if !lock(&self.0.owed).is_empty() {
+            return Ok(());
+        }
+        if self.0.has_left.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
         let chain = lock(&self.0.end).chain.id();
         self.0.store.leave(chain).await
     }
@@ -481,7 +511,11 @@ impl Inner {
 async fn keep_copy(line: &Line, path: PathBuf) -> Result<(), StoreError> {
     let text = format!("{}\n", line.text());
     let keep = move || {
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_data()
     };

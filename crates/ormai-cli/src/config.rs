@@ -208,7 +208,7 @@ pub(crate) fn operator() -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line is the edge where the environment is read")]
-fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

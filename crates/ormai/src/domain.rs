@@ -8,7 +8,7 @@ use ormai_core::audited;
 use ormai_core::error::Result;
 use ormai_core::principal::{CallContext, Principal};
 use ormai_core::request::Tool;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::audit::{Action, Attempt};
 use crate::response::{CallResult, Concluded, Data, Facts};
@@ -98,6 +98,14 @@ pub(crate) fn misnamed(tools: &[Arc<dyn DomainTool>]) -> Option<String> {
     })
 }
 
+/// What a record may hold of them, at most as much as of any other call.
+fn bounded(recorded: Json) -> Json {
+    match recorded.to_string().len() <= audited::limits::BYTES {
+        true => recorded,
+        false => json!({"oversize": true}),
+    }
+}
+
 /// The names of arguments without their values.
 fn hidden(arguments: &Json) -> Json {
     let Some(object) = arguments.as_object() else { return audited::HIDDEN.into() };
@@ -118,12 +126,14 @@ impl Toolset {
         ctx: &RunContext<'_>,
         tool: &dyn DomainTool,
         arguments: Result<Json>,
+        bytes: usize,
     ) -> CallResult {
         let call = ctx.call();
         let request_id = call.request_id.clone();
         let mut attempt = self.attempt(ctx, &call, tool.name(), Action::Tool);
         let span = attempt.span();
-        let outcome = inside(span, Box::pin(self.domain_called(ctx, call, tool, arguments, &mut attempt))).await;
+        let outcome =
+            inside(span, Box::pin(self.domain_called(ctx, call, tool, (arguments, bytes), &mut attempt))).await;
         CallResult::of(attempt.close(outcome).await, Data::Tool, request_id)
     }
 
@@ -132,13 +142,20 @@ impl Toolset {
         ctx: &RunContext<'_>,
         call: CallContext,
         tool: &dyn DomainTool,
-        arguments: Result<Json>,
+        (arguments, bytes): (Result<Json>, usize),
         attempt: &mut Attempt,
     ) -> Result<Concluded<Json>> {
-        let arguments = arguments?;
-        let version = self.engine().policy().version().to_owned();
+        let engine = self.engine();
+        let arguments = match arguments {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                attempt.unread(|| bytes, &engine);
+                return Err(error);
+            }
+        };
+        let version = engine.policy().version().to_owned();
         attempt.tell(|record| {
-            record.inputs = tool.recorded(&arguments);
+            record.inputs = bounded(tool.recorded(&arguments));
             record.policy_version.clone_from(&version);
         });
         if tool.writes() {
@@ -146,6 +163,10 @@ impl Toolset {
         }
         let inner = ctx.within_call(attempt.id());
         let data = tool.call(self, &inner, &arguments).await?;
+        if tool.writes() {
+            // Should its record not be taken, it says that it was done.
+            attempt.keep();
+        }
         let facts =
             Facts { request_id: call.request_id, row_count: 0, policy_version: version, policies_applied: Vec::new() };
         Ok(Concluded { data, facts })

@@ -38,7 +38,8 @@ impl OrmAi {
         self.tools.trail()
     }
 
-    /// Seals the audit trail and ends it in order. What is called afterwards is still recorded.
+    /// Seals the audit trail and ends it in order. Calls that come afterwards are refused
+    /// (`AUDIT_UNAVAILABLE`), also those of clones: end what calls first.
     ///
     /// # Errors
     ///

@@ -16,6 +16,30 @@ use crate::audit::{Receipt, Refused};
 use crate::schema::Description;
 
 /// What a call came to, before that is recorded: nobody sees it, also not in `Debug`.
+///
+/// Whoever drives a [`Call`](crate::Call) by hand gets it, and cannot read it:
+///
+/// ```compile_fail,E0616
+/// fn unrecorded(call: ormai::Call) -> Result<ormai::answer::Answer, ormai::prelude::Error> {
+///     Ok(call.conclude()?.data)
+/// }
+/// ```
+///
+/// nor write it down:
+///
+/// ```compile_fail,E0277
+/// fn unrecorded(call: ormai::Call) -> String {
+///     serde_json::to_string(&call.conclude().unwrap()).unwrap()
+/// }
+/// ```
+///
+/// What comes before the word `data` compiles:
+///
+/// ```
+/// fn concluded(call: ormai::Call) -> Option<ormai::Concluded<ormai::answer::Answer>> {
+///     call.conclude().ok()
+/// }
+/// ```
 pub struct Concluded<T> {
     pub(crate) data: T,
     pub(crate) facts: Facts,
@@ -82,6 +106,27 @@ impl<T> Deref for Response<T> {
 }
 
 /// What is to be known about an answer.
+///
+/// It comes from a closed record, and from nowhere else; without it there is no [`Response`] and no
+/// answer in a [`CallResult`]:
+///
+/// ```compile_fail,E0639
+/// fn unrecorded(request_id: String, policy_version: String) -> ormai::Metadata {
+///     ormai::Metadata {
+///         request_id,
+///         row_count: 1,
+///         execution_time_ms: 0.0,
+///         policy_version,
+///         policies_applied: Vec::new(),
+///     }
+/// }
+/// ```
+///
+/// nor is one read from text:
+///
+/// ```compile_fail,E0277
+/// let _: ormai::Metadata = serde_json::from_str("{}").unwrap();
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Metadata {

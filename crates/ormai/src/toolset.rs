@@ -150,7 +150,8 @@ impl Toolset {
     /// a refusal is an outcome.
     pub async fn call(&self, ctx: &RunContext<'_>, tool: &str, arguments: &Json) -> CallResult {
         if let Some(domain) = self.domain_tool(tool, ctx.principal()) {
-            return self.call_domain(ctx, domain, check_arguments(arguments).map(|()| arguments.clone())).await;
+            let read = check_arguments(arguments).map(|()| arguments.clone());
+            return self.call_domain(ctx, domain, read, 0).await;
         }
         let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
         self.conclude(ctx, tool, request, || arguments.to_string().len()).await
@@ -160,7 +161,7 @@ impl Toolset {
     /// that stands twice is refused.
     pub async fn call_json(&self, ctx: &RunContext<'_>, tool: &str, arguments: &[u8]) -> CallResult {
         if let Some(domain) = self.domain_tool(tool, ctx.principal()) {
-            return self.call_domain(ctx, domain, read_arguments(arguments)).await;
+            return self.call_domain(ctx, domain, read_arguments(arguments), arguments.len()).await;
         }
         let request = Tool::from_name(tool).and_then(|tool| Request::from_json(tool, arguments));
         self.conclude(ctx, tool, request, || arguments.len()).await

@@ -85,10 +85,11 @@ impl Toolset {
         word: Word<'_>,
         attempt: &mut Attempt,
     ) -> Result<Concluded<Written>> {
-        attempt.asked(request, &engine_of(word, self));
         let mut tried = 0;
         loop {
-            let errand = self.errand(&context, request, word, attempt)?;
+            let engine = engine_of(word, self);
+            attempt.asked(request, &engine);
+            let errand = self.errand(engine, &context, request, word, attempt)?;
             attempt.decided(|| errand.call.for_record());
             // A dry run changes nothing; under a bypass it shows what others own, as a read does.
             let is_intended = !request.is_dry_run() || attempt.uses_bypass();
@@ -116,11 +117,12 @@ impl Toolset {
                         attempt.intend().await?;
                     }
                     if let (Some(wait), Written::Pending(pending)) = (wait, &written.data) {
-                        // What was kept is its key alone: nothing is done before it is parked.
-                        attempt.keeping().store(false, Ordering::Release);
+                        // From here on it may be parked, also for a caller that lets go.
+                        attempt.keep();
                         // Only now: the store may be the same database, or wait for the same connection.
                         let parked = Parking { engine: &engine, context: &context, request, wait, pending };
-                        self.park(ctx, parked, preview).await?;
+                        // What was kept is its key alone, if it is not parked.
+                        self.park(ctx, parked, preview).await.inspect_err(|_| attempt.let_go())?;
                     }
                     if let Written::Pending(pending) = &written.data {
                         attempt.parked(&pending.approval_id);
@@ -138,12 +140,12 @@ impl Toolset {
     /// A write with what has to be seen to beside it.
     fn errand<'a>(
         &'a self,
+        engine: Arc<Engine>,
         context: &CallContext,
         request: &'a Request,
         word: Word<'a>,
         attempt: &Attempt,
     ) -> Result<Errand<'a>> {
-        let engine = engine_of(word, self);
         let mut call = WriteCall::unapproved(engine, context.clone(), request, attempt.is_recorded())?;
         let (claim, wait) = match word {
             Word::Approved { id, engine } => (Some(Claim::of_approval(id, request, engine.policy().version())?), None),

@@ -51,6 +51,9 @@ pub(super) struct View {
 /// How often something is tried anew because another process rotated in between.
 pub(super) const TRIES: usize = 100;
 
+/// As many digits as the number of a file has at most.
+const MOST_DIGITS: usize = 18;
+
 const TIME: &str = "%Y%m%dT%H%M%SZ";
 
 impl Files {
@@ -132,7 +135,8 @@ impl Files {
     fn segment(&self, name: &str) -> Option<Segment> {
         let rest = name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
         let (number, time) = rest.split_once('.')?;
-        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A larger number would leave none for the active file.
+        if !number.bytes().all(|byte| byte.is_ascii_digit()) || number.len() > MOST_DIGITS {
             return None;
         }
         let closed_at = TimeZone::UTC.to_timestamp(DateTime::strptime(TIME, time).ok()?).ok()?;

@@ -100,16 +100,6 @@ impl JsonlStore {
         self.0.files.active()
     }
 
-    /// Closes the active file, unless it is empty, and begins another: only what is closed can be
-    /// pruned.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn rotate(&self) -> Result<(), StoreError> {
-        self.aside(|inner| inner.appender.rotate()).await
-    }
-
     /// Does something that takes long enough to be in nobody's way.
     fn aside<T: Send + 'static>(
         &self,
@@ -194,6 +184,11 @@ impl AuditStore for JsonlStore {
     fn scan<'a>(&'a self, after: Option<&'a Position>, most: usize) -> Storing<'a, Scanned> {
         let after = after.cloned();
         self.aside(move |inner| read::scan(&inner.files, after.as_ref(), most))
+    }
+
+    /// Closes the active file, unless it is empty, and begins another.
+    fn rotate(&self) -> Storing<'_, ()> {
+        Box::pin(self.aside(|inner| inner.appender.rotate()))
     }
 
     fn prune<'a>(&'a self, source: &'a str, stubs: &'a [Stub]) -> Storing<'a, ()> {

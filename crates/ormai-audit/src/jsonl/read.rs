@@ -227,11 +227,12 @@ pub(super) fn heads(files: &Files, since: Option<&Position>) -> Result<(Vec<Head
         }
         let shown = lines::backward(&opened.file, from, end, |line| {
             let Some((place, _)) = Place::read(line) else { return ControlFlow::Continue(()) };
-            if since.is_none() && place.kind == Kind::Checkpoint {
-                return ControlFlow::Break(());
-            }
             if seen.insert(place.chain) {
                 heads.push(Head { chain: place.chain, seq: place.seq, hash: place.hash });
+            }
+            // Nobody else tells of the checkpoint itself, which may be the end of its chain.
+            if since.is_none() && place.kind == Kind::Checkpoint {
+                return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });

@@ -45,6 +45,7 @@ impl Writer {
         Pruner::new(Census::new(retention.clone()), self.keys().clone())?;
         // What goes is covered by a checkpoint, as far as it is this writer's.
         self.seal().await?;
+        store.rotate().await?;
         let (mut census, mut after) = (Census::new(retention.clone()), None);
         loop {
             let scanned = store.scan(after.as_ref(), CHUNK).await?;

@@ -146,7 +146,8 @@ impl Pruner {
         }
         let digest = Place::digest(hashed);
         let is_plain = place.hash == digest;
-        let follows = left.is_none_or(|left| left.seq + 1 == place.seq && left.last == place.prev_hash);
+        let follows =
+            left.is_none_or(|left| left.seq.checked_add(1) == Some(place.seq) && left.last == place.prev_hash);
         let is_as_before = self.runs.get(&place.chain).is_none_or(|going| going.is_plain == is_plain);
         let is_genuine = is_plain || self.keys.hash(&digest) == place.hash;
         if !(follows && is_as_before && is_genuine) {

@@ -28,14 +28,22 @@ pub(crate) struct Pruned {
     pub(crate) next: Option<Hash>,
 }
 
+/// No chain has more lines, and places up to here can be counted with.
+const LARGEST: u64 = u64::MAX >> 1;
+
 impl Pruned {
+    /// How many lines went.
+    pub(crate) fn lines(&self) -> u64 {
+        self.to.saturating_sub(self.from).saturating_add(1)
+    }
+
     /// Reads a line of kind `pruned`; `None` for another, and for one whose members do not fit
     /// one another.
     pub(crate) fn read(line: &[u8], seq: u64) -> Option<Self> {
         let pruned: Self = serde_json::from_slice(line).ok()?;
         let fits = pruned.from == seq
-            && pruned.to >= pruned.from
-            && parts(pruned.from - 1, pruned.to).count() == pruned.nodes.len();
+            && (pruned.from..=LARGEST).contains(&pruned.to)
+            && parts(pruned.from.saturating_sub(1), pruned.to).count() == pruned.nodes.len();
         fits.then_some(pruned)
     }
 

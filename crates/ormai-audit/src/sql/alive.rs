@@ -190,7 +190,13 @@ impl By {
                 // is none any more, and finds that the writer has left.
                 let removed = std::fs::remove_file(directory.join(chain.to_string()));
                 files.remove(&chain);
-                removed.map_err(|error| Fault::Unavailable(format!("the lock of a writer: {error}")))
+                match removed {
+                    // Whoever held it before has removed it, and this one was opened just before.
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        Err(Fault::Unavailable(format!("the lock of a writer: {error}")))
+                    }
+                    _ => Ok(()),
+                }
             }
             #[cfg(feature = "sqlite")]
             Self::Nothing => Ok(()),

@@ -32,7 +32,8 @@ pub(super) async fn heads(pool: &Pool, since: Option<&Position>) -> Result<(Vec<
     let now = number(pool, LAST).await?;
     let since = match since {
         Some(position) => position.0.parse().map_err(|_| foreign())?,
-        None => number(pool, LAST_CHECKPOINT).await?,
+        // Nobody else tells of the checkpoint itself, which may be the end of its chain.
+        None => number(pool, LAST_CHECKPOINT).await?.saturating_sub(1),
     };
     let from = since.saturating_sub(LATE);
     let rows = match now > since {
@@ -142,7 +143,8 @@ pub(super) async fn scan(pool: &Pool, after: Option<&Position>, most: usize) -> 
             scanned.text.push(b'\n');
         }
         most -= rows.len();
-        if most == 0 {
+        // After a place that is no number there is no other: the rest of its chain is left out.
+        if most == 0 && scan.seq < i64::MAX {
             scanned.next = Some(scan.position());
             return Ok(scanned);
         }

@@ -94,6 +94,8 @@ pub(super) struct Gap {
 
 /// Gaps that are remembered of a chain, in case their lines turn up.
 const MOST_GAPS: usize = 1_000;
+/// Parts of a gap that are remembered, when its lines turn up in any order.
+const MOST_RANGES: usize = 1_000;
 
 impl ChainState {
     pub(super) fn new(id: Uuid, index: usize, begun: Spot, ties: Vec<Tie>) -> Self {
@@ -159,6 +161,9 @@ impl ChainState {
 impl Gap {
     fn take(&mut self, seq: u64) -> bool {
         let Some(at) = self.ranges.iter().position(|(from, to)| (*from..=*to).contains(&seq)) else { return false };
+        if self.ranges.len() >= MOST_RANGES {
+            return false;
+        }
         let (from, to) = self.ranges.remove(at);
         if seq < to {
             self.ranges.insert(at, (seq + 1, to));

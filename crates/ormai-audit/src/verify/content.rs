@@ -153,7 +153,7 @@ impl Content {
         let is_signed = signed(&self.options, |key| checkpoint.signed(&line, key));
         self.signature(chain, seen, is_signed, checkpoint.public_key.as_deref());
         let covers = &checkpoint.covers;
-        let is_own = covers.head.chain == chain.id && covers.head.seq + 1 == seen.place.seq;
+        let is_own = covers.head.chain == chain.id && covers.head.seq.checked_add(1) == Some(seen.place.seq);
         // What a line that was changed before it says is reported there.
         if !is_own || chain.tree.is_some() && covers.head.hash != seen.place.prev_hash {
             return self.bad(seen, "it does not cover the lines before it");
@@ -222,7 +222,7 @@ impl Content {
                 self.more_untold += 1;
             }
         }
-        self.report.pruned += pruned.to - pruned.from + 1;
+        self.report.pruned = self.report.pruned.saturating_add(pruned.lines());
         if let Some(tree) = &mut chain.tree {
             pruned.parts().for_each(|(level, node)| tree.push_full(node, level));
         }
@@ -233,11 +233,18 @@ impl Content {
     fn ties(&mut self, chain: &mut ChainState, seen: &Seen<'_>) {
         while let Some(tie) = chain.ties.get(chain.next_tie).filter(|tie| tie.seq <= chain.seq) {
             chain.next_tie += 1;
-            // What was pruned, or is missing, cannot be compared.
-            if tie.seq != chain.seq {
+            let (seq, id, by) = (tie.seq, chain.id, tie.by);
+            // Checkpoints are never pruned.
+            if seen.place.kind == Kind::Pruned && matches!(by, TiedBy::Kept { is_itself: true, .. }) {
+                self.found.add(Tampering::Removed, seen.spot, Known::at(id, seq), || {
+                    format!("line {seq} of chain {id} is missing, which is {by}: a stub stands in its place")
+                });
                 continue;
             }
-            let (seq, id, by) = (tie.seq, chain.id, tie.by);
+            // What was pruned, or is missing, cannot be compared.
+            if seq != chain.seq {
+                continue;
+            }
             let is_other_root = |root: &Hash| chain.tree.as_ref().is_some_and(|tree| tree.root() != *root);
             if tie.hash != chain.last {
                 self.found.add(Tampering::Changed, seen.spot, seen.known(), || {

@@ -13,7 +13,7 @@ mod spot;
 mod survey;
 mod verifier;
 
-use crate::hash::{MacKey, PublicKey};
+use crate::hash::{Hash, MacKey, PublicKey};
 use crate::store::{AuditStore, Scanned, StoreError};
 
 pub(crate) use lines::lines;
@@ -29,6 +29,9 @@ pub struct VerifyOptions {
     /// The key of the chains. Without it a keyed line cannot be recomputed, only its links, the
     /// tree roots over it and their signatures.
     pub mac: Option<MacKey>,
+    /// Keys from before `mac`, whose chains are still in the store. Whoever has learnt one of them
+    /// can make lines that fit, so take none that is no secret any more.
+    pub earlier_macs: Vec<MacKey>,
     /// By whom checkpoints and tombstones must be signed: by one of them. Where none is given,
     /// those that are signed are verified by the key that they name.
     pub public_keys: Vec<PublicKey>,
@@ -41,6 +44,11 @@ pub struct VerifyOptions {
 }
 
 impl VerifyOptions {
+    /// Whether a hash is that of a digest under one of the keys.
+    pub(crate) fn is_keyed(&self, digest: &Hash, hash: &Hash) -> bool {
+        self.mac.iter().chain(&self.earlier_macs).any(|key| key.mac(digest) == *hash)
+    }
+
     pub(crate) fn takes_unkeyed(&self) -> bool {
         self.mac.is_none() || self.accept_unkeyed
     }

@@ -58,7 +58,7 @@ pub(super) enum Genuine {
 impl Genuine {
     pub(super) fn of(options: &VerifyOptions, place: &Place, digest: &Hash) -> Self {
         match &options.mac {
-            Some(key) if key.mac(digest) == place.hash => Self::Keyed,
+            Some(_) if options.is_keyed(digest, &place.hash) => Self::Keyed,
             _ if *digest == place.hash => Self::Plain,
             Some(_) => Self::No,
             None => Self::Unknown,

@@ -189,7 +189,7 @@ impl Verifier {
         let named = traces.chain.and_then(|id| self.chains.get(&id));
         let follows = |chain: &ChainState| {
             let pending = chain.pending.as_ref();
-            traces.seq == Some(chain.next()) || pending.is_some_and(|pending| traces.seq == Some(pending.to + 1))
+            traces.seq == Some(chain.next()) || pending.is_some_and(|pending| traces.seq == pending.to.checked_add(1))
         };
         if let Some(chain) = named.filter(|chain| follows(chain)) {
             return Some(chain.id);

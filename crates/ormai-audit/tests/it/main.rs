@@ -8,6 +8,8 @@ mod filter;
 #[cfg(test)]
 mod jsonl;
 #[cfg(test)]
+mod owed;
+#[cfg(test)]
 mod proof;
 #[cfg(test)]
 mod prune;

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ormai_audit::verify::{Report, Tampering, VerifyOptions, verify};
 use ormai_audit::{
-    AuditStore, Body, Chain, Filter, Head, Kind, Line, MemoryStore, Orphan, Outcome, Place, Position, Record, Records,
-    Retention, Scanned, StoreError, Storing, Stub, Tombstone, Trail, TrailKeys, TrailOptions, prove,
+    AuditStore, Body, Chain, Filter, Head, JsonlOptions, JsonlStore, Kind, Line, MemoryStore, Orphan, Outcome, Place,
+    Position, Record, Records, Retention, Scanned, StoreError, Storing, Stub, Tombstone, Trail, TrailKeys,
+    TrailOptions, prove,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -75,6 +76,26 @@ async fn old_records_go_and_the_chains_still_verify() {
     let tombstone = Tombstone::read(&kinds(&store, Kind::Tombstone)[0]).unwrap();
     assert_eq!((tombstone.by.as_str(), tombstone.records), ("an operator", 25));
     assert_eq!(vec![tombstone.id], reports[0].tombstones);
+}
+
+#[tokio::test]
+async fn of_a_store_in_files_those_that_are_closed_are_pruned() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = JsonlOptions::default();
+    options.rotate_bytes = Some(20_000);
+    let store = Arc::new(JsonlStore::open(directory.path().join("audit.jsonl"), options).unwrap());
+    store.install().await.unwrap();
+    let [trail, other] = filled(store.clone()).await;
+    for round in 0..2 {
+        let reports = trail.prune(&older_than("2026-01-02T03:25:00Z"), "an operator").await.unwrap();
+        let report = is_good(&*store).await;
+        assert_eq!(report.unfinished.len(), 0);
+        assert_eq!((report.records, report.pruned), (35, 25));
+        // A tombstone for each file of which something went, and none the second time.
+        assert_eq!(reports[0].tombstones.is_empty(), round == 1, "{reports:?}");
+    }
+    other.end().await.unwrap();
+    assert_eq!(store.query(&Filter::new(), 100, None).await.unwrap().entries.len(), 35);
 }
 
 #[tokio::test]

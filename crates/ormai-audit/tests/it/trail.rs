@@ -72,3 +72,13 @@ async fn records_are_found_by_tenant_the_newest_first() {
     assert_eq!(found, ids);
     assert_eq!(rest.cursor, None);
 }
+
+#[tokio::test]
+async fn the_end_comes_after_what_nobody_waits_for() {
+    let store = Arc::new(MemoryStore::new());
+    let trail = Trail::open(vec![store.clone()], keys(), TrailOptions::default()).await.unwrap();
+    trail.leave_behind(&answered("acme"));
+    trail.end().await.unwrap();
+    let kinds: Vec<Kind> = store.lines().iter().map(|line| line.place().kind).collect();
+    assert_eq!(kinds, [Kind::Begin, Kind::Record, Kind::Checkpoint]);
+}

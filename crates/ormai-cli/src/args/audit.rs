@@ -112,6 +112,9 @@ pub(crate) struct Verify {
     /// Take chains without a key although there is one: those from before
     #[arg(long)]
     pub(crate) accept_unkeyed: bool,
+    /// An environment variable with the MAC key of earlier chains. May be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) earlier_key: Vec<String>,
 }
 
 #[derive(Debug, Args)]

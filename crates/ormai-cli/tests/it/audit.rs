@@ -24,10 +24,7 @@ const SEED: &str = "070707070707070707070707070707070707070707070707070707070707
 const KEYS: [(&str, &str); 2] = [("ORMAI_AUDIT_KEY", MAC_KEY), ("ORMAI_AUDIT_SIGNING_KEY", SEED)];
 
 fn keys() -> TrailKeys {
-    let mut keys = TrailKeys::default();
-    keys.mac = MacKey::new(MAC_KEY);
-    keys.signing = SigningKey::parse(SEED);
-    keys
+    TrailKeys { mac: MacKey::new(MAC_KEY), signing: SigningKey::parse(SEED) }
 }
 
 fn public_key() -> String {

@@ -17,7 +17,8 @@ mod findings;
 mod log;
 #[cfg(test)]
 mod misuse;
-#[cfg(all(test, feature = "otlp"))]
+#[cfg(test)]
+#[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(test)]
 mod row_level_security;

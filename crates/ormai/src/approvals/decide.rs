@@ -144,10 +144,12 @@ impl<'a> Approvals<'a> {
                 self.hold_to_time_and_policy(&approval, call, Status::Pending).await?;
                 let decision = decision(call, note);
                 let (from, to) = (Status::Pending, Status::Approved);
+                // Whoever lets go, or hears nothing of the store, does not know what it has kept.
+                attempt.keep();
                 if !self.advance(call, id, from, to, Change::Decided(&decision)).await? {
+                    attempt.let_go();
                     return Err(gone(&self.find(call, id).await?));
                 }
-                attempt.keep();
                 attempt.tell(|record| record.after_snapshot = Some(json!({"status": Status::Approved})));
                 tracing::info!(request_id = %call.request_id, approval = id, "a write was approved");
                 self.execute(call, approval, parent).await
@@ -186,10 +188,11 @@ impl<'a> Approvals<'a> {
         }
         self.hold_to_time_and_policy(&approval, call, Status::Pending).await?;
         let decision = decision(call, note);
+        attempt.keep();
         if !self.advance(call, id, Status::Pending, Status::Rejected, Change::Decided(&decision)).await? {
+            attempt.let_go();
             return Err(gone(&self.find(call, id).await?));
         }
-        attempt.keep();
         attempt.tell(|record| record.after_snapshot = Some(json!({"status": Status::Rejected})));
         self.find(call, id).await
     }

@@ -10,7 +10,7 @@ use ormai_core::audited::{self, Decided, Snapshots};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::fault::Fault;
 use ormai_core::principal::CallContext;
-use ormai_core::request::{Request, Tool};
+use ormai_core::request::{Request, Tool, limits};
 
 use tracing::{Instrument as _, Span};
 
@@ -110,7 +110,9 @@ impl Attempt {
             let view = engine.view(&record.roles);
             record.model = request.model().map(|model| audited::name(model).into_owned());
             record.inputs = audited::inputs(request, catalog, &view);
-            record.reason = request.reason().map(str::to_owned);
+            // A longer one is refused, and no record is as long as somebody likes.
+            let reason = request.reason().filter(|reason| reason.len() <= limits::REASON_BYTES);
+            record.reason = reason.map(str::to_owned);
             record.policy_version = engine.policy().version().to_owned();
         });
     }
@@ -161,6 +163,11 @@ impl Attempt {
     /// From now on what was asked is done, or may be, whatever still comes.
     pub(crate) fn keep(&self) {
         self.keeping().store(true, Ordering::Release);
+    }
+
+    /// Nothing of it was done after all.
+    pub(crate) fn let_go(&self) {
+        self.keeping().store(false, Ordering::Release);
     }
 
     /// By what a write says that it is being kept.

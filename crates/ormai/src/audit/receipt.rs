@@ -25,6 +25,14 @@ impl Receipt {
 }
 
 /// A refusal or a failure that has been recorded. It reads like its [`Error`].
+///
+/// Nobody makes one of an error that was not recorded:
+///
+/// ```compile_fail,E0451
+/// fn unrecorded(error: Box<ormai::prelude::Error>, of_another: ormai::Refused) -> ormai::Refused {
+///     ormai::Refused { error, ..of_another }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Refused {
     error: Box<Error>,

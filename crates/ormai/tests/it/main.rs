@@ -10,6 +10,7 @@
 mod answers;
 mod approval_store;
 mod approvals;
+mod audit;
 mod audit_crash;
 mod bulk_updates;
 mod chance;

@@ -4,7 +4,7 @@ use ormai::catalog::Catalog;
 use ormai::db::Database;
 use ormai::policy::Format;
 use ormai::prelude::*;
-use ormai::{BuildError, CallResult};
+use ormai::{BuildError, Builder, CallResult};
 use ormai_testkit::{Dataset, Pool, TestDatabase, guide_catalog, guide_policy};
 use serde_json::{Value as Json, json};
 
@@ -54,14 +54,17 @@ pub(crate) async fn with_policy(test: &TestDatabase, policy: &str, catalog: Cata
 }
 
 pub(crate) async fn build(test: &TestDatabase, policy: &str, catalog: Catalog) -> Result<OrmAi, BuildError> {
+    building(test, policy, catalog).build().await
+}
+
+/// What [`build`] builds, before it does.
+pub(crate) fn building(test: &TestDatabase, policy: &str, catalog: Catalog) -> Builder {
     OrmAi::builder()
         .database(database(test))
         .policy_text(policy, Format::Yaml)
         .catalog(catalog)
         .cursor_key(CURSOR_KEY)
         .hash_key(*b"a hash key for tests")
-        .build()
-        .await
 }
 
 /// The codes of what keeps a policy from loading.

@@ -512,18 +512,19 @@ async fn a_file_that_may_only_be_read_is_read_and_not_appended_to() {
 }
 
 #[tokio::test]
-async fn without_a_place_heads_are_those_since_the_last_checkpoint() {
+async fn without_a_place_heads_are_those_from_the_last_checkpoint_on() {
     let (_directory, path) = place();
     let store = Arc::new(open(&path));
     let trail = Trail::open(vec![store.clone()], TrailKeys::default(), TrailOptions::default()).await.unwrap();
     store.append_now(&[line(&mut chain())]).unwrap();
     trail.note(&record("acme")).await.unwrap();
-    trail.checkpoint().await.unwrap();
-    assert!(store.heads(None).await.unwrap().0.is_empty());
+    let checkpoint = *trail.checkpoint().await.unwrap().pop().unwrap().place();
+    let heads = store.heads(None).await.unwrap().0;
+    assert_eq!(heads.iter().map(|head| head.hash).collect::<Vec<_>>(), [checkpoint.hash]);
     let mut late = chain();
     store.append_now(&[line(&mut late)]).unwrap();
     let heads = store.heads(None).await.unwrap().0;
-    assert_eq!(heads.iter().map(|head| head.chain).collect::<Vec<_>>(), [late.id()]);
+    assert_eq!(heads.iter().map(|head| head.chain).collect::<Vec<_>>(), [late.id(), checkpoint.chain]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod attack;
 mod bytes;
+mod gaps;
 mod law;
 mod store;
 

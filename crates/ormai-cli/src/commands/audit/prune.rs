@@ -45,9 +45,8 @@ pub(super) async fn run(stores: &Stores<'_>, options: Prune, as_json: bool) -> R
 }
 
 fn retention(options: &Prune) -> Result<Retention, Failure> {
-    let mut retention = Retention::default();
-    retention.tenant = options.tenant.clone().map(Into::into);
-    retention.keep = options.keep;
+    let tenant = options.tenant.clone().map(Into::into);
+    let mut retention = Retention { tenant, keep: options.keep, ..Retention::default() };
     if let Some(text) = &options.older_than {
         let before = age::ago(age::read("--older-than", text)?);
         retention.older_than = Some(before.map_err(|_| Failure::misuse("`--older-than` is too long ago"))?);
@@ -98,7 +97,9 @@ async fn would_go(
     let mut source = None;
     let mut after = None;
     loop {
-        let page = store.scan(after.as_ref(), PAGE).await?;
+        let mut page = store.scan(after.as_ref(), PAGE).await?;
+        // Pruning closes it first.
+        page.is_open = false;
         // A stub stands in one source.
         let is_another = source.replace(page.source.clone()).is_some_and(|before| before != page.source);
         if is_another || pruner.stubs() + PAGE > Stub::MOST_AT_ONCE {

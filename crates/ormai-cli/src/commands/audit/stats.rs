@@ -56,8 +56,11 @@ fn named<'r>(ranking: &'r Ranking, others: &str) -> Vec<(String, &'r Figures)> {
     groups.chain(ranking.others.iter().map(|figures| (others.to_owned(), figures))).collect()
 }
 
+/// A heading, whether it stands there without any, and how many.
+type Count = (&'static str, bool, fn(&Figures) -> u64);
+
 /// The seldom ones only where there are any.
-const COUNTS: [(&str, bool, fn(&Figures) -> u64); 7] = [
+const COUNTS: [Count; 7] = [
     ("calls", true, |figures| figures.calls),
     ("answered", true, |figures| figures.answered),
     ("pending", false, |figures| figures.pending),

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ormai::audit::verify::{Checked, Problem, Progress, Report, VerifyOptions, verify};
-use ormai::audit::{AuditStore, Line, PublicKey};
+use ormai::audit::{AuditStore, Line, MacKey, PublicKey};
 use serde_json::json;
 
 use super::records::plain;
 use super::{Stores, progress};
 use crate::args::audit::Verify;
+use crate::config::environment;
 use crate::failure::Failure;
 use crate::output;
 
@@ -23,6 +24,7 @@ pub(super) async fn run(stores: &Stores<'_>, options: Verify, as_json: bool) -> 
     let mut against = VerifyOptions::default();
     against.accept_unkeyed = options.accept_unkeyed;
     against.mac = keys.mac;
+    against.earlier_macs = options.earlier_key.iter().map(|name| earlier_key(name)).collect::<Result<_, _>>()?;
     against.public_keys = match (public_keys.is_empty(), keys.signing) {
         (true, Some(key)) => vec![key.public()],
         (true, None) => Vec::new(),
@@ -37,6 +39,11 @@ pub(super) async fn run(stores: &Stores<'_>, options: Verify, as_json: bool) -> 
     let asked = if stores.number.is_some() { std::slice::from_ref(chosen) } else { all.as_slice() };
     let reports = verified(&all, asked, against).await?;
     told(&reports, as_json)
+}
+
+fn earlier_key(name: &str) -> Result<MacKey, Failure> {
+    let secret = environment(name).and_then(MacKey::new);
+    secret.ok_or_else(|| Failure::misuse(format!("the environment variable `{name}` holds no MAC key")))
 }
 
 pub(super) fn public_key(text: &str) -> Result<PublicKey, Failure> {

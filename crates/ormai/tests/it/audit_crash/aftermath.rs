@@ -30,14 +30,15 @@ pub(super) async fn check(test: &TestDatabase, lives: &Lives) -> Met {
     assert!(nothing_is_open(test).await, "a transaction of a program that was killed is still open");
     let kept = kept(test).await;
     let made = kept.keys().filter(|write| matches!(write, Write::Mark(_))).count();
-    let mut met = Met { kills: lives.kills.clone(), kept: kept.len(), ..Met::default() };
+    let told = lives.lived.iter().map(|lived| lived.told.len()).sum();
+    let mut met = Met { kills: lives.kills.clone(), told, kept: kept.len(), ..Met::default() };
     assert!(made > 0, "something was written");
     let mut wrong = Vec::new();
     let last = lives.lived.last().unwrap();
     let (jsonl, sqlite) = (life::jsonl(&last.order), life::sqlite(&last.order).await);
-    let stores: [(&dyn AuditStore, fn(&Order) -> bool); 2] =
-        [(&jsonl, |order| order.jsonl), (&sqlite, |order| order.sqlite)];
-    for (store, is_used) in stores {
+    let stores: [(&dyn AuditStore, bool); 2] = [(&jsonl, true), (&sqlite, false)];
+    for (store, is_files) in stores {
+        let is_used = |order: &Order| if is_files { order.jsonl } else { order.sqlite };
         let lived: Vec<&Lived> = lives.lived.iter().filter(|lived| is_used(&lived.order)).collect();
         let of_lives: BTreeSet<i64> = lived.iter().map(|lived| lived.order.first).collect();
         let is_of_store = |write: &Write| of_lives.contains(&(write.number() / MARKS * MARKS));
@@ -49,7 +50,6 @@ pub(super) async fn check(test: &TestDatabase, lives: &Lives) -> Met {
         let report = verified(store, &last.order.directory).await;
         trust(&report, store, &mut wrong);
         trail.count(&kept, &mut met);
-        met.told += lived.iter().map(|lived| lived.told.len()).sum::<usize>();
         met.records += report.records;
         met.chains += report.chains.len();
         met.checkpoints += report.checkpoints;

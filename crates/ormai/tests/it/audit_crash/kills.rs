@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Lives {
     order: Order,
     chance: Chance,
+    turns: usize,
     /// How long the program took to be ready, the last time.
     start: Duration,
     pub(super) lived: Vec<Lived>,
@@ -50,14 +51,19 @@ impl Lives {
             calls: None,
         };
         let start = Duration::from_millis(300);
-        Self { order, chance: Chance::new(seed), start, lived: Vec::new(), kills: BTreeMap::new() }
+        Self { order, chance: Chance::new(seed), turns: 0, start, lived: Vec::new(), kills: BTreeMap::new() }
     }
 
-    /// A life more, and its end. The kinds take turns, so that few kills meet each of them.
+    /// How often it was killed.
+    pub(super) fn killed(&self) -> usize {
+        self.kills.values().sum()
+    }
+
+    /// A life or two more, and their end. The kinds take turns, so that few kills meet each of them.
     pub(super) fn kill_next(&mut self) {
-        let kills: usize = self.kills.values().sum();
-        let passed = self.chance.index(40);
-        match kills % 12 {
+        let (turn, passed) = (self.turns, self.chance.index(40));
+        self.turns += 1;
+        match turn % 12 {
             0 => self.kill_sometime("at any time", true, false),
             1 => self.kill_at(Place::HalfRecord, passed),
             2 => self.kill_sometime("at any time, two stores", true, true),
@@ -178,7 +184,8 @@ impl Life {
             let mut line = String::new();
             // What does not end was not said.
             while said.read_line(&mut line).is_ok() && line.ends_with('\n') {
-                if let Some(said) = line.trim_end().strip_prefix(SAYS) {
+                // The first line begins with the name of the test.
+                if let Some((_, said)) = line.trim_end().split_once(SAYS) {
                     let _ = heard.send(said.to_owned());
                 }
                 line.clear();

@@ -90,8 +90,6 @@ fn the_program_that_is_killed() {
 }
 
 async fn live(order: &Order) {
-    // The test's own name stands on the line.
-    println!();
     say(BEGINS);
     let mut options = TrailOptions::default();
     options.checkpoint_every = 100;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::FEW;
+
 #[derive(Debug, Default)]
 pub(super) struct Met {
     /// How the program was killed.
@@ -29,7 +31,7 @@ pub(super) struct Met {
 impl Met {
     #[expect(clippy::print_stdout, reason = "what a run met is for whoever runs it long")]
     pub(super) fn print(&self, run: &str) {
-        println!("{run}");
+        println!("{run}: {} kills", self.kills.values().sum::<usize>());
         for (how, times) in &self.kills {
             println!("    {times:>6} killed {how}");
         }
@@ -50,8 +52,9 @@ impl Met {
     }
 
     /// A run that met too little shows nothing.
-    pub(super) fn assert_enough(&self, kills: usize) {
-        let least = kills / 12;
+    pub(super) fn assert_enough(&self) {
+        let kills: usize = self.kills.values().sum();
+        let least = kills / FEW;
         for (met, what) in [
             (self.open_undone, "intents left open before the commit"),
             (self.open_done, "intents left open after the commit"),
@@ -62,7 +65,7 @@ impl Met {
             assert!(met >= least, "{what}: {met} were met in {kills} kills, and {least} are wanted");
         }
         let places = ["in the middle of", "behind", "between", "while", "beside", "at any time"];
-        for place in places.iter().take(if kills < 12 { 0 } else { places.len() }) {
+        for place in places.iter().take(if kills < FEW { 0 } else { places.len() }) {
             assert!(self.kills.keys().any(|how| how.starts_with(place)), "nothing was killed {place}");
         }
     }

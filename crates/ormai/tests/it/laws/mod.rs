@@ -10,6 +10,7 @@ mod native;
 mod native_writes;
 mod non_interference;
 mod partitions;
+mod recorded;
 mod strangers_under_writes;
 mod under_test;
 mod verdicts;

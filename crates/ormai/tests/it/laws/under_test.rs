@@ -2,14 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use ormai::audit::AuditStore;
 use ormai::prelude::*;
 use ormai_testkit::world::{Ask, Case, Cases, Policy, World};
 use ormai_testkit::{Scale, TestDatabase};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};
 
-use crate::support::build;
+use crate::support::{build, building};
 
 /// Whether a law holds.
 pub(super) type Checked = Result<(), TestCaseError>;
@@ -78,6 +80,13 @@ impl<'t> Loaded<'t> {
     pub(super) async fn under(&self, policy: &Policy) -> Result<OrmAi, TestCaseError> {
         let catalog = self.world.catalog(self.test.engine(), &self.prefix).unwrap();
         build(self.test, &policy.to_yaml(), catalog).await.map_err(|error| TestCaseError::reject(error.to_string()))
+    }
+
+    /// As [`Loaded::under`], with calls recorded in a store.
+    pub(super) async fn recorded(&self, policy: &Policy, store: Arc<dyn AuditStore>) -> Result<OrmAi, TestCaseError> {
+        let catalog = self.world.catalog(self.test.engine(), &self.prefix).unwrap();
+        let built = building(self.test, &policy.to_yaml(), catalog).audit(store).build().await;
+        built.map_err(|error| TestCaseError::reject(error.to_string()))
     }
 
     /// Replaces all rows.
