@@ -138,6 +138,7 @@ impl Row {
         of_row!(self, row => row.try_get(at))
     }
 
+    #[cfg(feature = "postgres")]
     pub(super) fn boolean(&self, at: usize) -> Result<bool, Fault> {
         of_row!(self, row => row.try_get(at))
     }
