@@ -70,7 +70,7 @@ async fn measure(engine: Engine, lines: usize) {
     };
     let questions = [
         ("a tenant with 1% of the records", tenant()),
-        ("a tenant with three records", Filter::tenant("tiny")),
+        ("a tenant with four records", Filter::tenant("tiny")),
         ("a tenant with none", Filter::tenant("nobody")),
         ("… and a model", with(&|filter| filter.model = vec!["Order".to_owned()])),
         ("… and a model it never used", with(&|filter| filter.model = vec!["Nothing".to_owned()])),

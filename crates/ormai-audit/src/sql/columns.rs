@@ -43,8 +43,9 @@ pub(super) const SELECT: &str = "SELECT n, entry, chain, seq, kind, id, at, tena
                                  transaction_id, parent, bypass FROM ormai_audit";
 
 /// How much goes into one statement: servers take no packet of any size, and no more than 65,535
-/// values.
-const MOST_ROWS: usize = 64;
+/// values. Few statements, because the driver leaves it to the network when the end of each is
+/// sent.
+const MOST_ROWS: usize = 512;
 const MOST_BYTES: usize = 1 << 20;
 
 /// What writes lines, in order.

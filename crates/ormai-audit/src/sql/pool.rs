@@ -19,6 +19,7 @@ pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
 /// How many connections a store opens at most: lines go one batch after the other.
 pub(super) const CONNECTIONS: u32 = 4;
 /// A connection that lay idle longer is asked whether it still lives.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(super) const TRUSTED: Duration = Duration::from_secs(15);
 /// How long something that is written may take. What takes longer is in doubt.
 const WRITING: Duration = Duration::from_secs(15);

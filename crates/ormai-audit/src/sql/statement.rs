@@ -65,6 +65,9 @@ enum Piece {
     Value(Value),
 }
 
+/// The most pieces of a statement that is kept: a line has about forty.
+const MOST_KEPT: usize = 100;
+
 /// A statement. What is not a constant in it is bound.
 #[derive(Clone, Debug)]
 pub(super) struct Statement(Vec<Piece>);
@@ -82,6 +85,11 @@ impl Statement {
     pub(super) fn value(mut self, value: impl Into<Value>) -> Self {
         self.bind(value);
         self
+    }
+
+    /// Whether a connection keeps it prepared: not one for many rows, as there are many of those.
+    fn is_kept(&self) -> bool {
+        self.0.len() <= MOST_KEPT
     }
 
     pub(super) fn push(&mut self, text: &'static str) {
@@ -130,6 +138,7 @@ impl Row {
         of_row!(self, row => row.try_get(at))
     }
 
+    #[cfg(feature = "postgres")]
     pub(super) fn boolean(&self, at: usize) -> Result<bool, Fault> {
         of_row!(self, row => row.try_get(at))
     }
@@ -175,13 +184,23 @@ macro_rules! runs {
         impl Run for $connection {
             async fn run(&mut self, statement: &Statement) -> Result<Vec<Row>, Fault> {
                 let mut built = built!($database, statement);
-                let rows = built.build().fetch_all(self).await.map_err(|error| $sorted(&error))?;
+                let rows = built
+                    .build()
+                    .persistent(statement.is_kept())
+                    .fetch_all(self)
+                    .await
+                    .map_err(|error| $sorted(&error))?;
                 Ok(rows.into_iter().map(Row::$database).collect())
             }
 
             async fn change(&mut self, statement: &Statement) -> Result<u64, Fault> {
                 let mut built = built!($database, statement);
-                let done = built.build().execute(self).await.map_err(|error| $sorted(&error))?;
+                let done = built
+                    .build()
+                    .persistent(statement.is_kept())
+                    .execute(self)
+                    .await
+                    .map_err(|error| $sorted(&error))?;
                 Ok(done.rows_affected())
             }
 

@@ -103,12 +103,12 @@ every_engine! {
     async fn many_lines_are_appended_whole_or_not_at_all(database: &TestDatabase) {
         let store = installed(database).await;
         let mut chain = Chain::new(Uuid::now_v7());
-        let first = lines(&mut chain, 200);
+        let first = lines(&mut chain, 600);
         store.append(&first).await.unwrap();
 
         // Among the last of them is a record that is there already.
         let mut other = Chain::new(Uuid::now_v7());
-        let mut second = lines(&mut other, 200);
+        let mut second = lines(&mut other, 600);
         second.push(line(&mut other, Kind::Record, &Entry::read(&first[0]).unwrap().record));
         let refused = store.append(&second).await;
         assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");

@@ -143,7 +143,7 @@ async fn lines_whose_commit_got_no_answer_are_there_once_or_in_doubt() {
 
         // What is lost before the commit of many is not there.
         wire.state.store(LOSES_ONE, Ordering::SeqCst);
-        let third = lines(&mut chain, 200);
+        let third = lines(&mut chain, 600);
         let lost = store.append(&third).await;
         assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
         assert_eq!(scanned(&owner).await.0, appended);
