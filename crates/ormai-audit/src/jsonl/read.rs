@@ -214,6 +214,8 @@ pub(super) fn heads(files: &Files, since: Option<&Position>) -> Result<(Vec<Head
     // Where the place is gone, such as with a file that was deleted, as without one.
     let since = since.filter(|since| is_there(files, &view, *since));
     let (mut seen, mut heads) = (HashSet::new(), Vec::new());
+    // Most lines are of the chain of the line behind them.
+    let mut passed = Vec::new();
     let mut now = None;
     // Without a place it is looked for a checkpoint in the active file and the one before.
     let first = since.map_or(view.number.saturating_sub(1), |since| since.number);
@@ -226,7 +228,13 @@ pub(super) fn heads(files: &Files, since: Option<&Position>) -> Result<(Vec<Head
             now = Some(At::new(opened.number, &opened.file, end).map_err(failed)?);
         }
         let shown = lines::backward(&opened.file, from, end, |line| {
+            let chain = Place::chain_text(line).unwrap_or_default();
+            if since.is_some() && !chain.is_empty() && chain == passed {
+                return ControlFlow::Continue(());
+            }
             let Some((place, _)) = Place::read(line) else { return ControlFlow::Continue(()) };
+            passed.clear();
+            passed.extend_from_slice(chain);
             if seen.insert(place.chain) {
                 heads.push(Head { chain: place.chain, seq: place.seq, hash: place.hash });
             }
