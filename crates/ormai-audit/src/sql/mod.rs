@@ -5,6 +5,8 @@ mod columns;
 mod dialect;
 mod fault;
 mod find;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod indexes;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pool;

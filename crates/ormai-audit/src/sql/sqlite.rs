@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use super::dialect::{Dialect, Object};
 use super::fault::Fault;
+use super::indexes;
 use super::pool::{ACQUIRE, CONNECTIONS};
 use crate::store::StoreError;
 
@@ -67,46 +68,14 @@ pub(super) static DIALECT: Dialect = Dialect {
     entered_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
 )",
         },
-        Object {
-            name: "ormai_audit_tenant",
-            // With what is often asked beside, so that rows that are not meant are not read.
-            make: "CREATE INDEX ormai_audit_tenant ON ormai_audit (tenant_id, id, at, model, error_code, success) \
-                   WHERE kind = 'record'",
-        },
-        // For whoever asks about all tenants: read from its end without the rows that are not meant.
-        Object {
-            name: "ormai_audit_newest",
-            make: "CREATE INDEX ormai_audit_newest ON ormai_audit (id, at, error_code, success, bypass) \
-                   WHERE kind = 'record'",
-        },
-        Object {
-            name: "ormai_audit_request",
-            make: "CREATE INDEX ormai_audit_request ON ormai_audit (request_id) WHERE kind = 'record'",
-        },
-        Object {
-            name: "ormai_audit_trace",
-            make: "CREATE INDEX ormai_audit_trace ON ormai_audit (trace_id, id) \
-                   WHERE kind = 'record' AND trace_id IS NOT NULL",
-        },
-        Object {
-            name: "ormai_audit_approval",
-            make: "CREATE INDEX ormai_audit_approval ON ormai_audit (approval_id, id) \
-                   WHERE kind = 'record' AND approval_id IS NOT NULL",
-        },
-        Object {
-            name: "ormai_audit_transaction",
-            make: "CREATE INDEX ormai_audit_transaction ON ormai_audit (transaction_id, id) \
-                   WHERE kind = 'record' AND transaction_id IS NOT NULL",
-        },
-        Object {
-            name: "ormai_audit_parent",
-            make: "CREATE INDEX ormai_audit_parent ON ormai_audit (parent, id) \
-                   WHERE kind = 'record' AND parent IS NOT NULL",
-        },
-        Object {
-            name: "ormai_audit_intent",
-            make: "CREATE INDEX ormai_audit_intent ON ormai_audit (chain, seq) WHERE kind = 'intent'",
-        },
+        indexes::TENANT,
+        indexes::NEWEST,
+        indexes::REQUEST,
+        indexes::TRACE,
+        indexes::APPROVAL,
+        indexes::TRANSACTION,
+        indexes::PARENT,
+        indexes::INTENT,
         Object { name: "ormai_audit_no_update", make: NO_UPDATE },
         Object { name: "ormai_audit_no_delete", make: NO_DELETE },
         // What `INSERT OR REPLACE` deletes fires no trigger for deleting.
