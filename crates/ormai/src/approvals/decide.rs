@@ -141,16 +141,7 @@ impl<'a> Approvals<'a> {
         };
         match approval.status {
             Status::Pending => {
-                self.hold_to_time_and_policy(&approval, call, Status::Pending).await?;
-                let decision = decision(call, note);
-                let (from, to) = (Status::Pending, Status::Approved);
-                // Whoever lets go, or hears nothing of the store, does not know what it has kept.
-                attempt.keep();
-                if !self.advance(call, id, from, to, Change::Decided(&decision)).await? {
-                    attempt.let_go();
-                    return Err(gone(&self.find(call, id).await?));
-                }
-                attempt.tell(|record| record.after_snapshot = Some(json!({"status": Status::Approved})));
+                self.decide(call, &approval, Status::Approved, note, attempt).await?;
                 tracing::info!(request_id = %call.request_id, approval = id, "a write was approved");
                 self.execute(call, approval, parent).await
             }
@@ -186,15 +177,29 @@ impl<'a> Approvals<'a> {
         if approval.status != Status::Pending {
             return Err(gone(&approval));
         }
-        self.hold_to_time_and_policy(&approval, call, Status::Pending).await?;
-        let decision = decision(call, note);
-        attempt.keep();
-        if !self.advance(call, id, Status::Pending, Status::Rejected, Change::Decided(&decision)).await? {
-            attempt.let_go();
-            return Err(gone(&self.find(call, id).await?));
-        }
-        attempt.tell(|record| record.after_snapshot = Some(json!({"status": Status::Rejected})));
+        self.decide(call, &approval, Status::Rejected, note, attempt).await?;
         self.find(call, id).await
+    }
+
+    /// Takes a request that waits to what was decided about it, unless somebody else did before.
+    async fn decide(
+        &self,
+        call: &CallContext,
+        approval: &Approval,
+        to: Status,
+        note: Option<&str>,
+        attempt: &mut Attempt,
+    ) -> Result<()> {
+        self.hold_to_time_and_policy(approval, call, Status::Pending).await?;
+        let decision = decision(call, note);
+        // Whoever lets go, or hears nothing of the store, does not know what it has kept.
+        attempt.keep();
+        if !self.advance(call, &approval.id, Status::Pending, to, Change::Decided(&decision)).await? {
+            attempt.let_go();
+            return Err(gone(&self.find(call, &approval.id).await?));
+        }
+        attempt.tell(|record| record.after_snapshot = Some(json!({"status": to})));
+        Ok(())
     }
 
     /// Goes on with a request that was approved, after a crash or a failure that passed. For
