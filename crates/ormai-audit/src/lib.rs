@@ -34,7 +34,7 @@ pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
 pub use new_keys::NewKeys;
 pub use proof::{Proof, ProofError, ProveError, prove};
-pub use prune::{Census, Piece, PruneError, PruneReport, Pruner, Retention, Stub, Stubs, Tombstone};
+pub use prune::{Census, Piece, PruneError, PruneReport, Pruner, Retention, Stub, Stubs, Tombstone, would_prune};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sql::SqlStore;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ormai::BuildError;
+use ormai::audit::PruneError;
 use ormai::db::DbError;
 use ormai::diagnostic::Diagnostic;
 use serde_json::{Value as Json, json};
@@ -71,6 +72,12 @@ impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         // The command line is an operator's, who may know what the driver says.
         Self::failed(format!("{error}: {}", error.operator_detail()))
+    }
+}
+
+impl From<PruneError> for Failure {
+    fn from(error: PruneError) -> Self {
+        Self::failed(error.to_string())
     }
 }
 

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::pruner::{PruneError, Pruner};
 use super::retention::{Census, Retention};
 use super::stub::Stub;
-use crate::store::StoreError;
+use super::tombstone::Tombstone;
+use crate::hash::TrailKeys;
+use crate::store::{AuditStore, StoreError};
 use crate::writer::{Durability, Said, Writer};
 
 /// What was pruned in a store.
@@ -37,6 +39,69 @@ impl From<PruneError> for StoreError {
     }
 }
 
+/// What there is in a store, for what may go of it.
+async fn census(store: &dyn AuditStore, retention: &Retention) -> Result<Census, StoreError> {
+    let (mut census, mut after) = (Census::new(retention.clone()), None);
+    loop {
+        let scanned = store.scan(after.as_ref(), CHUNK).await?;
+        census.read(&scanned);
+        after = scanned.next;
+        if after.is_none() {
+            return Ok(census);
+        }
+    }
+}
+
+/// What [`Trail::prune`](crate::Trail::prune) would let go of a store; nothing of it goes, and no
+/// tombstone is made. `read` hears now and then how many lines were read.
+///
+/// # Errors
+///
+/// [`StoreError`], and [`PruneError`] as in pruning.
+pub async fn would_prune<E: From<StoreError> + From<PruneError>>(
+    store: &dyn AuditStore,
+    retention: &Retention,
+    keys: &TrailKeys,
+    read: &mut dyn FnMut(u64),
+) -> Result<PruneReport, E> {
+    let mut pruner = Pruner::new(census(store, retention).await?, keys.clone())?;
+    let mut report = PruneReport { store: store.name(), ..PruneReport::default() };
+    let (mut source, mut after, mut lines) = (None, None, 0);
+    loop {
+        let mut scanned = store.scan(after.as_ref(), CHUNK).await?;
+        // Pruning closes it first.
+        scanned.is_open = false;
+        // A stub stands in one source.
+        let is_another = source.replace(scanned.source.clone()).is_some_and(|before| before != scanned.source);
+        if is_another || pruner.stubs() + CHUNK > Stub::MOST_AT_ONCE {
+            report.count(&mut pruner);
+        }
+        pruner.read(&scanned)?;
+        lines += memchr::memchr_iter(b'\n', &scanned.text).count() as u64;
+        read(lines);
+        after = scanned.next;
+        if after.is_none() {
+            report.count(&mut pruner);
+            return Ok(report);
+        }
+    }
+}
+
+impl PruneReport {
+    /// Counts what would go next.
+    fn count(&mut self, pruner: &mut Pruner) {
+        if let Some(piece) = pruner.piece(Timestamp::now(), "") {
+            self.add(&piece.tombstone);
+        }
+    }
+
+    fn add(&mut self, tombstone: &Tombstone) {
+        self.lines += tombstone.lines;
+        self.records += tombstone.records;
+        self.stubs += tombstone.stubs;
+    }
+}
+
 impl Writer {
     /// Prunes its store, piece by piece.
     pub(crate) async fn prune(&self, retention: &Retention, by: &str) -> Result<PruneReport, StoreError> {
@@ -46,16 +111,7 @@ impl Writer {
         // What goes is covered by a checkpoint, as far as it is this writer's.
         self.seal().await?;
         store.rotate().await?;
-        let (mut census, mut after) = (Census::new(retention.clone()), None);
-        loop {
-            let scanned = store.scan(after.as_ref(), CHUNK).await?;
-            census.read(&scanned);
-            after = scanned.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        let mut pruner = Pruner::new(census, self.keys().clone())?;
+        let mut pruner = Pruner::new(census(&**store, retention).await?, self.keys().clone())?;
         let mut report = PruneReport { store: store.name(), ..PruneReport::default() };
         // The source that is read, and where it begins.
         let (mut source, mut begins, mut after) = (None::<String>, None, None);
@@ -98,9 +154,7 @@ impl Writer {
         let body = body.ok_or_else(|| StoreError::Failed("a tombstone cannot be written down".to_owned()))?;
         self.append(Said::Body(Arc::new(body)), Durability::Power).await?;
         self.store().prune(source, &piece.stubs).await?;
-        report.lines += tombstone.lines;
-        report.records += tombstone.records;
-        report.stubs += tombstone.stubs;
+        report.add(&tombstone);
         report.tombstones.push(tombstone.id);
         Ok(true)
     }

@@ -1,5 +1,4 @@
 //! Retention: old lines go, and the chains stay whole.
-
 //!
 //! Lines of kind `record` and `intent` go; in the place of those that stood one after the other in
 //! a chain stands a line of kind `pruned`, a stub. It has what the chain and its tree need of them.
@@ -24,7 +23,7 @@ mod retention;
 mod stub;
 mod tombstone;
 
-pub use apply::PruneReport;
+pub use apply::{PruneReport, would_prune};
 pub use pruner::{Piece, PruneError, Pruner};
 pub use retention::{Census, Retention};
 pub(crate) use stub::Pruned;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use ormai::audit::{AuditStore, Census, PruneReport, Pruner, Retention, Stub, TrailKeys};
+use ormai::audit::{PruneReport, Retention, would_prune};
 use serde_json::json;
 
 use super::{Stores, progress};
@@ -11,9 +10,6 @@ use crate::age;
 use crate::args::audit::Prune;
 use crate::failure::Failure;
 use crate::output;
-
-/// How many lines are read at once.
-const PAGE: usize = 4_096;
 
 pub(super) async fn run(stores: &Stores<'_>, options: Prune, as_json: bool) -> Result<(), Failure> {
     let retention = retention(&options)?;
@@ -29,7 +25,8 @@ pub(super) async fn run(stores: &Stores<'_>, options: Prune, as_json: bool) -> R
         let keys = config.audit_keys();
         let mut reports = Vec::with_capacity(asked.len());
         for store in &asked {
-            reports.push(would_go(&**store, &retention, &keys, &mut |lines| progress.set_position(lines)).await?);
+            let read = &mut |lines| progress.set_position(lines);
+            reports.push(would_prune::<Failure>(&**store, &retention, &keys, read).await?);
         }
         reports
     } else {
@@ -38,7 +35,7 @@ pub(super) async fn run(stores: &Stores<'_>, options: Prune, as_json: bool) -> R
         let ended = trail.end().await;
         let reports = reports.map_err(|error| Failure::failed(error.to_string()))?;
         ended.map_err(|error| Failure::failed(error.to_string()))?;
-        reports.into_iter().map(Figures::from).collect()
+        reports
     };
     progress.finish_and_clear();
     told(&reports, options.dry_run, as_json)
@@ -58,86 +55,17 @@ fn retention(options: &Prune) -> Result<Retention, Failure> {
     }
 }
 
-/// What went of a store, or would.
-struct Figures {
-    store: String,
-    records: u64,
-    lines: u64,
-    stubs: u64,
-}
-
-impl From<PruneReport> for Figures {
-    fn from(report: PruneReport) -> Self {
-        let PruneReport { store, records, lines, stubs, .. } = report;
-        Self { store, records, lines, stubs }
-    }
-}
-
-/// The same decisions without their consequences.
-async fn would_go(
-    store: &dyn AuditStore,
-    retention: &Retention,
-    keys: &TrailKeys,
-    read: &mut dyn FnMut(u64),
-) -> Result<Figures, Failure> {
-    let mut lines = 0;
-    let mut census = Census::new(retention.clone());
-    let mut after = None;
-    loop {
-        let page = store.scan(after.as_ref(), PAGE).await?;
-        census.read(&page);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
-    let failed = |error: ormai::audit::PruneError| Failure::failed(error.to_string());
-    let mut pruner = Pruner::new(census, keys.clone()).map_err(failed)?;
-    let mut figures = Figures { store: store.name(), records: 0, lines: 0, stubs: 0 };
-    let mut source = None;
-    let mut after = None;
-    loop {
-        let mut page = store.scan(after.as_ref(), PAGE).await?;
-        // Pruning closes it first.
-        page.is_open = false;
-        // A stub stands in one source.
-        let is_another = source.replace(page.source.clone()).is_some_and(|before| before != page.source);
-        if is_another || pruner.stubs() + PAGE > Stub::MOST_AT_ONCE {
-            figures.add(&mut pruner);
-        }
-        pruner.read(&page).map_err(failed)?;
-        lines += u64::try_from(page.text.iter().filter(|byte| **byte == b'\n').count()).unwrap_or_default();
-        read(lines);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
-    figures.add(&mut pruner);
-    Ok(figures)
-}
-
-impl Figures {
-    fn add(&mut self, pruner: &mut Pruner) {
-        if let Some(piece) = pruner.piece(Timestamp::now(), "") {
-            self.records += piece.tombstone.records;
-            self.lines += piece.tombstone.lines;
-            self.stubs += piece.tombstone.stubs;
-        }
-    }
-}
-
-fn told(all: &[Figures], is_dry: bool, as_json: bool) -> Result<(), Failure> {
+fn told(all: &[PruneReport], is_dry: bool, as_json: bool) -> Result<(), Failure> {
     if as_json {
         let stores: Vec<_> = all
             .iter()
-            .map(|Figures { store, records, lines, stubs }| {
+            .map(|PruneReport { store, records, lines, stubs, .. }| {
                 json!({"store": store, "records": records, "lines": lines, "stubs": stubs})
             })
             .collect();
         return output::json(&json!({"dry_run": is_dry, "stores": stores}));
     }
-    for Figures { store, records, lines, stubs } in all {
+    for PruneReport { store, records, lines, stubs, .. } in all {
         let went = if is_dry { "would go" } else { "went" };
         output::line(format!(
             "{store}: {records} records {went}, {lines} lines with their intents; {stubs} stubs stand for them"
