@@ -1,5 +1,8 @@
 //! One store with the chain that this process writes to it.
 
+mod append;
+mod queue;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::OpenOptions;
@@ -9,19 +12,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::chain::Chain;
-use crate::checkpoint::Checkpoint;
-use crate::filter::Filter;
 use crate::hash::TrailKeys;
 use crate::line::{Body, Kind, Line};
 use crate::store::{AuditStore, Head, Position, StoreError};
 use crate::trail::TrailOptions;
+
+use self::queue::{Appending, Flushing, Gathered, Queue, Told, Waiting};
 
 /// How far a line must have come before its writer goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,24 +65,6 @@ struct End {
     is_entered: bool,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Waiting>,
-    is_flushing: bool,
-}
-
-impl Queue {
-    /// Whether nothing is on its way.
-    fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && !self.is_flushing
-    }
-}
-
-struct Waiting {
-    said: Said,
-    told: oneshot::Sender<Result<Option<Line>, StoreError>>,
-}
-
 /// What a line is made of.
 #[derive(Clone)]
 pub(crate) enum Said {
@@ -108,24 +91,6 @@ struct Owed {
     is_doubtful: bool,
 }
 
-/// A line on its way into a store. It goes on also when nobody waits for it.
-pub(crate) enum Appending {
-    Done(Result<Option<Line>, StoreError>),
-    Queued(oneshot::Receiver<Result<Option<Line>, StoreError>>),
-}
-
-/// The first line of a chain.
-#[derive(Serialize)]
-struct Begin<'a> {
-    at: Timestamp,
-    version: u32,
-    keyed: bool,
-    public_key: Option<String>,
-    heads: &'a [Head],
-}
-
-/// The most lines that go to a store at once.
-const BATCH: usize = 512;
 /// The most records that are owed to a store. What is more stays an open intent, and is closed by the
 /// next start.
 const MOST_OWED: usize = 1_000;
@@ -177,30 +142,29 @@ impl Writer {
     }
 
     /// Begins to append a line; nothing can stop it any more.
-    pub(crate) fn begin(&self, said: Said) -> Appending {
+    pub(crate) fn begin(&self, said: Said) -> Appending<'_> {
         // What was begun before is still closed.
         if self.0.has_left.load(Ordering::Acquire) && matches!(said, Said::Body(_)) {
             return Appending::Done(Err(StoreError::Unavailable("the trail has been ended".to_owned())));
         }
         let (told, tells) = oneshot::channel();
         let waiting = Waiting { said, told };
+        lock(&self.0.queue).waiting.push(waiting);
         if self.0.store.is_immediate() {
-            lock(&self.0.queue).waiting.push(waiting);
-            self.serve();
-        } else {
-            self.push(waiting);
+            return Appending::Gathered(Gathered::new(self, tells));
         }
+        self.start_flush();
         Appending::Queued(tells)
     }
 
     /// Waits for a line to be where it has to be.
-    pub(crate) async fn end(&self, appending: Appending, durability: Durability) -> Result<(), StoreError> {
+    pub(crate) async fn end(&self, appending: Appending<'_>, durability: Durability) -> Result<(), StoreError> {
         appending.ended().await?;
         if durability == Durability::Power { self.0.store.sync().await } else { Ok(()) }
     }
 
     /// Appends what is said; the line, if it is a checkpoint.
-    async fn say(&self, said: Said) -> Result<Option<Line>, StoreError> {
+    async fn say(&self, said: Said) -> Told {
         self.begin(said).ended().await
     }
 
@@ -244,9 +208,9 @@ impl Writer {
         self.seal().await.map(|_| ())
     }
 
-    fn push(&self, waiting: Waiting) {
+    /// Begins to append what waits in a task of its own, unless one does.
+    fn start_flush(&self) {
         let mut queue = lock(&self.0.queue);
-        queue.waiting.push(waiting);
         if queue.is_flushing {
             return;
         }
@@ -261,50 +225,47 @@ impl Writer {
 
     /// Appends what waits, all that came meanwhile at once, until nothing does.
     async fn flush(&self) {
-        let mut flushing = Flushing { queue: &self.0.queue, is_over: false };
+        let mut flushing = Flushing::of(&self.0.queue);
         while let Some(batch) = flushing.next() {
             let appended = self.0.append_all(&batch).await;
-            for (at, waiting) in batch.into_iter().enumerate() {
-                let told = match &appended {
-                    Ok(lines) => Ok(waiting.said.line(lines.get(at))),
-                    Err(error) => Err(error.clone()),
-                };
-                self.tell(waiting, told);
-            }
+            self.tell(batch, appended);
         }
     }
 
     /// Appends at once what waits, unless somebody else is about to. Whoever has the chain looks
     /// again after giving it back, so that no thread waits for another one.
     fn serve(&self) {
-        while !lock(&self.0.queue).waiting.is_empty() {
+        while lock(&self.0.queue).is_due() {
             let mut end = match self.0.end.try_lock() {
                 Ok(end) => end,
                 Err(TryLockError::Poisoned(end)) => end.into_inner(),
                 Err(TryLockError::WouldBlock) => return,
             };
             loop {
-                let batch = std::mem::take(&mut lock(&self.0.queue).waiting);
-                if batch.is_empty() {
-                    break;
+                if !end.is_entered || self.0.is_in_doubt() {
+                    // The store is asked first, and that takes a while.
+                    return self.start_flush();
                 }
-                for waiting in batch {
-                    let told = self.0.append_now(&mut end, &waiting.said);
-                    self.tell(waiting, told);
-                }
+                let Some(batch) = lock(&self.0.queue).take() else { break };
+                let appended = self.0.append_now(&mut end, &batch);
+                self.tell(batch, appended);
             }
         }
     }
 
-    /// Tells what became of a line, to whoever still waits for it.
-    fn tell(&self, waiting: Waiting, told: Result<Option<Line>, StoreError>) {
-        match (&told, waiting.said) {
-            (Ok(_), Said::Body(_) | Said::Closing(_)) => self.count(),
-            (Err(error), Said::Closing(closing)) => self.owe(closing, error),
-            _ => {}
+    /// Tells what became of lines, to those who still wait for them.
+    fn tell(&self, batch: Vec<Waiting>, appended: Result<Vec<Line>, StoreError>) {
+        let mut appended = appended.map(Vec::into_iter);
+        for Waiting { said, told } in batch {
+            let line = appended.as_mut().map(Iterator::next).map_err(|error| error.clone());
+            match (&line, &said) {
+                (Ok(_), Said::Body(_) | Said::Closing(_)) => self.count(),
+                (Err(error), Said::Closing(closing)) => self.owe(Arc::clone(closing), error),
+                (Ok(_) | Err(_), _) => {}
+            }
+            // Nobody may be waiting any more.
+            let _ = told.send(line.map(|line| line.filter(|_| matches!(said, Said::Seal(_)))));
         }
-        // Nobody may be waiting any more.
-        let _ = waiting.told.send(told);
     }
 
     /// Counts a line, and sees to it that it is sealed in time.
@@ -376,160 +337,6 @@ impl Writer {
             self.serve();
         }
         self.0.store.leave(chain).await
-    }
-}
-
-impl Said {
-    /// The line that was made of it, where somebody asks for it.
-    fn line(&self, line: Option<&Line>) -> Option<Line> {
-        match self {
-            Self::Body(_) | Self::Closing(_) => None,
-            Self::Seal(_) => line.cloned(),
-        }
-    }
-}
-
-impl Appending {
-    async fn ended(self) -> Result<Option<Line>, StoreError> {
-        match self {
-            Self::Done(appended) => appended,
-            Self::Queued(tells) => tells.await.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?,
-        }
-    }
-}
-
-/// Stands for a flush that is under way. A runtime that ends drops it half way; then the next one
-/// begins anew.
-struct Flushing<'a> {
-    queue: &'a Mutex<Queue>,
-    is_over: bool,
-}
-
-impl Flushing<'_> {
-    fn next(&mut self) -> Option<Vec<Waiting>> {
-        let mut queue = lock(self.queue);
-        let many = queue.waiting.len().min(BATCH);
-        if many == 0 {
-            // Said under the same lock as seen, so that nobody is overlooked.
-            queue.is_flushing = false;
-            self.is_over = true;
-            return None;
-        }
-        Some(queue.waiting.drain(..many).collect())
-    }
-}
-
-impl Drop for Flushing<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            lock(self.queue).is_flushing = false;
-        }
-    }
-}
-
-impl Inner {
-    /// The line of what is said, at the end of the chain.
-    fn link(&self, chain: &mut Chain, said: &Said) -> Result<Line, StoreError> {
-        Ok(match said {
-            Said::Body(body) => chain.link(body, &self.keys),
-            Said::Closing(closing) => chain.link(&closing.body, &self.keys),
-            Said::Seal(heads) => {
-                let body = Checkpoint::body(chain, heads, Timestamp::now(), &self.keys);
-                chain.link(&body.ok_or_else(unwritten)?, &self.keys)
-            }
-        })
-    }
-
-    /// Appends line by line: of one line there is never a part.
-    fn append_now(&self, end: &mut End, said: &Said) -> Result<Option<Line>, StoreError> {
-        if end.chain.seq() == 0 {
-            let begin = Said::Body(Arc::new(self.begin(&end.heads)?));
-            self.append_one(end, &begin)?;
-        }
-        loop {
-            let Some(Owed { closing, .. }) = lock(&self.owed).front().cloned() else { break };
-            self.append_one(end, &Said::Closing(closing))?;
-            lock(&self.owed).pop_front();
-        }
-        let line = self.append_one(end, said)?;
-        Ok(said.line(Some(&line)))
-    }
-
-    fn append_one(&self, end: &mut End, said: &Said) -> Result<Line, StoreError> {
-        let mut chain = end.chain.clone();
-        let line = self.link(&mut chain, said)?;
-        self.store.append_now(std::slice::from_ref(&line))?;
-        end.chain = chain;
-        Ok(line)
-    }
-
-    /// Only one flush is under way at a time, so that nobody else moves the chain. The lines of
-    /// what was said, without what comes before.
-    async fn append_all(&self, batch: &[Waiting]) -> Result<Vec<Line>, StoreError> {
-        let owed = self.still_owed().await?;
-        let mut next = lock(&self.end).clone();
-        if !next.is_entered {
-            // Of orphans the next process hears.
-            self.store.enter(next.chain.id()).await?;
-            next.is_entered = true;
-        }
-        let mut lines = Vec::with_capacity(owed.len() + batch.len() + 1);
-        if next.chain.seq() == 0 {
-            let begin = self.begin(&next.heads)?;
-            lines.push(next.chain.link(&begin, &self.keys));
-        }
-        for said in owed.iter().chain(batch.iter().map(|waiting| &waiting.said)) {
-            lines.push(self.link(&mut next.chain, said)?);
-        }
-        let appended = self.store.append(&lines).await;
-        match appended {
-            Ok(()) => {
-                *lock(&self.end) = next;
-                lock(&self.owed).drain(..owed.len());
-                Ok(lines.split_off(lines.len().saturating_sub(batch.len())))
-            }
-            Err(error) => {
-                if matches!(error, StoreError::Doubtful(_)) {
-                    // What was appended in doubt ends its chain, wherever that is.
-                    let mut end = lock(&self.end);
-                    let heads = vec![Head { chain: end.chain.id(), seq: end.chain.seq(), hash: end.chain.last() }];
-                    *end = End { chain: Chain::new(Uuid::now_v7()), heads, is_entered: false };
-                    drop(end);
-                    lock(&self.owed).iter_mut().take(owed.len()).for_each(|owed| owed.is_doubtful = true);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// The first of what is owed, without what is there all the same. Only a flush takes anything
-    /// away.
-    async fn still_owed(&self) -> Result<Vec<Said>, StoreError> {
-        let mut still = Vec::new();
-        while still.len() < BATCH {
-            let Some(owed) = lock(&self.owed).get(still.len()).cloned() else { break };
-            let is_there = owed.is_doubtful && {
-                let named = Filter { id: Some(owed.closing.id.clone()), ..Filter::new() };
-                !self.store.query(&named, 1, None).await?.entries.is_empty()
-            };
-            if is_there {
-                lock(&self.owed).remove(still.len());
-            } else {
-                still.push(Said::Closing(owed.closing));
-            }
-        }
-        Ok(still)
-    }
-
-    fn begin(&self, heads: &[Head]) -> Result<Body, StoreError> {
-        let begin = Begin {
-            at: Timestamp::now(),
-            version: 1,
-            keyed: self.keys.mac.is_some(),
-            public_key: self.keys.signing.as_ref().map(|key| key.public().to_string()),
-            heads,
-        };
-        Body::new(Kind::Begin, &begin).ok_or_else(unwritten)
     }
 }
 

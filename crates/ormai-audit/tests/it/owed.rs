@@ -1,13 +1,15 @@
 //! Records that a store did not take, and takes later.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ormai_audit::verify::{VerifyOptions, verify};
 use ormai_audit::{
     AuditStore, Entry, Filter, Head, Kind, Line, MemoryStore, Orphan, Outcome, Position, Record, Records, Scanned,
     StoreError, Storing, Trail, TrailKeys, TrailOptions,
 };
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 const WORKS: u8 = 0;
@@ -24,11 +26,21 @@ struct Failing {
     lines: MemoryStore,
     is_immediate: bool,
     state: AtomicU8,
+    /// The chains it knows: nobody enters twice.
+    entered: Mutex<HashSet<Uuid>>,
+    /// How often something was appended.
+    appends: AtomicUsize,
 }
 
 impl Failing {
     fn new(is_immediate: bool) -> Arc<Self> {
-        Arc::new(Self { lines: MemoryStore::new(), is_immediate, state: AtomicU8::new(WORKS) })
+        Arc::new(Self {
+            lines: MemoryStore::new(),
+            is_immediate,
+            state: AtomicU8::new(WORKS),
+            entered: Mutex::default(),
+            appends: AtomicUsize::new(0),
+        })
     }
 
     fn is(&self, state: u8) {
@@ -52,6 +64,7 @@ impl AuditStore for Failing {
     }
 
     fn enter(&self, chain: Uuid) -> Storing<'_, Vec<Orphan>> {
+        assert!(self.entered.lock().unwrap().insert(chain), "the chain is entered twice");
         self.lines.enter(chain)
     }
 
@@ -72,6 +85,8 @@ impl AuditStore for Failing {
     }
 
     fn append_now(&self, lines: &[Line]) -> Result<(), StoreError> {
+        assert!(lines.iter().all(|line| self.entered.lock().unwrap().contains(&line.place().chain)));
+        self.appends.fetch_add(1, Ordering::SeqCst);
         match self.state.load(Ordering::SeqCst) {
             FULL => Err(StoreError::Unavailable("it is full".to_owned())),
             LOST => Err(StoreError::Doubtful("it was lost".to_owned())),
@@ -147,13 +162,60 @@ async fn a_record_that_was_not_taken_comes_before_the_next_line() {
 /// A store that answered nothing may have it all the same: it is asked, and nothing is there twice.
 #[tokio::test]
 async fn a_record_in_doubt_is_there_once() {
-    for fails in [DOUBTFUL, LOST] {
-        let store = Failing::new(false);
+    for (fails, is_immediate) in [(DOUBTFUL, true), (LOST, true), (DOUBTFUL, false), (LOST, false)] {
+        let store = Failing::new(is_immediate);
         let [one, other, _] = owed(&store, fails).await;
         for id in [one, other] {
             let times = store.entries().into_iter().filter(|entry| *entry == (Kind::Record, id.clone())).count();
-            assert_eq!(times, 1, "failing as {fails}");
+            assert_eq!(times, 1, "failing as {fails}, immediate: {is_immediate}");
         }
+        let report = verify(&*store, &VerifyOptions::default(), &|_| ()).await.unwrap();
+        assert!(report.is_good() && report.open.is_empty(), "{report:?}");
+    }
+}
+
+/// A store that did not take the first line of a chain after a doubt knows the chain already.
+#[tokio::test]
+async fn a_chain_is_entered_once_however_often_its_first_line_fails() {
+    for is_immediate in [true, false] {
+        let store = Failing::new(is_immediate);
+        let trail = opened(&store).await;
+        for fails in [LOST, FULL, FULL] {
+            store.is(fails);
+            trail.note(&done(&intent())).await.unwrap_err();
+        }
+        store.is(WORKS);
+        trail.note(&done(&intent())).await.unwrap();
+        assert_eq!(store.entries().len(), 1);
+    }
+}
+
+/// One write serves all who say something at the same time, and each hears of its own line.
+#[tokio::test]
+async fn what_is_said_at_the_same_time_is_appended_together() {
+    for is_immediate in [true, false] {
+        let store = Failing::new(is_immediate);
+        let trail = opened(&store).await;
+        for state in [WORKS, FULL, WORKS] {
+            store.is(state);
+            let before = store.appends.load(Ordering::SeqCst);
+            let records: Vec<Record> = (0..16).map(|_| done(&intent())).collect();
+            let mut notes: JoinSet<_> = records
+                .into_iter()
+                .map(|record| {
+                    let trail = trail.clone();
+                    async move { trail.note(&record).await.map(|()| record.id) }
+                })
+                .collect();
+            while let Some(noted) = notes.join_next().await {
+                match noted.unwrap() {
+                    Ok(id) => assert!(state == WORKS && store.entries().contains(&(Kind::Record, id))),
+                    Err(_) => assert_eq!(state, FULL),
+                }
+            }
+            assert_eq!(store.appends.load(Ordering::SeqCst) - before, 1);
+        }
+        assert_eq!(store.entries().len(), 32);
     }
 }
 

@@ -148,6 +148,10 @@ impl TestDisk {
     }
 }
 
+async fn trail(store: JsonlStore) -> Trail {
+    Trail::open(vec![Arc::new(store)], TrailKeys::default(), TrailOptions::default()).await.unwrap()
+}
+
 fn on(path: &Path) -> (Arc<TestDisk>, JsonlStore) {
     let disk = Arc::new(TestDisk::default());
     (disk.clone(), JsonlStore::open_on(path, unbounded(), disk).unwrap())
@@ -305,6 +309,50 @@ async fn what_could_not_be_cut_off_is_cut_off_before_the_next_line() {
     *disk.cannot_truncate.lock().unwrap() = false;
     store.append_now(&[line(&mut chain)]).unwrap();
     assert_eq!(assert_linked(&scanned(&store, 10).await), HashMap::from([(chain.id(), 2)]));
+}
+
+/// Whole lines of a batch stand in the file and cannot be taken away: the records that must come are
+/// there once in the end, whether the lines go, or stay because another process has appended behind
+/// them.
+#[tokio::test]
+async fn a_batch_in_doubt_ends_its_chain_and_loses_nothing() {
+    for is_appended_behind in [false, true] {
+        let (_directory, path) = place();
+        let (disk, store) = on(&path);
+        let trail = trail(store).await;
+        let records = [record("acme"), record("acme")];
+        for record in &records {
+            let mut intent = record.clone();
+            (intent.outcome, intent.success) = (Outcome::Open, false);
+            trail.intend(&intent).await.unwrap();
+        }
+        let before = fs::read_to_string(&path).unwrap();
+        *disk.full_after.lock().unwrap() = Some(before.lines().last().unwrap().len() * 3 / 2);
+        *disk.cannot_truncate.lock().unwrap() = true;
+        let refused = tokio::join!(trail.close(&records[0]), trail.close(&records[1]));
+        assert!(matches!(refused, (Err(_), Err(_))), "{refused:?}");
+        let after = fs::read_to_string(&path).unwrap();
+        assert_eq!(after.lines().count(), before.lines().count() + 2, "one is whole, of one there is a part");
+
+        *disk.full_after.lock().unwrap() = None;
+        *disk.cannot_truncate.lock().unwrap() = false;
+        if is_appended_behind {
+            let other = self::trail(open(&path)).await;
+            other.note(&record("other")).await.unwrap();
+            other.end().await.unwrap();
+        }
+        trail.note(&record("acme")).await.unwrap();
+        trail.end().await.unwrap();
+
+        let store = open(&path);
+        for record in &records {
+            let mut named = Filter::new();
+            named.id = Some(record.id.clone());
+            assert_eq!(store.query(&named, 10, None).await.unwrap().entries.len(), 1);
+        }
+        let report = verify(&store, &VerifyOptions::default(), &|_| ()).await.unwrap();
+        assert!(report.is_good() && report.open.is_empty(), "{report:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -1,0 +1,128 @@
+//! What waits to be appended, and who waits for it.
+
+use std::sync::Mutex;
+
+use tokio::sync::oneshot;
+
+use super::{Said, Writer, lock};
+use crate::line::Line;
+use crate::store::StoreError;
+
+/// The most lines that go to a store at once.
+pub(super) const BATCH: usize = 512;
+
+/// What waits to be appended.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) waiting: Vec<Waiting>,
+    /// Whether a flush is under way, which takes all that waits.
+    pub(super) is_flushing: bool,
+}
+
+/// Something that waits to be appended.
+pub(super) struct Waiting {
+    pub(super) said: Said,
+    pub(super) told: oneshot::Sender<Told>,
+}
+
+/// What became of a line; the line, if it is a checkpoint.
+pub(super) type Told = Result<Option<Line>, StoreError>;
+
+impl Queue {
+    /// Whether nothing is on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.is_flushing
+    }
+
+    /// Whether something waits that nobody is about to append.
+    pub(super) fn is_due(&self) -> bool {
+        !self.waiting.is_empty() && !self.is_flushing
+    }
+
+    /// What is due, as much of it as goes to a store at once.
+    pub(super) fn take(&mut self) -> Option<Vec<Waiting>> {
+        self.is_due().then(|| self.batch())
+    }
+
+    fn batch(&mut self) -> Vec<Waiting> {
+        match self.waiting.len() {
+            ..=BATCH => std::mem::take(&mut self.waiting),
+            _ => self.waiting.drain(..BATCH).collect(),
+        }
+    }
+}
+
+/// A line on its way into a store. It goes on also when nobody waits for it.
+pub(crate) enum Appending<'a> {
+    Done(Told),
+    Queued(oneshot::Receiver<Told>),
+    Gathered(Gathered<'a>),
+}
+
+/// A line of a store that appends at once. It waits for what others say at the same time, so that
+/// one write serves all of them.
+pub(crate) struct Gathered<'a> {
+    writer: &'a Writer,
+    tells: oneshot::Receiver<Told>,
+}
+
+impl<'a> Gathered<'a> {
+    pub(super) fn new(writer: &'a Writer, tells: oneshot::Receiver<Told>) -> Self {
+        Self { writer, tells }
+    }
+}
+
+/// Serves at once what nobody waits for any more.
+impl Drop for Gathered<'_> {
+    fn drop(&mut self) {
+        self.writer.serve();
+    }
+}
+
+impl Appending<'_> {
+    pub(super) async fn ended(self) -> Told {
+        let told = match self {
+            Self::Done(appended) => return appended,
+            Self::Queued(tells) => tells.await,
+            Self::Gathered(mut gathered) => {
+                // Whoever is ready to say something does so now.
+                tokio::task::yield_now().await;
+                gathered.writer.serve();
+                (&mut gathered.tells).await
+            }
+        };
+        told.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?
+    }
+}
+
+/// Stands for a flush that is under way. A runtime that ends drops it half way; then the next one
+/// begins anew.
+pub(super) struct Flushing<'a> {
+    queue: &'a Mutex<Queue>,
+    is_over: bool,
+}
+
+impl<'a> Flushing<'a> {
+    pub(super) fn of(queue: &'a Mutex<Queue>) -> Self {
+        Self { queue, is_over: false }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Vec<Waiting>> {
+        let mut queue = lock(self.queue);
+        if queue.waiting.is_empty() {
+            // Said under the same lock as seen, so that nobody is overlooked.
+            queue.is_flushing = false;
+            self.is_over = true;
+            return None;
+        }
+        Some(queue.batch())
+    }
+}
+
+impl Drop for Flushing<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            lock(self.queue).is_flushing = false;
+        }
+    }
+}
