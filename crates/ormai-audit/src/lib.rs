@@ -39,4 +39,4 @@ pub use record::{Action, Entry, Outcome, Record, RecordedError};
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sql::SqlStore;
 pub use store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing, Wrong};
-pub use trail::{Trail, TrailError, TrailOptions};
+pub use trail::{Attending, Trail, TrailError, TrailOptions};

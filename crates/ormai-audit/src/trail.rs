@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::filter::Filter;
@@ -45,7 +46,20 @@ pub struct TrailError {
 /// Takes the records of a process, and gives each to all of its stores. A record counts as
 /// taken when all of them have it.
 #[derive(Clone)]
-pub struct Trail(Arc<[Writer]>);
+pub struct Trail {
+    writers: Arc<[Writer]>,
+    calls: Arc<AtomicUsize>,
+}
+
+/// Stands for a call that will come to its record; see [`Trail::attend`].
+#[derive(Debug)]
+pub struct Attending(Arc<AtomicUsize>);
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Trail {
     /// Begins a chain in each store, and closes there what writers that are gone left open.
@@ -65,12 +79,20 @@ impl Trail {
             let writer = Writer::enter(store, keys.clone(), options.clone()).await;
             writers.push(writer.map_err(|error| TrailError { store: name, error })?);
         }
-        Ok(Self(writers.into()))
+        Ok(Self { writers: writers.into(), calls: Arc::default() })
     }
 
     /// Its stores.
     pub fn stores(&self) -> impl Iterator<Item = &Arc<dyn AuditStore>> {
-        self.0.iter().map(Writer::store)
+        self.writers.iter().map(Writer::store)
+    }
+
+    /// Says that a call is on its way, as long as what is answered lives. While there are several,
+    /// each lets those that are ready say their records too, so that one write takes all of them;
+    /// a call that is alone waits for nobody.
+    pub fn attend(&self) -> Attending {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        Attending(Arc::clone(&self.calls))
     }
 
     /// Takes a record that is not closed, of something that is about to be done. It is on stable
@@ -113,7 +135,7 @@ impl Trail {
             Ok(closing) => {
                 let said = Said::Closing(Arc::new(closing));
                 // It goes on without anybody who waits.
-                self.0.iter().for_each(|writer| drop(writer.begin(said.clone())));
+                self.writers.iter().for_each(|writer| drop(writer.begin(said.clone())));
             }
             Err(error) => tracing::error!(%error, id = record.id, "a record could not be left behind"),
         }
@@ -122,7 +144,11 @@ impl Trail {
     /// Every store has begun to take it when this is first polled, and goes on also when it is
     /// dropped: a caller that goes away leaves no record in a part of the stores.
     async fn take(&self, said: Said, durability: Durability) -> Result<(), TrailError> {
-        let begun: Vec<_> = self.0.iter().map(|writer| (writer, writer.begin(said.clone()))).collect();
+        let begun: Vec<_> = self.writers.iter().map(|writer| (writer, writer.begin(said.clone()))).collect();
+        if self.calls.load(Ordering::Relaxed) > 1 {
+            // Whoever is ready to say something does so now.
+            tokio::task::yield_now().await;
+        }
         let mut outcome = Ok(());
         for (writer, appending) in begun {
             // Those that can still take it do, also when another cannot.
@@ -139,7 +165,7 @@ impl Trail {
     /// [`TrailError`].
     pub async fn checkpoint(&self) -> Result<Vec<Line>, TrailError> {
         let mut lines = Vec::new();
-        for writer in self.0.iter() {
+        for writer in self.writers.iter() {
             lines.extend(writer.seal().await.map_err(|error| of(writer, error))?);
         }
         Ok(lines)
@@ -155,8 +181,8 @@ impl Trail {
     /// retention says nothing, and when a line that would go is not as its writer left it. What
     /// went before that is gone, and the store verifies all the same.
     pub async fn prune(&self, retention: &Retention, by: &str) -> Result<Vec<PruneReport>, TrailError> {
-        let mut reports = Vec::with_capacity(self.0.len());
-        for writer in self.0.iter() {
+        let mut reports = Vec::with_capacity(self.writers.len());
+        for writer in self.writers.iter() {
             reports.push(writer.prune(retention, by).await.map_err(|error| of(writer, error))?);
         }
         Ok(reports)
@@ -170,7 +196,7 @@ impl Trail {
     /// [`TrailError`].
     pub async fn end(&self) -> Result<(), TrailError> {
         let mut outcome = Ok(());
-        for writer in self.0.iter() {
+        for writer in self.writers.iter() {
             // Those that can still end do, also when another cannot.
             let ended = writer.leave().await;
             outcome = outcome.and(ended.map_err(|error| of(writer, error)));
@@ -184,7 +210,7 @@ impl Trail {
     ///
     /// [`TrailError`].
     pub async fn query(&self, filter: &Filter, limit: usize, cursor: Option<&str>) -> Result<Records, TrailError> {
-        match self.0.first() {
+        match self.writers.first() {
             Some(writer) => writer.store().query(filter, limit, cursor).await.map_err(|error| of(writer, error)),
             None => Ok(Records::default()),
         }

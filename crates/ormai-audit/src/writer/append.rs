@@ -37,8 +37,7 @@ impl Inner {
     /// Appends at once. Whoever does has the chain, and nothing owed is in doubt. The lines of what
     /// was said, without what comes before.
     pub(super) fn append_now(&self, end: &mut End, batch: &[Waiting]) -> Result<Vec<Line>, StoreError> {
-        let owed: Vec<Said> =
-            lock(&self.owed).iter().map(|owed| Said::Closing(owed.closing.clone())).collect();
+        let owed: Vec<Said> = lock(&self.owed).iter().map(|owed| Said::Closing(owed.closing.clone())).collect();
         let linked = self.linked(end.clone(), &owed, batch)?;
         let appended = self.store.append_now(&linked.lines);
         self.settled(end, linked, appended)

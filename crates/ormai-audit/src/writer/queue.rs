@@ -59,8 +59,8 @@ pub(crate) enum Appending<'a> {
     Gathered(Gathered<'a>),
 }
 
-/// A line of a store that appends at once. It waits for what others say at the same time, so that
-/// one write serves all of them.
+/// A line of a store that appends at once. Until it is waited for, others can say theirs, and one write
+/// takes all of them.
 pub(crate) struct Gathered<'a> {
     writer: &'a Writer,
     tells: oneshot::Receiver<Told>,
@@ -85,8 +85,6 @@ impl Appending<'_> {
             Self::Done(appended) => return appended,
             Self::Queued(tells) => tells.await,
             Self::Gathered(mut gathered) => {
-                // Whoever is ready to say something does so now.
-                tokio::task::yield_now().await;
                 gathered.writer.serve();
                 (&mut gathered.tells).await
             }

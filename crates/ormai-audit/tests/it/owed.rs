@@ -203,8 +203,12 @@ async fn what_is_said_at_the_same_time_is_appended_together() {
             let mut notes: JoinSet<_> = records
                 .into_iter()
                 .map(|record| {
-                    let trail = trail.clone();
-                    async move { trail.note(&record).await.map(|()| record.id) }
+                    let (trail, attending) = (trail.clone(), trail.attend());
+                    async move {
+                        let noted = trail.note(&record).await;
+                        drop(attending);
+                        noted.map(|()| record.id)
+                    }
                 })
                 .collect();
             while let Some(noted) = notes.join_next().await {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use ormai_audit::{Action, Outcome, Record, RecordedError, Trail, TrailError};
+use ormai_audit::{Action, Attending, Outcome, Record, RecordedError, Trail, TrailError};
 use ormai_core::audited::{self, Decided, Snapshots};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::fault::Fault;
@@ -30,6 +30,7 @@ pub(crate) struct Attempt {
 
 struct Recording {
     trail: Trail,
+    _attending: Attending,
     record: Box<Record>,
     is_intended: bool,
     /// Whether what was written is being kept, or has been.
@@ -65,6 +66,7 @@ impl Toolset {
         record.action = action;
         let recording = Recording {
             trail: trail.clone(),
+            _attending: trail.attend(),
             record: Box::new(record),
             is_intended: false,
             is_keeping: Arc::default(),
