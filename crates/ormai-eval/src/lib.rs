@@ -1,1 +1,7 @@
-//! Evaluation of users' own isolation.
+//! Evaluation of users' own isolation: their policy, their models, their data.
+
+mod violation;
+mod witness;
+
+pub use violation::Violation;
+pub use witness::{Row, Witness, WitnessError};

@@ -269,6 +269,13 @@ impl<'c> RunContext<'c> {
         }
     }
 
+    /// The same connection or pool, transaction and time, for another principal. Each call gets an id
+    /// of its own.
+    #[must_use]
+    pub fn for_principal(&self, principal: Principal) -> RunContext<'c> {
+        RunContext { principal, ..self.within_call(self.parent.clone()) }
+    }
+
     /// The record of the call that this one is made for.
     pub(crate) fn parent(&self) -> Option<&str> {
         self.parent.as_deref()

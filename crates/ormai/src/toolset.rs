@@ -43,6 +43,11 @@ impl Toolset {
         Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The database that calls run on, unless their context says otherwise.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Where each call leaves its record.
     pub(crate) fn trail(&self) -> Option<&Trail> {
         self.trail.as_ref()

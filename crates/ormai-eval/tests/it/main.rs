@@ -1,0 +1,3 @@
+//! What evaluation finds, on every engine.
+
+mod witness;
