@@ -2,8 +2,7 @@
 
 /// Statements word by word: blanks between words make no difference, and neither does a `;` at the end.
 pub(super) fn words(sql: &str) -> Vec<String> {
-    let words = tokens(sql).into_iter().filter(|token| token != ";");
-    words.collect()
+    tokens(sql).into_iter().map(|token| token.text).filter(|text| text != ";").collect()
 }
 
 /// Statements as a page shows them, each with a `;`.
@@ -22,56 +21,54 @@ const BEFORE_JOIN: &[&str] = &["LEFT", "INNER", "RIGHT", "CROSS"];
 const NO_CLAUSE_AFTER: &[(&str, &str)] = &[("DISTINCT", "FROM"), ("IS", "FROM"), ("CONFLICT", "ON")];
 
 fn broken(sql: &str) -> String {
-    let (mut out, mut nested, mut before): (String, Vec<bool>, String) = (String::new(), Vec::new(), String::new());
+    let (mut out, mut nested): (String, Vec<bool>) = (String::new(), Vec::new());
     let tokens = tokens(sql);
-    for (at, token) in tokens.iter().enumerate() {
-        let opens_query = token == "(" && tokens.get(at + 1).is_some_and(|next| next == "SELECT");
+    let mut before = "";
+    for (at, Token { text, spaced }) in tokens.iter().enumerate() {
+        let opens_query = text == "(" && tokens.get(at + 1).is_some_and(|next| next.text == "SELECT");
         let line = |out: &mut String, depth: usize| {
             out.push('\n');
             out.extend(std::iter::repeat_n("  ", depth));
         };
         let depth = nested.iter().filter(|query| **query).count();
-        let in_query = nested.last().is_none_or(|query| *query);
-        let closes_query = token == ")" && nested.last() == Some(&true);
-        let clause = in_query
-            && CLAUSES.contains(&token.as_str())
-            && !NO_CLAUSE_AFTER.iter().any(|(first, second)| before == *first && token == second)
-            && !(token == "JOIN" && BEFORE_JOIN.contains(&before.as_str()));
-        if closes_query {
-            nested.pop();
-            line(&mut out, depth.saturating_sub(1));
-        } else if token == ")" {
-            nested.pop();
-        } else if at > 0 && (clause || (before == "(" && token == "SELECT")) {
+        let begins = nested.last().is_none_or(|query| *query) && is_clause(before, text);
+        if text == ")" {
+            if nested.pop() == Some(true) {
+                line(&mut out, depth.saturating_sub(1));
+            }
+        } else if at > 0 && (begins || (before == "(" && text == "SELECT")) {
             line(&mut out, depth);
-        } else if at > 0 && spaced(&before, token) {
+        } else if at > 0 && *spaced {
             out.push(' ');
         }
-        out.push_str(token);
-        if token == "(" {
+        out.push_str(text);
+        if text == "(" {
             nested.push(opens_query);
         }
-        before.clone_from(token);
+        before = text;
     }
     out
 }
 
-/// Whether a blank stands between two words.
-fn spaced(before: &str, token: &str) -> bool {
-    let tight_after = ["(", ".", "["].contains(&before) || before.ends_with('.');
-    let tight_before = [")", ",", ".", ";", "]", "["].contains(&token) || token.starts_with("::") || before == "::";
-    // A function's name keeps its parenthesis.
-    let call = token == "(" && before.chars().all(|char| char.is_ascii_lowercase() || char == '_');
-    let call = call || token == "(" && ["COUNT", "SUM", "AVG", "MIN", "MAX", "CAST", "EXISTS", "ANY"].contains(&before);
-    !(tight_after || tight_before || call)
+fn is_clause(before: &str, word: &str) -> bool {
+    CLAUSES.contains(&word)
+        && !NO_CLAUSE_AFTER.contains(&(before, word))
+        && !(word == "JOIN" && BEFORE_JOIN.contains(&before))
+}
+
+/// A word, and whether a blank stands before it.
+struct Token {
+    text: String,
+    spaced: bool,
 }
 
 /// Words, numbers, quoted names and values, and signs.
-fn tokens(sql: &str) -> Vec<String> {
-    let mut tokens: Vec<String> = Vec::new();
+fn tokens(sql: &str) -> Vec<Token> {
+    let (mut tokens, mut spaced) = (Vec::new(), false);
     let mut chars = sql.chars().peekable();
     while let Some(char) = chars.next() {
         if char.is_whitespace() {
+            spaced = true;
             continue;
         }
         let mut token = String::from(char);
@@ -95,7 +92,7 @@ fn tokens(sql: &str) -> Vec<String> {
                 token.push(next);
             }
         }
-        tokens.push(token);
+        tokens.push(Token { text: token, spaced: std::mem::take(&mut spaced) });
     }
     tokens
 }
