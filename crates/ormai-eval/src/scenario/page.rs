@@ -139,6 +139,8 @@ pub(super) fn read(text: &str) -> Result<Page, Vec<Diagnostic>> {
     }
     reader.close(0);
     reader.loaded();
+    // A section ends behind those below it.
+    reader.scenarios.sort_by_key(|scenario| scenario.line);
     if reader.findings.is_empty() { Ok(Page { scenarios: reader.scenarios }) } else { Err(reader.findings) }
 }
 
