@@ -221,7 +221,8 @@ fn lock(told: &Mutex<Told>) -> std::sync::MutexGuard<'_, Told> {
 async fn made(tools: &Toolset, tx: &RunContext<'_>, ground: &Ground, call: &Call, told: &Mutex<Told>, text: &str) {
     let ctx = tx.for_principal(call.principal.clone()).now(call.now);
     let place = line(text, call.span.start);
-    let arguments = match filled(&call.arguments, lock(told).answer.as_ref()) {
+    let before = lock(told).answer.clone();
+    let arguments = match filled(&call.arguments, before.as_ref()) {
         Ok(arguments) => arguments,
         Err(path) => {
             let what = format!("`{path}` leads to nothing in the answer before");
