@@ -1,5 +1,6 @@
 //! Evaluation of users' own isolation: their policy, their models, their data.
 
+pub mod scenario;
 mod violation;
 mod witness;
 
