@@ -6,3 +6,14 @@ mod witness;
 
 pub use violation::Violation;
 pub use witness::{Row, Witness, WitnessError};
+
+// Recorded calls, and what is made of them.
+mod determinism;
+mod plain;
+pub mod bench;
+pub mod diff;
+pub mod record;
+pub mod replay;
+pub mod report;
+
+pub use determinism::{Determinism, DeterminismReport, FirstDifference, IGNORED};
