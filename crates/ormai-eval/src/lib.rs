@@ -1,5 +1,6 @@
 //! Evaluation of users' own isolation: their policy, their models, their data.
 
+pub mod expected;
 mod violation;
 mod witness;
 
