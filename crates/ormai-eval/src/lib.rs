@@ -1,6 +1,7 @@
 //! Evaluation of users' own isolation: their policy, their models, their data.
 
 pub mod scenario;
+pub mod expected;
 mod violation;
 mod witness;
 
