@@ -46,6 +46,7 @@
 
 pub mod harness;
 pub mod invariants;
+pub mod scenario;
 mod violation;
 mod witness;
 

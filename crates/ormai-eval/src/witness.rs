@@ -53,7 +53,11 @@ impl Witness {
     /// [`WitnessError::Unopened`].
     pub async fn of(tools: &Toolset) -> Result<Self, WitnessError> {
         let catalog = tools.engine().policy().catalog().as_ref().clone();
-        let ormai = OrmAi::builder().database(tools.database().clone()).policy(everything(&catalog)).catalog(catalog);
+        let ormai = OrmAi::builder()
+            .database(tools.database().clone())
+            .policy(everything(&catalog))
+            .catalog(catalog)
+            .unrecorded();
         let ormai = ormai.build().await.map_err(|error| WitnessError::Unopened(error.to_string()))?;
         Ok(Self { tools: ormai.tools().clone() })
     }

@@ -34,12 +34,14 @@ use crate::{Violation, Witness, WitnessError};
 ///
 /// The policy is the one that the toolset is meant to obey, as it was written: what is visible,
 /// masked and allowed is read from it once more, and from the stored rows, without the statements
-/// that the toolset makes. A call that writes is made in a transaction that is rolled back.
+/// that the toolset makes. A call that writes is made in a transaction that is rolled back, unless
+/// the harness is told to keep it.
 pub struct EvalHarness {
     tools: Toolset,
     answers: Arc<dyn Answers>,
     policy: Arc<CompiledPolicy>,
     most_rows: u32,
+    keeps: bool,
     stage: OnceCell<Stage>,
 }
 
@@ -71,6 +73,7 @@ impl EvalHarness {
             answers: Arc::new(tools.clone()),
             policy: Arc::new(policy),
             most_rows: MOST_ROWS,
+            keeps: false,
             stage: OnceCell::new(),
         })
     }
@@ -89,6 +92,13 @@ impl EvalHarness {
     pub fn most_rows(mut self, most: u32) -> Self {
         self.most_rows = most;
         self.stage = OnceCell::new();
+        self
+    }
+
+    /// Keeps what calls write: each is made once more after it was judged and undone.
+    #[must_use]
+    pub fn keep_writes(mut self) -> Self {
+        self.keeps = true;
         self
     }
 
@@ -172,42 +182,16 @@ impl EvalHarness {
             let observed = stage.observe(&ctx, &call).await;
             return judge(stage, (&ctx, now), name, (&call, observed), invariants, None).await;
         }
-        let judged = undone(stage, &ctx, async |tx| self.written(stage, (tx, now), name, &call, invariants).await);
+        if self.keeps {
+            let mut result = written(stage, (&ctx, now), name, &call, invariants).await;
+            result.observed = stage.observe(&ctx, &call).await;
+            return result;
+        }
+        let judged = undone(stage, &ctx, async |tx| written(stage, (tx, now), name, &call, invariants).await);
         match judged.await {
             Ok(result) => result,
             Err(error) => lost(name, &call, invariants, &error),
         }
-    }
-
-    /// A call that writes, in a transaction that is undone: what it left is looked at, and then it is
-    /// undone for the calls that are made beside it.
-    async fn written(
-        &self,
-        stage: &Stage,
-        (tx, now): (&RunContext<'_>, Timestamp),
-        name: &str,
-        call: &Call,
-        invariants: &[Arc<dyn Invariant>],
-    ) -> EvalResult {
-        let before = match all_tables(stage, tx).await {
-            Ok(before) => Arc::new(before),
-            Err(error) => return lost(name, call, invariants, &error),
-        };
-        let (beside, of_rows): (Vec<_>, Vec<_>) =
-            invariants.iter().cloned().partition(|invariant| invariant.needs() == Needs::Calls);
-        let made = undone(stage, tx, async |tx| {
-            let observed = stage.observe(tx, call).await;
-            judge(stage, (tx, now), name, (call, observed), &of_rows, Some(Arc::clone(&before))).await
-        });
-        let mut result = match made.await {
-            Ok(result) => result,
-            Err(error) => return lost(name, call, invariants, &error),
-        };
-        let observed = result.observed.clone();
-        let more = judge(stage, (tx, now), name, (call, observed), &beside, None).await;
-        result.violations.extend(more.violations);
-        result.invariants = names(invariants);
-        result
     }
 
     async fn stage(&self) -> Result<&Stage, WitnessError> {
@@ -228,6 +212,36 @@ impl fmt::Debug for EvalHarness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EvalHarness").field("policy", &self.policy.version()).finish_non_exhaustive()
     }
+}
+
+/// A call that writes, in a transaction that is undone: what it left is looked at, and then it is
+/// undone for the calls that are made beside it.
+async fn written(
+    stage: &Stage,
+    (tx, now): (&RunContext<'_>, Timestamp),
+    name: &str,
+    call: &Call,
+    invariants: &[Arc<dyn Invariant>],
+) -> EvalResult {
+    let before = match all_tables(stage, tx).await {
+        Ok(before) => Arc::new(before),
+        Err(error) => return lost(name, call, invariants, &error),
+    };
+    let (beside, of_rows): (Vec<_>, Vec<_>) =
+        invariants.iter().cloned().partition(|invariant| invariant.needs() == Needs::Calls);
+    let made = undone(stage, tx, async |tx| {
+        let observed = stage.observe(tx, call).await;
+        judge(stage, (tx, now), name, (call, observed), &of_rows, Some(Arc::clone(&before))).await
+    });
+    let mut result = match made.await {
+        Ok(result) => result,
+        Err(error) => return lost(name, call, invariants, &error),
+    };
+    let observed = result.observed.clone();
+    let more = judge(stage, (tx, now), name, (call, observed), &beside, None).await;
+    result.violations.extend(more.violations);
+    result.invariants = names(invariants);
+    result
 }
 
 async fn judge(

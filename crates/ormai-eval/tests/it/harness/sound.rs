@@ -118,4 +118,28 @@ every_engine! {
         assert!(answered >= 5, "only {answered} were answered");
         assert_eq!(test.contents().await, before);
     }
+
+    async fn a_write_stays_where_the_harness_keeps_it(test: &TestDatabase) {
+        let harness = writes(test).await.keep_writes();
+        let ctx = RunContext::new(acme());
+        let asked = json!({"model": "Order", "id": 1, "data": {"status": "paid"}});
+        let result = harness.run(&ctx, "update", asked, Invariants::all()).await;
+        assert!(result.passed(), "{result}");
+        let order = harness.tools().get(&ctx, Get::model("Order", 1)).await.unwrap();
+        assert_eq!(serde_json::to_value(&order.data).unwrap()["status"], "paid");
+    }
+
+    async fn a_case_says_how_it_must_end(test: &TestDatabase) {
+        let harness = guide(test).await;
+        let asked = || json!({"model": "Order", "id": 4});
+        let suite = harness.run_suite([
+            Case::new("another tenant's order", acme(), "get", asked()).refused(ErrorCode::RecordNotFound),
+            Case::new("an order", acme(), "get", asked()).answered(),
+        ]);
+        assert_eq!(suite.await.to_string(), "\
+            ok   another tenant's order (RECORD_NOT_FOUND)\n\
+            FAIL an order (RECORD_NOT_FOUND)\n     \
+            expected: it was to be answered, and it was refused: RECORD_NOT_FOUND\n\
+            1 of 2 passed");
+    }
 }
