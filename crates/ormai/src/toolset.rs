@@ -48,8 +48,8 @@ impl Toolset {
         &self.database
     }
 
-    /// Where each call leaves its record.
-    pub(crate) fn trail(&self) -> Option<&Trail> {
+    /// Where each call leaves its record; `None` where no store was given.
+    pub fn trail(&self) -> Option<&Trail> {
         self.trail.as_ref()
     }
 

@@ -46,7 +46,8 @@ pub(super) fn aligned(expected: &Tree, came: &Tree) -> Tree {
     match (expected, came) {
         (Tree::Text(any), _) if any == ANY => expected.clone(),
         (Tree::List(expected), Tree::List(came)) => {
-            let item = |(at, came): (usize, &Tree)| expected.get(at).map_or_else(|| fresh(came), |one| aligned(one, came));
+            let item =
+                |(at, came): (usize, &Tree)| expected.get(at).map_or_else(|| fresh(came), |one| aligned(one, came));
             Tree::List(came.iter().enumerate().map(item).collect())
         }
         (Tree::Object(members), Tree::Object(others)) => {

@@ -45,7 +45,10 @@ fn suite(writer: &mut Writer<Vec<u8>>, page: &PageReport) -> io::Result<()> {
 
 /// A page that did not come to its scenarios.
 fn broken(writer: &mut Writer<Vec<u8>>, page: &PageReport) -> io::Result<()> {
-    let case = writer.create_element("testcase").with_attribute(("name", "the page")).with_attribute(("classname", page.name.as_str()));
+    let case = writer
+        .create_element("testcase")
+        .with_attribute(("name", "the page"))
+        .with_attribute(("classname", page.name.as_str()));
     case.write_inner_content(|writer| {
         for finding in &page.findings {
             let place = page.line_of(finding).map_or_else(|| page.name.clone(), |line| format!("{}:{line}", page.name));
@@ -69,9 +72,8 @@ fn case(writer: &mut Writer<Vec<u8>>, page: &PageReport, scenario: &ScenarioRepo
         element.write_empty()?;
         return Ok(());
     }
-    element.write_inner_content(|writer| {
-        scenario.failures.iter().try_for_each(|failure| told(writer, page, failure))
-    })?;
+    element
+        .write_inner_content(|writer| scenario.failures.iter().try_for_each(|failure| told(writer, page, failure)))?;
     Ok(())
 }
 

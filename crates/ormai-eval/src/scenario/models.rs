@@ -192,7 +192,8 @@ fn relate(models: &mut [ModelBuilder], references: &[Reference], findings: &mut 
     for reference in references {
         let Some(at) = models.iter().position(|model| model.name == reference.target) else {
             let known: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
-            let wrong = error("models", format!("`{}` leads to the unknown model `{}`", reference.field, reference.target));
+            let wrong =
+                error("models", format!("`{}` leads to the unknown model `{}`", reference.field, reference.target));
             let help = suggest::help(&reference.target, known.iter().map(String::as_str));
             findings.push(wrong.at(reference.span.clone(), "").help(help));
             continue;
@@ -200,7 +201,8 @@ fn relate(models: &mut [ModelBuilder], references: &[Reference], findings: &mut 
         let (target, Some(model)) = (models.get(at).cloned(), models.get(reference.model)) else { continue };
         let (Some(target), child) = (target, model.clone()) else { continue };
         let [key] = target.primary_key.as_slice() else {
-            let wrong = error("models", format!("`{}` has not one field as its key, so `->` cannot lead there", target.name));
+            let wrong =
+                error("models", format!("`{}` has not one field as its key, so `->` cannot lead there", target.name));
             findings.push(wrong.at(reference.span.clone(), ""));
             continue;
         };

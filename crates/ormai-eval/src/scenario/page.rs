@@ -123,17 +123,10 @@ struct Reader<'a> {
 ///
 /// Every finding.
 pub(super) fn read(text: &str) -> Result<Page, Vec<Diagnostic>> {
-    let setting = Setting {
-        catalog: None,
-        rows: Vec::new(),
-        policy: None,
-        principal: None,
-        now: NOW,
-        invariants: Vec::new(),
-    };
+    let setting =
+        Setting { catalog: None, rows: Vec::new(), policy: None, principal: None, now: NOW, invariants: Vec::new() };
     let root = Section { level: 0, title: String::new(), at: 0, setting, steps: Vec::new() };
-    let mut reader =
-        Reader { text, sections: vec![root], found: None, scenarios: Vec::new(), findings: Vec::new() };
+    let mut reader = Reader { text, sections: vec![root], found: None, scenarios: Vec::new(), findings: Vec::new() };
     for piece in markdown::pieces(text) {
         reader.piece(piece);
     }
@@ -169,7 +162,10 @@ impl Reader<'_> {
                 Ok(None) => {}
                 Err(wrong) => self.findings.push(wrong.at(block.info_span, "")),
                 Ok(Some(_)) if block.is_broken => {
-                    let wrong = error("misplaced-block", "a block that means something stands outside of lists and quotations, at the beginning of a line, and has an end");
+                    let wrong = error(
+                        "misplaced-block",
+                        "a block that means something stands outside of lists and quotations, at the beginning of a line, and has an end",
+                    );
                     self.findings.push(wrong.at(block.info_span, ""));
                 }
                 Ok(Some(role)) => {

@@ -71,11 +71,17 @@ impl Role {
                         Err(error("unknown-block", format!("unknown tool `{name}`")).help(suggest::help(name, known)))
                     }
                 },
-                _ => Err(error("unknown-block", "a request names one tool").help("write `json request query`".to_owned())),
+                _ => {
+                    Err(error("unknown-block", "a request names one tool")
+                        .help("write `json request query`".to_owned()))
+                }
             };
         }
         if let [unknown, ..] = rest {
-            return Err(error("unknown-block", format!("nothing may stand behind `{language} {role}`, and `{unknown}` does")));
+            return Err(error(
+                "unknown-block",
+                format!("nothing may stand behind `{language} {role}`, and `{unknown}` does"),
+            ));
         }
         Ok(Some(match role {
             "models" => Self::Models,

@@ -127,8 +127,6 @@ pub(super) fn json(node: &Node) -> Json {
         Content::Float(float) => Json::from(*float),
         Content::Text(text) => Json::from(text.as_str()),
         Content::Sequence(items) => items.iter().map(json).collect(),
-        Content::Mapping(entries) => {
-            entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect()
-        }
+        Content::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
     }
 }

@@ -65,7 +65,8 @@ impl Source {
 
     /// Whether a block of it means something, or was meant to.
     fn asks(&self) -> bool {
-        let means = |piece: &Piece| matches!(piece, Piece::Block(block) if !matches!(Role::read(&block.info), Ok(None)));
+        let means =
+            |piece: &Piece| matches!(piece, Piece::Block(block) if !matches!(Role::read(&block.info), Ok(None)));
         markdown::pieces(&self.text).iter().any(means)
     }
 }

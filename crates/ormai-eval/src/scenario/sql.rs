@@ -12,8 +12,21 @@ pub(super) fn pretty(statements: &[String]) -> String {
 
 /// Clauses that begin a line.
 const CLAUSES: &[&str] = &[
-    "FROM", "WHERE", "ORDER", "GROUP", "HAVING", "LIMIT", "VALUES", "SET", "RETURNING", "UNION", "FOR", "LEFT", "INNER",
-    "JOIN", "ON",
+    "FROM",
+    "WHERE",
+    "ORDER",
+    "GROUP",
+    "HAVING",
+    "LIMIT",
+    "VALUES",
+    "SET",
+    "RETURNING",
+    "UNION",
+    "FOR",
+    "LEFT",
+    "INNER",
+    "JOIN",
+    "ON",
 ];
 /// Behind these `JOIN` stays on the line.
 const BEFORE_JOIN: &[&str] = &["LEFT", "INNER", "RIGHT", "CROSS"];
