@@ -51,9 +51,9 @@ async fn an_answer_that_is_missing_is_added_behind_its_request() {
 
 #[tokio::test]
 async fn an_error_takes_the_place_of_an_answer() {
-    let closed = blessed(&page("write_policy: {update: allow}", "write_policy: {update: deny}")
-        .replace("$answer.id", "1"))
-    .await;
+    let closed =
+        blessed(&page("write_policy: {update: allow}", "write_policy: {update: deny}").replace("$answer.id", "1"))
+            .await;
     assert!(closed.contains("```json error\n{\n  \"code\": \"WRITE_NOT_ALLOWED\","), "{closed}");
     assert!(closed.contains("{\"id\": 1, \"status\": \"open\"}"), "the row is as it was: {closed}");
 }
@@ -66,7 +66,10 @@ async fn sql_is_written_as_people_break_it() {
         empty,
     );
     let written = blessed(&text).await;
-    assert!(written.contains("\nFROM (\n  SELECT \"t0\".\"id\", \"t0\".\"status\"\n  FROM \"orders\" AS \"t0\"\n"), "{written}");
+    assert!(
+        written.contains("\nFROM (\n  SELECT \"t0\".\"id\", \"t0\".\"status\"\n  FROM \"orders\" AS \"t0\"\n"),
+        "{written}"
+    );
 }
 
 #[tokio::test]

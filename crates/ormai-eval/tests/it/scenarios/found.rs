@@ -21,7 +21,8 @@ async fn a_strangers_row() {
 
 #[tokio::test]
 async fn another_error() {
-    let report = run(&page(r#"{"code": "FIELD_NOT_ALLOWED", "…": "…"}"#, r#"{"code": "MODEL_NOT_ALLOWED", "…": "…"}"#)).await;
+    let report =
+        run(&page(r#"{"code": "FIELD_NOT_ALLOWED", "…": "…"}"#, r#"{"code": "MODEL_NOT_ALLOWED", "…": "…"}"#)).await;
     assert_snapshot!(failures(&report));
 }
 
@@ -53,7 +54,11 @@ async fn a_way_that_leads_to_nothing_in_the_answer_before() {
 
 #[tokio::test]
 async fn differences_are_red_and_green_on_a_terminal() {
-    let report = run(&page("status\": \"closed\"}\n```\n\n```json request get", "status\": \"shut\"}\n```\n\n```json request get")).await;
+    let report = run(&page(
+        "status\": \"closed\"}\n```\n\n```json request get",
+        "status\": \"shut\"}\n```\n\n```json request get",
+    ))
+    .await;
     let failure = report.failures().next().unwrap();
     assert!(failure.difference(true).contains("\u{1b}[31m- "), "{}", failure.difference(true));
     assert!(!failure.difference(false).contains('\u{1b}'));
@@ -61,7 +66,9 @@ async fn differences_are_red_and_green_on_a_terminal() {
 
 #[tokio::test]
 async fn a_scenario_changes_nothing_for_the_next_one() {
-    let twice = format!("{PAGE}\n## Read again\n\n```json request get\n{{\"model\": \"Order\", \"id\": 1}}\n```\n\n```json answer\n{{\"id\": 1, \"status\": \"open\"}}\n```\n");
+    let twice = format!(
+        "{PAGE}\n## Read again\n\n```json request get\n{{\"model\": \"Order\", \"id\": 1}}\n```\n\n```json answer\n{{\"id\": 1, \"status\": \"open\"}}\n```\n"
+    );
     let report = run(&twice).await;
     assert!(report.passed(), "{}", failures(&report));
 }

@@ -26,15 +26,36 @@ async fn a_block_in_a_wrong_place() {
     assert_snapshot!("twice_answered", check("```json error", "```json answer\n{}\n```\n\n```json error").await);
     assert_snapshot!("behind", check("## Refused", "```yaml policy\nmodels: {}\n```\n\n## Refused").await);
     assert_snapshot!("nested", check("## Refused", "- ```json answer\n  {}\n  ```\n\n## Refused").await);
-    assert_snapshot!("endless", format!("{:?}", run("# A\n\n```yaml models\nA: {id: text key}\n").await.findings.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    assert_snapshot!(
+        "endless",
+        format!(
+            "{:?}",
+            run("# A\n\n```yaml models\nA: {id: text key}\n")
+                .await
+                .findings
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        )
+    );
 }
 
 #[tokio::test]
 async fn unreadable_words_in_a_block() {
-    assert_snapshot!("json", check(r#"{"model": "Order", "select": ["tenant_id"]}"#, "{\"model\": \"Order\",\n \"select\": [tenant_id]}").await);
-    assert_snapshot!("twice_a_key", check(r#"{"model": "Order", "select": ["tenant_id"]}"#, r#"{"model": "Order", "model": "Order"}"#).await);
+    assert_snapshot!(
+        "json",
+        check(r#"{"model": "Order", "select": ["tenant_id"]}"#, "{\"model\": \"Order\",\n \"select\": [tenant_id]}")
+            .await
+    );
+    assert_snapshot!(
+        "twice_a_key",
+        check(r#"{"model": "Order", "select": ["tenant_id"]}"#, r#"{"model": "Order", "model": "Order"}"#).await
+    );
     assert_snapshot!("principal", check(r#""user_id": "ann"}"#, r#""user": "ann", "roles": "admin"}"#).await);
-    assert_snapshot!("policy", check("scoping: {tenant_id: principal.tenant_id}", "scoping: {tennant_id: principal.tenant_id}").await);
+    assert_snapshot!(
+        "policy",
+        check("scoping: {tenant_id: principal.tenant_id}", "scoping: {tennant_id: principal.tenant_id}").await
+    );
     assert_snapshot!("yaml", check("  status: text\n", "  status: [text\n").await);
 }
 
