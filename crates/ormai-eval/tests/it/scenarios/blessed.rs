@@ -35,6 +35,17 @@ async fn everything_else_stays_byte_by_byte() {
 }
 
 #[tokio::test]
+async fn lines_end_as_they_do_on_the_page() {
+    let windows = |text: &str| text.replace('\n', "\r\n");
+    let report = run(&windows(PAGE)).await;
+    assert!(report.passed(), "{}{:?}", failures(&report), report.findings);
+    let answer = "\n\n```json answer\n{\"id\": 1, \"status\": \"closed\"}\n```";
+    assert_eq!(blessed(&windows(&page(answer, ""))).await, windows(PAGE));
+    let other = page("{\"id\": 1, \"status\": \"closed\"}", "{\"id\": 2, \"status\": \"closed\"}");
+    assert_eq!(blessed(&windows(&other)).await, windows(PAGE));
+}
+
+#[tokio::test]
 async fn placeholders_stay() {
     let wrong = page("{\"id\": \"…\", \"status\": \"closed\"}", "{\"id\": \"…\", \"status\": \"shut\"}");
     assert_eq!(blessed(&wrong).await, PAGE);
