@@ -7,10 +7,10 @@ pub use violation::Violation;
 pub use witness::{Row, Witness, WitnessError};
 
 // Recorded calls, and what is made of them.
-mod determinism;
-mod plain;
 pub mod bench;
+mod determinism;
 pub mod diff;
+mod plain;
 pub mod record;
 pub mod replay;
 pub mod report;

@@ -8,7 +8,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("ormai-audit", &["ormai-core"]),
     ("ormai", &["ormai-audit", "ormai-core", "ormai-db", "ormai-sql"]),
     // The edges see the public interface and nothing behind it.
-    ("ormai-cli", &["ormai"]),
+    ("ormai-cli", &["ormai", "ormai-eval"]),
     ("ormai-eval", &["ormai"]),
     ("ormai-python", &["ormai"]),
     ("ormai-sea-orm", &["ormai"]),
