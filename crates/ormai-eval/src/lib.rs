@@ -44,10 +44,10 @@
 //! # }
 //! ```
 
+pub mod expected;
 pub mod harness;
 pub mod invariants;
 pub mod scenario;
-pub mod expected;
 mod violation;
 mod witness;
 
@@ -56,10 +56,10 @@ pub use violation::Violation;
 pub use witness::{Row, Witness, WitnessError};
 
 // Recorded calls, and what is made of them.
-mod determinism;
-mod plain;
 pub mod bench;
+mod determinism;
 pub mod diff;
+mod plain;
 pub mod record;
 pub mod replay;
 pub mod report;

@@ -17,7 +17,8 @@ pub(super) fn keyed(document: &PolicyDocument, catalog: &Catalog) -> PolicyDocum
     };
     for (name, policy) in &mut keyed.models {
         let Some(model) = catalog.find(&name.value).map(|id| catalog.model(id)) else { continue };
-        policy.budget = BudgetPolicy { max_list_length: policy.budget.max_list_length.clone(), ..BudgetPolicy::default() };
+        policy.budget =
+            BudgetPolicy { max_list_length: policy.budget.max_list_length.clone(), ..BudgetPolicy::default() };
         for field in &model.primary_key {
             let key = model.field(*field).name.as_str();
             policy.fields.insert(key.into(), FieldPolicy::new(Action::Allow));

@@ -68,9 +68,8 @@ pub(super) fn field(old: Option<&FieldRule>, new: Option<&FieldRule>) -> Option<
         _ => number(level(old), level(new)),
     };
     // A field that is shown as it is can be compared in any case.
-    let compares = |rule: Option<&FieldRule>| {
-        rule.is_some_and(|rule| rule.filter_equality || rule.action == FieldAction::Allow)
-    };
+    let compares =
+        |rule: Option<&FieldRule>| rule.is_some_and(|rule| rule.filter_equality || rule.action == FieldAction::Allow);
     both(action, number(compares(old), compares(new)))
 }
 

@@ -112,7 +112,10 @@ impl Versions {
                     continue;
                 }
                 let ctx = RunContext::new(who.principal());
-                let seen = [seen(&old, &ctx, model, options.most_rows).await, seen(&new, &ctx, model, options.most_rows).await];
+                let seen = [
+                    seen(&old, &ctx, model, options.most_rows).await,
+                    seen(&new, &ctx, model, options.most_rows).await,
+                ];
                 let mut found = compared(seen);
                 if found.new > 0 {
                     let newly = model.field_ids().filter(|(field, _)| {
@@ -124,7 +127,11 @@ impl Versions {
                     found.fields = newly.map(|(_, field)| field.name.clone()).collect();
                 }
                 let refused_alike = found.old_refusal == found.new_refusal;
-                if found.newly > 0 || found.no_longer > 0 || !found.fields.is_empty() || !refused_alike || !found.complete
+                if found.newly > 0
+                    || found.no_longer > 0
+                    || !found.fields.is_empty()
+                    || !refused_alike
+                    || !found.complete
                 {
                     diff.rows.push(RowsDiff { principal: who.clone(), model: model.name.clone(), ..found });
                 }
@@ -141,7 +148,8 @@ impl Versions {
         which: Which,
         document: PolicyDocument,
     ) -> Result<Toolset, DiffError> {
-        let builder = OrmAi::builder().database(database.clone()).policy(document).catalog(self.catalog.as_ref().clone());
+        let builder =
+            OrmAi::builder().database(database.clone()).policy(document).catalog(self.catalog.as_ref().clone());
         // Both hash and seal alike, so that what differs is the policies' doing; nothing of it leaves this place.
         let built = builder.hash_key(*b"compared, never shown").cursor_key([7; 32]).build().await;
         match built {
@@ -214,10 +222,8 @@ async fn seen(tools: &Toolset, ctx: &RunContext<'_>, model: &Model, most: u64) -
             Err(error) => return refused(error),
         };
         for row in &page.rows {
-            let values: Row = row
-                .cells()
-                .filter_map(|(name, _)| Some((name.to_owned(), row.value(name)?.to_json())))
-                .collect();
+            let values: Row =
+                row.cells().filter_map(|(name, _)| Some((name.to_owned(), row.value(name)?.to_json()))).collect();
             let key = match key.as_slice() {
                 [one] => values.get(*one).cloned().unwrap_or_default(),
                 _ => Json::Object(values),

@@ -42,12 +42,7 @@ pub(super) fn rules(findings: &mut Findings<'_>, old: &WriteRules, new: &WriteRu
 }
 
 fn actions(rules: &WriteRules) -> [(&'static str, WriteAction); 4] {
-    [
-        ("create", rules.create),
-        ("update", rules.update),
-        ("delete", rules.delete),
-        ("bulk_update", rules.bulk_update),
-    ]
+    [("create", rules.create), ("update", rules.update), ("delete", rules.delete), ("bulk_update", rules.bulk_update)]
 }
 
 fn rank(action: WriteAction) -> u8 {

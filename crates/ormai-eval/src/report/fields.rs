@@ -14,9 +14,9 @@ pub(super) fn grids(roles: &[RolesDiff]) -> Markup {
             models.push(&picture.model);
         }
     }
-    let (differing, same): (Vec<&str>, Vec<&str>) = models.into_iter().partition(|model| {
-        roles.iter().flat_map(|roles| fields(roles, model)).any(|field| field.direction.is_some())
-    });
+    let (differing, same): (Vec<&str>, Vec<&str>) = models
+        .into_iter()
+        .partition(|model| roles.iter().flat_map(|roles| fields(roles, model)).any(|field| field.direction.is_some()));
     html! {
         h2 { "What fields show" }
         p.legend {

@@ -46,9 +46,10 @@ pub(super) fn part(diff: &PolicyDiff) -> Markup {
 
 /// Each change once, with the sets of roles that it is for.
 fn grouped(diff: &PolicyDiff) -> Vec<(&Change, Vec<String>)> {
-    diff.changes().into_iter().map(|(change, roles)| {
-        (change, roles.into_iter().map(fields::role_names).collect())
-    }).collect()
+    diff.changes()
+        .into_iter()
+        .map(|(change, roles)| (change, roles.into_iter().map(fields::role_names).collect()))
+        .collect()
 }
 
 fn changes(changes: &[(&Change, Vec<String>)], all: usize) -> Markup {
