@@ -111,7 +111,7 @@ impl<R: BufRead> Calls<R> {
         if !calls.advance()? {
             return Err(calls.wrong("it is empty; the first line is that of `ormai eval record`"));
         }
-        let header: Header = serde_json::from_slice(&calls.text)
+        let header: Header = serde_json::from_slice(calls.text.trim_ascii())
             .map_err(|error| calls.wrong(format!("this is no file of recorded calls: {}", words(&error))))?;
         if header.format != FORMAT {
             return Err(calls.wrong(format!("the format is not `{FORMAT}`")));
@@ -161,7 +161,7 @@ impl<R: BufRead> Calls<R> {
         if !self.advance()? {
             return Ok(None);
         }
-        let call = serde_json::from_slice(&self.text)
+        let call = serde_json::from_slice(self.text.trim_ascii())
             .map_err(|error| self.wrong(format!("this is no recorded call: {}", words(&error))))?;
         Ok(Some(Line { number: self.number, call }))
     }

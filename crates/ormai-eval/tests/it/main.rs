@@ -6,6 +6,13 @@
     reason = "a test fails by panicking, also in the functions that tests share"
 )]
 
+mod bench;
+mod determinism;
+mod diff;
+mod guide;
 mod harness;
+mod record;
+mod replay;
+mod report;
 mod scenarios;
 mod witness;
