@@ -23,6 +23,8 @@ mod otlp;
 #[cfg(test)]
 mod row_level_security;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod strangers_database;
 #[cfg(test)]
 mod writes;
