@@ -60,7 +60,9 @@ pub(super) fn misfit(
     as_json: bool,
 ) -> Result<Failure, Failure> {
     if !as_json {
-        output::findings(&policy.name, &policy.text, findings)?;
+        // What is no error is for `ormai check`.
+        let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).cloned().collect();
+        output::findings(&policy.name, &policy.text, &errors)?;
     }
     Ok(Failure::misuse(format!("the policy `{}` does not load", policy.name)).because(&policy.text, findings))
 }
