@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Idempotency(Idempotency),
     /// Read, verify, export and prune the audit trail
     Audit(audit::Audit),
-    /// Replay calls, compare policies, and measure
+    /// Prove isolation: scenarios, policy changes, calls made again, times
     Eval(eval::Eval),
 }
 

@@ -1,4 +1,5 @@
-//! `ormai eval`: what a policy does to calls, rows and times, for operators.
+//! `ormai eval`: whether isolation holds, and what a policy does to calls, rows and times, for those who
+//! answer for it.
 //!
 //! Calls that are made here leave no record: whoever makes them owns the database.
 
@@ -9,6 +10,7 @@ mod place;
 mod progress;
 mod record;
 mod replay;
+mod run;
 
 use std::path::Path;
 
@@ -19,6 +21,7 @@ use crate::failure::Failure;
 
 pub(crate) async fn run(config: &Path, eval: Eval, as_json: bool) -> Result<(), Failure> {
     match eval.command {
+        EvalCommand::Run(run) => run::run(run, as_json).await,
         EvalCommand::Record(record) => record::run(config, record, as_json).await,
         EvalCommand::Replay(replay) => replay::run(config, replay, as_json).await,
         EvalCommand::Diff(diff) => diff::run(config, diff, as_json).await,

@@ -43,9 +43,10 @@ pub(super) async fn open(
     if let Some(secret) = environment("ORMAI_CURSOR_KEY").filter(|secret| !secret.is_empty()) {
         builder = builder.cursor_secret(secret);
     }
-    if let Some(store) = audit {
-        builder = builder.audit(store);
-    }
+    builder = match audit {
+        Some(store) => builder.audit(store),
+        None => builder.unrecorded(),
+    };
     match builder.build().await {
         Ok(ormai) => Ok(ormai),
         Err(BuildError::Policy(findings)) => Err(misfit(policy, &findings, as_json)?),

@@ -4,8 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::Dice;
 use super::requests::Place;
-use crate::world::cell::Kind;
-use crate::world::request::{Aggregate, Figure, Filter, Include, Matching, Op, Order, Request};
+use crate::world::{Aggregate, Figure, Filter, Include, Kind, Matching, Op, Order, Request};
 
 /// Spoils one thing of a request.
 pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request) {
@@ -88,7 +87,7 @@ fn nested(dice: &mut Dice) -> Filter {
 
 /// A comparison with a value of the wrong type, or by an operator that does not apply.
 fn misfit(dice: &mut Dice, place: Place<'_, '_>, name: &str) -> Filter {
-    let kind = place.model.column(name).map(|column| column.kind);
+    let kind = place.model.column(name).map(|column| column.kind.clone());
     let values = [
         json!({"a": 1}),
         json!([1]),

@@ -2,8 +2,7 @@
 
 use super::Dice;
 use super::values::value;
-use crate::world::catalog::{Column, Model, Reference, World};
-use crate::world::cell::{Cell, Kind};
+use crate::world::{Cell, Column, Kind, Model, Reference, World};
 
 /// Gives a world foreign keys, unique keys and defaults, and its rows the values that they ask for.
 pub(super) fn keys(dice: &mut Dice, world: &mut World) {
@@ -60,7 +59,7 @@ fn defaults(dice: &mut Dice, model: &mut Model) {
         if !free.contains(&column.name) || !dice.chance(20) {
             continue;
         }
-        column.default = Some(match (column.name.as_str(), column.kind) {
+        column.default = Some(match (column.name.as_str(), &column.kind) {
             ("tenant_id", Kind::Text) => Cell::Text("acme".to_owned()),
             ("tenant_id", Kind::Int) => Cell::Int(7),
             (_, kind) => value(dice, kind, column.wide),

@@ -6,10 +6,10 @@ use super::Dice;
 use super::faults::spoil;
 use super::values::{spelled, value, value_in};
 use crate::reference::{Eye, View};
-use crate::world::catalog::{Column, Model, World};
-use crate::world::cell::{Cell, Kind};
-use crate::world::policy::RelationPolicy;
-use crate::world::request::{Aggregate, Figure, Filter, Get, Include, Matching, Op, Order, Query, Request};
+use crate::world::{
+    Aggregate, Cell, Column, Figure, Filter, Get, Include, Kind, Matching, Model, Op, Order, Query, RelationPolicy,
+    Request, World,
+};
 
 /// What is open in a place of a request, and who looks.
 #[derive(Clone, Copy)]
@@ -135,7 +135,7 @@ fn get(dice: &mut Dice, place: Place<'_, '_>) -> Get {
         if dice.chance(75) { seen.to_vec() } else { model.rows.iter().map(Vec::as_slice).collect() };
     let part = |dice: &mut Dice, name: &String, row: Option<&&[Cell]>| match (row, model.column(name)) {
         (Some(row), _) => spelled(dice, model.cell(row, name)),
-        (None, Some(column)) => value(dice, column.kind, column.wide).to_json(),
+        (None, Some(column)) => value(dice, &column.kind, column.wide).to_json(),
         (None, None) => Json::Null,
     };
     let row = dice.pick(&rows).filter(|_| dice.chance(92));
