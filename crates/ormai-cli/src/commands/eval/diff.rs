@@ -77,8 +77,8 @@ fn show(diff: &PolicyDiff) -> Result<(), Failure> {
                 word(change.direction),
                 change.part.as_str().to_owned(),
                 change.subject(),
-                change.old.clone(),
-                change.new.clone(),
+                text(&change.old),
+                text(&change.new),
                 roles,
             ]
         });
@@ -104,6 +104,10 @@ fn show(diff: &PolicyDiff) -> Result<(), Failure> {
         (false, true) => format!("nothing differs ({looked})"),
         (false, false) => format!("nothing is wider ({looked})"),
     })
+}
+
+fn text(text: &str) -> String {
+    super::super::audit::word(&Json::from(text))
 }
 
 fn word(direction: Direction) -> String {
