@@ -195,9 +195,16 @@ impl<'e> Looked<'e> {
     /// A value that the reference takes for none, and the engine may take for one.
     fn value(&self, model: &Model, field: &str, value: &Json) -> Checked {
         let Some(column) = model.column(field) else { return Ok(()) };
+        let has_zone = |text: &str| text.get(10..).is_some_and(|time| time.contains(['Z', 'z', '+', '-', '[']));
+        let is_dated = |text: &str| text.len() > 10 && text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
         let may_be = match (&column.kind, value) {
-            (Kind::Date | Kind::Time | Kind::DateTime | Kind::Timestamp | Kind::Decimal, Json::String(text)) => {
-                text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit())
+            (Kind::Time, Json::String(text)) => text.get(2..3) == Some(":"),
+            (Kind::DateTime, Json::String(text)) => is_dated(text) && !has_zone(text),
+            (Kind::Timestamp, Json::String(text)) => is_dated(text) && has_zone(text),
+            (Kind::Decimal, Json::String(text)) => {
+                let plain = text.trim_start_matches('-');
+                let known = |char: char| char.is_ascii_digit() || matches!(char, '.' | 'e' | 'E' | '+' | '-');
+                plain.starts_with(|first: char| first.is_ascii_digit()) && plain.chars().all(known)
             }
             (Kind::Decimal, Json::Number(_)) => true,
             _ => false,

@@ -25,7 +25,7 @@ use ormai::catalog::Catalog;
 use ormai::policy::document::PolicyDocument;
 use ormai::principal::Principal;
 use ormai_reference::world::{Cell, Kind, Policy, Request, Who, World};
-use ormai_reference::{Code, Eye, Hashes, Links, Outcome, Seen, View};
+use ormai_reference::{Code, Ending, Eye, Hashes, Links, Outcome, Seen, View};
 use serde_json::Value as Json;
 
 pub use compare::{Difference, Wrong};
@@ -70,6 +70,9 @@ pub struct Answer {
     /// What was asked; `None` where it could not even be read.
     pub request: Option<Request>,
     tenant: String,
+    /// Whether it is for the database alone to refuse it: it may hold its rows to fewer keys than the catalog
+    /// tells of, or to more.
+    by_the_database: bool,
 }
 
 impl Answer {
@@ -163,14 +166,23 @@ impl Expected {
         let tenant = principal.tenant_id().to_string();
         let request = match request::read(tool, arguments)? {
             Ok(request) => request,
-            Err(code) => return Ok(Answer { outcome: Outcome::Refused([code].into()), request: None, tenant }),
+            Err(code) => {
+                let outcome = Outcome::Refused([code].into());
+                return Ok(Answer { outcome, request: None, tenant, by_the_database: false });
+            }
         };
         let asker = self.asker(principal, now);
         self.check(&asker.view, &request)?;
         let (links, seen) = (Arc::clone(&self.links), Arc::clone(&asker.seen));
         let eye = Eye::remembering(&self.world, &asker.view, &asker.who, &asker.now, links, seen);
-        let outcome = eye.answer(&request, self.most);
-        Ok(Answer { outcome, request: Some(request), tenant })
+        let (outcome, by_the_database) = match &request {
+            Request::Write(write) => {
+                let written = eye.write(write);
+                (written.outcome, written.ending == Ending::Keys)
+            }
+            read => (eye.answer(read, self.most), false),
+        };
+        Ok(Answer { outcome, request: Some(request), tenant, by_the_database })
     }
 
     /// Whether a call was answered as it must be. `pages` are the results of [`Toolset::call`] as JSON: one for each
