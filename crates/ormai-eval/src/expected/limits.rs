@@ -66,7 +66,12 @@ impl<'e> Looked<'e> {
         given(&model.name)?;
         reads.models.get(&model.name).into_iter().flatten().try_for_each(given)?;
         let odd = reads.fields.get(&model.name).into_iter().flatten().find(|place| self.expected.odd.contains(place));
-        odd.map_or(Ok(()), |(model, field)| Err(odd_values(model, field)))
+        if let Some((model, field)) = odd {
+            return Err(odd_values(model, field));
+        }
+        let read = reads.fields.get(&model.name).into_iter().flatten();
+        let documents = read.into_iter().find(|place| self.expected.documents.contains(place));
+        documents.map_or(Ok(()), |(model, field)| Err(document(model, field)))
     }
 
     /// A field whose values are compared.
@@ -94,7 +99,12 @@ impl<'e> Looked<'e> {
 
     fn filter(&mut self, model: &Model, filter: &Filter) -> Checked {
         match filter {
-            Filter::Field { op: Op::IsNull, .. } => Ok(()),
+            Filter::Field { field, op: Op::IsNull, .. } => {
+                match self.expected.documents.contains(&(model.name.clone(), field.clone())) {
+                    true => Err(document(&model.name, field)),
+                    false => Ok(()),
+                }
+            }
             Filter::Field { field, value, .. } => {
                 self.used(model, field)?;
                 let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
@@ -214,6 +224,10 @@ impl<'e> Looked<'e> {
             false => Ok(()),
         }
     }
+}
+
+fn document(model: &str, field: &str) -> NotCovered {
+    NotCovered::field(model, field, "a document that is null looks like none")
 }
 
 fn odd_values(model: &str, field: &str) -> NotCovered {

@@ -45,6 +45,8 @@ pub struct Expected {
     given: BTreeSet<String>,
     /// Columns in which something stands that is not of their kind.
     odd: BTreeSet<reads::Place>,
+    /// Columns of JSON, in which a document that is null looks like none.
+    documents: BTreeSet<reads::Place>,
     /// Models to which others refer by keys that make them go along, or be changed.
     follows: BTreeSet<String>,
     /// The most rows of a query that are written down.
@@ -110,6 +112,7 @@ impl Expected {
             reads,
             given: BTreeSet::new(),
             odd: BTreeSet::new(),
+            documents: catalog::documents(catalog),
             follows: catalog::follows(catalog),
             most: 5_000,
             links: Arc::default(),

@@ -1,0 +1,1 @@
+//! A difference says what is wrong, and with which row.
