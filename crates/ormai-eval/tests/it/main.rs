@@ -14,4 +14,5 @@ mod harness;
 mod record;
 mod replay;
 mod report;
+mod expected;
 mod witness;
