@@ -47,7 +47,11 @@ async fn all_hold(test: &TestDatabase, cases: Cases, asks: usize) {
                 let result = harness.run(&ctx, tool, arguments, Invariants::all()).await;
                 if !result.passed() {
                     let call = serde_json::to_string(&Call::new("", ().into(), ask.who.principal())).unwrap();
-                    found.push(format!("seed {}\n{result}\n{call}\n{ask}\n{}", scale.seed + number, result.observed.result));
+                    found.push(format!(
+                        "seed {}\n{result}\n{call}\n{ask}\n{}",
+                        scale.seed + number,
+                        result.observed.result
+                    ));
                 }
             }
         }
