@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, MySql, Postgres, Row, Sqlite, Transaction};
 
 use crate::databases::{Pool, TestDatabase};
 use crate::engines::Engine;
-use crate::world::{Cell, Column, Kind, Model, World};
+use crate::world::{AsColumn as _, AsTable as _, Cell, Column, Kind, Model, World};
 
 /// All rows of all models as text, in an order of their own: two databases that hold the same have
 /// the same.

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use super::catalog::World;
-use super::policy::Policy;
-use super::principal::Who;
-use super::request::Request;
+use super::{AsDocument as _, AsTables as _, Policy, Request, Who, World};
 
 /// What `now()` means in every case.
 pub(crate) const NOW: &str = "2024-06-01T12:00:00Z";

@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use proptest::strategy::ValueTree;
 
 use super::case::{Ask, Case, Trial};
-use super::catalog::Model;
-use super::condition::Condition;
-use super::policy::ModelPolicy;
-use super::request::{Filter, Include, Request};
-use super::write::{Act, Chosen, Write};
+use super::{Act, Budget, Chosen, Condition, Filter, Include, Model, ModelPolicy, Overlay, Request, RowPolicy, Write};
 
 /// A case that gets simpler while the law still fails for it.
 ///
@@ -48,6 +44,12 @@ impl ValueTree for Shrinking {
         self.tried = self.candidates.next();
         self.tried.is_some()
     }
+}
+
+/// What can lose parts.
+trait Simpler: Sized {
+    /// What is left when one part or another is taken away.
+    fn simpler(&self) -> Vec<Self>;
 }
 
 /// The list without each of its items in turn; long lists also without a half at once.
@@ -165,7 +167,7 @@ impl Trial {
         };
         with_simpler(models, simpler).into_iter().for_each(&mut with_models);
         let mut trial = self.clone();
-        trial.policy.budget = super::policy::Budget::default();
+        trial.policy.budget = Budget::default();
         if trial != *self {
             trials.push(trial);
         }
@@ -173,7 +175,7 @@ impl Trial {
     }
 }
 
-impl ModelPolicy {
+impl Simpler for ModelPolicy {
     /// Some of these do not load; then the case passes and another is tried.
     fn simpler(&self) -> Vec<Self> {
         let mut simpler = Vec::new();
@@ -212,17 +214,17 @@ impl ModelPolicy {
         for required in without_each(&self.writes.required) {
             add(&|said| said.writes.required.clone_from(&required));
         }
-        add(&|said| said.budget = super::policy::Budget::default());
+        add(&|said| said.budget = Budget::default());
         let rows = with_simpler(&self.rows, |row| {
             let conditions = row.condition.simpler().into_iter();
-            conditions.map(|condition| super::policy::RowPolicy { condition, ..row.clone() }).collect()
+            conditions.map(|condition| RowPolicy { condition, ..row.clone() }).collect()
         });
         for rows in rows {
             add(&|said| said.rows.clone_from(&rows));
         }
         let roles = with_simpler(&self.roles, |(role, overlay)| {
             let says = overlay.says.simpler().into_iter();
-            says.map(|says| (role.clone(), super::policy::Overlay { says, ..overlay.clone() })).collect()
+            says.map(|says| (role.clone(), Overlay { says, ..overlay.clone() })).collect()
         });
         for roles in roles {
             add(&|said| said.roles.clone_from(&roles));
@@ -231,7 +233,7 @@ impl ModelPolicy {
     }
 }
 
-impl Condition {
+impl Simpler for Condition {
     fn simpler(&self) -> Vec<Self> {
         match self {
             Self::And(parts) | Self::Or(parts) => {
@@ -278,7 +280,7 @@ impl Ask {
     }
 }
 
-impl Request {
+impl Simpler for Request {
     fn simpler(&self) -> Vec<Self> {
         let mut simpler = Vec::new();
         if let Self::Write(write) = self {
@@ -344,7 +346,7 @@ impl Request {
     }
 }
 
-impl Write {
+impl Simpler for Write {
     fn simpler(&self) -> Vec<Self> {
         let mut simpler = Vec::new();
         let mut add = |change: &dyn Fn(&mut Self)| {
@@ -357,7 +359,9 @@ impl Write {
         add(&|write| write.dry_run = false);
         for name in self.data().into_iter().flat_map(BTreeMap::keys) {
             add(&|write| {
-                write.data_mut().into_iter().for_each(|data| drop(data.remove(name)));
+                if let Act::Create { data } | Act::Update { data, .. } | Act::BulkUpdate { data, .. } = &mut write.act {
+                    data.remove(name);
+                }
             });
         }
         if let Act::BulkUpdate { chosen, .. } = &self.act {
@@ -380,7 +384,7 @@ impl Write {
     }
 }
 
-impl Filter {
+impl Simpler for Filter {
     fn simpler(&self) -> Vec<Self> {
         match self {
             Self::Field { .. } => Vec::new(),
@@ -408,7 +412,7 @@ impl Filter {
     }
 }
 
-impl Include {
+impl Simpler for Include {
     fn simpler(&self) -> Vec<Self> {
         let mut simpler = Vec::new();
         let mut add = |change: &dyn Fn(&mut Self)| {

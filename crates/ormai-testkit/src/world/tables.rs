@@ -2,70 +2,80 @@
 
 use std::collections::BTreeMap;
 
-use super::catalog::{Column, EXACT, Model, Reference, World};
-use super::cell::{Cell, Kind};
+use super::{Cell, Column, Kind, Model, Reference, World};
 use crate::engines::Engine;
 
-impl World {
-    /// The statements that make the tables and fill them, separated by `;`.
-    pub fn statements(&self, engine: Engine, prefix: &str) -> String {
+/// A collation of MariaDB that compares bytes.
+pub(super) const EXACT: &str = "utf8mb4_nopad_bin";
+
+/// What can be put into a database.
+pub trait AsTables {
+    /// The statements that make the tables and fill them, separated by `;`. `prefix` begins their names.
+    fn statements(&self, engine: Engine, prefix: &str) -> String;
+
+    /// The statements that fill the tables anew.
+    fn refill(&self, engine: Engine, prefix: &str) -> String;
+
+    /// The statements that drop the tables.
+    fn drop_statements(&self, prefix: &str) -> String;
+}
+
+/// What has a table.
+pub trait AsTable {
+    /// Its table, named after it.
+    fn table(&self, prefix: &str) -> String;
+
+    /// The statement that a write would be on PostgreSQL, said as it is meant: with these values, and
+    /// into the rows with these keys.
+    fn change(&self, tool: &str, prefix: &str, values: &BTreeMap<String, Cell>, keys: &[Vec<Cell>]) -> String;
+}
+
+/// What stands in a table.
+pub(crate) trait AsColumn {
+    /// Its name in the table: most are the same, and some are crossed, so that a statement which takes
+    /// one for the other finds a column all the same, and the wrong one.
+    fn stored(&self) -> &str;
+}
+
+impl AsColumn for Column {
+    fn stored(&self) -> &str {
+        match self.name.as_str() {
+            "amount" => "level",
+            "level" => "amount",
+            "status" => "word",
+            "word" => "status",
+            name => name,
+        }
+    }
+}
+
+impl AsTables for World {
+    fn statements(&self, engine: Engine, prefix: &str) -> String {
         let made = |model: &Model| {
-            model.create(engine, prefix) + &model.insert(engine, prefix) + &model.statistics(engine, prefix)
+            create(model, engine, prefix) + &insert(model, engine, prefix) + &statistics(model, engine, prefix)
         };
         unchecked(engine).to_owned() + &self.models.iter().map(made).collect::<String>()
     }
 
-    /// The statements that fill the tables anew.
-    pub fn refill(&self, engine: Engine, prefix: &str) -> String {
+    fn refill(&self, engine: Engine, prefix: &str) -> String {
         // What is referred to goes last and comes first.
         let deleted = |model: &Model| format!("DELETE FROM {};\n", model.table(prefix));
         let deleted: String = self.models.iter().rev().map(deleted).collect();
-        let inserted: String = self.models.iter().map(|model| model.insert(engine, prefix)).collect();
+        let inserted: String = self.models.iter().map(|model| insert(model, engine, prefix)).collect();
         format!("{}{deleted}{inserted}", unchecked(engine))
     }
 
-    /// The statements that drop the tables.
-    pub fn drop_statements(&self, prefix: &str) -> String {
+    fn drop_statements(&self, prefix: &str) -> String {
         self.models.iter().rev().map(|model| format!("DROP TABLE {};\n", model.table(prefix))).collect()
     }
 }
 
-impl Model {
-    fn create(&self, engine: Engine, prefix: &str) -> String {
-        let mut parts: Vec<String> = self.columns.iter().map(|column| column.declaration(engine)).collect();
-        // On MariaDB `acme` and `ACME` are one key, and both are to be there.
-        let folds = |column: &Column| column.kind == Kind::Text && !column.exact && self.key.contains(&column.name);
-        let word = if engine == Engine::MySql && self.columns.iter().any(folds) { "KEY" } else { "PRIMARY KEY" };
-        parts.push(format!("{word} ({})", self.stored(&self.key)));
-        parts.extend(self.unique.iter().map(|key| format!("UNIQUE ({})", self.stored(key))));
-        parts.extend(self.references.iter().filter(|reference| reference.enforced).map(|reference| {
-            let Reference { target, link, .. } = reference;
-            let here: Vec<&str> = link.iter().map(|(here, _)| here.as_str()).collect();
-            let there: Vec<&str> = link.iter().map(|(_, there)| there.as_str()).collect();
-            let target = format!("{prefix}{}", target.to_lowercase());
-            format!("FOREIGN KEY ({}) REFERENCES {target} ({})", here.join(", "), there.join(", "))
-        }));
-        format!("CREATE TABLE {} ({}){};\n", self.table(prefix), parts.join(", "), options(engine))
+impl AsTable for Model {
+    fn table(&self, prefix: &str) -> String {
+        format!("{prefix}{}", self.name.to_lowercase())
     }
 
-    /// Columns by their names in the table.
-    fn stored(&self, columns: &[String]) -> String {
-        let stored: Vec<&str> = columns.iter().filter_map(|name| Some(self.column(name)?.stored())).collect();
-        stored.join(", ")
-    }
-
-    /// Without statistics PostgreSQL takes a table for large, and compiles deep conditions on it to
-    /// machine code for seconds.
-    fn statistics(&self, engine: Engine, prefix: &str) -> String {
-        match engine {
-            Engine::Postgres => format!("ANALYZE {};\n", self.table(prefix)),
-            Engine::Sqlite | Engine::MySql => String::new(),
-        }
-    }
-
-    /// The statement that a write would be on PostgreSQL, said as it is meant: with these values, and
-    /// into the rows with these keys.
-    pub fn change(&self, tool: &str, prefix: &str, values: &BTreeMap<String, Cell>, keys: &[Vec<Cell>]) -> String {
+    fn change(&self, tool: &str, prefix: &str, values: &BTreeMap<String, Cell>, keys: &[Vec<Cell>]) -> String {
         let said = |cell: &Cell| literal(cell, Engine::Postgres);
         let stored = |name: &String| self.column(name).map_or(name.as_str(), Column::stored).to_owned();
         let table = self.table(prefix);
@@ -88,41 +98,71 @@ impl Model {
             }
         }
     }
+}
 
-    fn insert(&self, engine: Engine, prefix: &str) -> String {
-        if self.rows.is_empty() {
-            return String::new();
-        }
-        let row = |row: &Vec<Cell>| {
-            let values: Vec<String> = row.iter().map(|cell| literal(cell, engine)).collect();
-            format!("({})", values.join(", "))
-        };
-        let rows: Vec<String> = self.rows.iter().map(row).collect();
-        format!("INSERT INTO {} VALUES\n{};\n", self.table(prefix), rows.join(",\n"))
+fn create(model: &Model, engine: Engine, prefix: &str) -> String {
+    let mut parts: Vec<String> = model.columns.iter().map(|column| declaration(column, engine)).collect();
+    // On MariaDB `acme` and `ACME` are one key, and both are to be there.
+    let folds = |column: &Column| column.kind == Kind::Text && !column.exact && model.key.contains(&column.name);
+    let word = if engine == Engine::MySql && model.columns.iter().any(folds) { "KEY" } else { "PRIMARY KEY" };
+    parts.push(format!("{word} ({})", stored(model, &model.key)));
+    parts.extend(model.unique.iter().map(|key| format!("UNIQUE ({})", stored(model, key))));
+    parts.extend(model.references.iter().filter(|reference| reference.enforced).map(|reference| {
+        let Reference { target, link, .. } = reference;
+        let here: Vec<&str> = link.iter().map(|(here, _)| here.as_str()).collect();
+        let there: Vec<&str> = link.iter().map(|(_, there)| there.as_str()).collect();
+        let target = format!("{prefix}{}", target.to_lowercase());
+        format!("FOREIGN KEY ({}) REFERENCES {target} ({})", here.join(", "), there.join(", "))
+    }));
+    format!("CREATE TABLE {} ({}){};\n", model.table(prefix), parts.join(", "), options(engine))
+}
+
+/// Columns by their names in the table.
+fn stored(model: &Model, columns: &[String]) -> String {
+    let stored: Vec<&str> = columns.iter().filter_map(|name| Some(model.column(name)?.stored())).collect();
+    stored.join(", ")
+}
+
+/// Without statistics PostgreSQL takes a table for large, and compiles deep conditions on it to
+/// machine code for seconds.
+fn statistics(model: &Model, engine: Engine, prefix: &str) -> String {
+    match engine {
+        Engine::Postgres => format!("ANALYZE {};\n", model.table(prefix)),
+        Engine::Sqlite | Engine::MySql => String::new(),
     }
 }
 
-impl Column {
-    fn declaration(&self, engine: Engine) -> String {
-        let ty = match (self.kind, engine) {
-            (Kind::Bool, _) => "boolean",
-            (Kind::Int, _) => "bigint",
-            (Kind::Decimal, _) => "decimal(12, 2)",
-            (Kind::Text, Engine::MySql) => "varchar(100)",
-            (Kind::Text, _) => "text",
-            (Kind::Uuid, _) => "uuid",
-            (Kind::Date, _) => "date",
-            (Kind::Timestamp, Engine::Postgres) => "timestamptz",
-            (Kind::Timestamp, Engine::Sqlite) => "timestamp",
-            (Kind::Timestamp, Engine::MySql) => "timestamp NULL",
-        };
-        let ty = if self.nullable { ty } else { ty.trim_end_matches(" NULL") };
-        let exact = self.exact && self.kind == Kind::Text && engine == Engine::MySql;
-        let collation = if exact { format!(" COLLATE {EXACT}") } else { String::new() };
-        let null = if self.nullable { "" } else { " NOT NULL" };
-        let default = self.default.as_ref().map(|cell| format!(" DEFAULT {}", literal(cell, engine)));
-        format!("{} {ty}{collation}{null}{}", self.stored(), default.unwrap_or_default())
+fn insert(model: &Model, engine: Engine, prefix: &str) -> String {
+    if model.rows.is_empty() {
+        return String::new();
     }
+    let row = |row: &Vec<Cell>| {
+        let values: Vec<String> = row.iter().map(|cell| literal(cell, engine)).collect();
+        format!("({})", values.join(", "))
+    };
+    let rows: Vec<String> = model.rows.iter().map(row).collect();
+    format!("INSERT INTO {} VALUES\n{};\n", model.table(prefix), rows.join(",\n"))
+}
+
+fn declaration(column: &Column, engine: Engine) -> String {
+    let ty = match (column.kind, engine) {
+        (Kind::Bool, _) => "boolean",
+        (Kind::Int, _) => "bigint",
+        (Kind::Decimal, _) => "decimal(12, 2)",
+        (Kind::Text, Engine::MySql) => "varchar(100)",
+        (Kind::Text, _) => "text",
+        (Kind::Uuid, _) => "uuid",
+        (Kind::Date, _) => "date",
+        (Kind::Timestamp, Engine::Postgres) => "timestamptz",
+        (Kind::Timestamp, Engine::Sqlite) => "timestamp",
+        (Kind::Timestamp, Engine::MySql) => "timestamp NULL",
+    };
+    let ty = if column.nullable { ty } else { ty.trim_end_matches(" NULL") };
+    let exact = column.exact && column.kind == Kind::Text && engine == Engine::MySql;
+    let collation = if exact { format!(" COLLATE {EXACT}") } else { String::new() };
+    let null = if column.nullable { "" } else { " NOT NULL" };
+    let default = column.default.as_ref().map(|cell| format!(" DEFAULT {}", literal(cell, engine)));
+    format!("{} {ty}{collation}{null}{}", column.stored(), default.unwrap_or_default())
 }
 
 /// MariaDB holds each row of a statement to its foreign keys before it comes to the next one, which may be

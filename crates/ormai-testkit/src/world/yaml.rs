@@ -4,34 +4,38 @@ use std::fmt::{self, Write};
 
 use serde_json::json;
 
-use super::cell::Cell;
-use super::policy::{
-    Action, Aggregations, Auto, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Policy, RelationPolicy,
+use super::{
+    Action, Aggregations, Auto, Budget, Cell, Expression, FieldPolicy, ModelPolicy, Operation, Policy, RelationPolicy,
     RowEffect, RowPolicy, WritePolicy,
 };
 
-impl Policy {
+/// What is written as a document.
+pub trait AsDocument {
     /// The document in YAML.
-    pub fn to_yaml(&self) -> String {
+    fn to_yaml(&self) -> String;
+}
+
+impl AsDocument for Policy {
+    fn to_yaml(&self) -> String {
         let mut text = "version: 1\n".to_owned();
         // Writing to a string cannot fail.
-        let _ = self.write(&mut text);
+        let _ = write(self, &mut text);
         text
     }
+}
 
-    fn write(&self, out: &mut String) -> fmt::Result {
-        if self.shows_by_default {
-            writeln!(out, "default_field_action: allow")?;
-        }
-        // How fast a database answers is no matter of the laws.
-        budget(out, "", &self.budget, &["statement_timeout_ms: 60000"])?;
-        writeln!(out, "models:{}", if self.models.is_empty() { " {}" } else { "" })?;
-        for (name, policy) in &self.models {
-            writeln!(out, "  {name}:")?;
-            model(out, "    ", policy)?;
-        }
-        Ok(())
+fn write(policy: &Policy, out: &mut String) -> fmt::Result {
+    if policy.shows_by_default {
+        writeln!(out, "default_field_action: allow")?;
     }
+    // How fast a database answers is no matter of the laws.
+    budget(out, "", &policy.budget, &["statement_timeout_ms: 60000"])?;
+    writeln!(out, "models:{}", if policy.models.is_empty() { " {}" } else { "" })?;
+    for (name, said) in &policy.models {
+        writeln!(out, "  {name}:")?;
+        model(out, "    ", said)?;
+    }
+    Ok(())
 }
 
 fn model(out: &mut String, indent: &str, policy: &ModelPolicy) -> fmt::Result {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ormai_core::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai_testkit::reference::{Ending, Eye, View, Written, write};
-use ormai_testkit::world::{Ask, Asked, Case, Cases, Request, Trial, Write};
+use ormai_testkit::world::{
+    AsCatalog as _, AsDocument as _, AsTable as _, AsTables as _, Ask, Asked, Case, Cases, Request, Trial, Write,
+};
 use ormai_testkit::{Engine, WriteTally, every_engine};
 use proptest::strategy::ValueTree;
 

@@ -3,9 +3,7 @@
 use super::Dice;
 use super::principals::{ROLES, tenant_kind};
 use super::values::{value, value_in};
-use crate::world::catalog::{Column, Model, World};
-use crate::world::cell::{Cell, Kind};
-use crate::world::condition::{Attribute, Comparison, Condition, Function, List, Pattern, Term};
+use crate::world::{Attribute, Cell, Column, Comparison, Condition, Function, Kind, List, Model, Pattern, Term, World};
 
 /// A condition about the rows of a model.
 pub fn condition_about(dice: &mut Dice, world: &World, model: &Model, depth: usize) -> Condition {

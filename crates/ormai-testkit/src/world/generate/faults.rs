@@ -4,8 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::Dice;
 use super::requests::Place;
-use crate::world::cell::Kind;
-use crate::world::request::{Aggregate, Figure, Filter, Include, Matching, Op, Order, Request};
+use crate::world::{Aggregate, Figure, Filter, Include, Kind, Matching, Op, Order, Request};
 
 /// Spoils one thing of a request.
 pub(super) fn spoil(dice: &mut Dice, place: Place<'_, '_>, request: &mut Request) {

@@ -2,8 +2,7 @@
 
 use super::Dice;
 use super::values::value;
-use crate::world::catalog::{Column, Model, Reference, World};
-use crate::world::cell::{Cell, Kind};
+use crate::world::{Cell, Column, Kind, Model, Reference, World};
 
 /// Gives a world foreign keys, unique keys and defaults, and its rows the values that they ask for.
 pub(super) fn keys(dice: &mut Dice, world: &mut World) {

@@ -4,12 +4,9 @@ use super::Dice;
 use super::conditions::{condition_about, condition_about_the_principal};
 use super::principals::{ROLES, tenant_kind};
 use super::values::{tenant, value_in};
-use crate::world::catalog::{Column, Model, World};
-use crate::world::cell::{Cell, Kind};
-use crate::world::condition::{Attribute, Comparison, Condition, List, Term};
-use crate::world::policy::{
-    Action, Aggregations, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Overlay, Policy, RelationPolicy,
-    RowEffect, RowPolicy,
+use crate::world::{
+    Action, Aggregations, Attribute, Budget, Cell, Column, Comparison, Condition, Expression, FieldPolicy, Kind, List,
+    Model, ModelPolicy, Operation, Overlay, Policy, RelationPolicy, RowEffect, RowPolicy, Term, World,
 };
 
 /// A policy over a world.

@@ -4,9 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::Dice;
 use super::values::{tenant, value};
-use crate::world::catalog::World;
-use crate::world::cell::Kind;
-use crate::world::principal::Who;
+use crate::world::{Kind, Who, World};
 
 pub(super) const ROLES: [&str; 4] = ["support", "finance", "admin", "Admin"];
 

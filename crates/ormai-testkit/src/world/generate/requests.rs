@@ -6,10 +6,10 @@ use super::Dice;
 use super::faults::spoil;
 use super::values::{spelled, value, value_in};
 use crate::reference::{Eye, View};
-use crate::world::catalog::{Column, Model, World};
-use crate::world::cell::{Cell, Kind};
-use crate::world::policy::RelationPolicy;
-use crate::world::request::{Aggregate, Figure, Filter, Get, Include, Matching, Op, Order, Query, Request};
+use crate::world::{
+    Aggregate, Cell, Column, Figure, Filter, Get, Include, Kind, Matching, Model, Op, Order, Query, RelationPolicy,
+    Request, World,
+};
 
 /// What is open in a place of a request, and who looks.
 #[derive(Clone, Copy)]

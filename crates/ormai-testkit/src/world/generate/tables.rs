@@ -2,8 +2,7 @@
 
 use super::Dice;
 use super::values::{tenant, value};
-use crate::world::catalog::{Column, Model, Relation, World};
-use crate::world::cell::{Cell, Kind};
+use crate::world::{Cell, Column, Kind, Model, Relation, World};
 
 const NAMES: [&str; 4] = ["Account", "Order", "Item", "Note"];
 

@@ -4,8 +4,7 @@
 use serde_json::Value as Json;
 
 use super::Dice;
-use crate::world::catalog::{Column, Model};
-use crate::world::cell::{Cell, Kind};
+use crate::world::{Cell, Column, Kind, Model};
 
 pub(super) const TEXT_TENANTS: [&str; 8] = ["acme", "ACME", "acme ", "\u{e1}cme", "globex", "acm_", "acme%", "7"];
 pub(super) const INT_TENANTS: [i64; 5] = [7, 0, 1, -7, 70];

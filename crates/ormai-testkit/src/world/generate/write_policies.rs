@@ -3,11 +3,9 @@
 use super::Dice;
 use super::principals::tenant_kind;
 use super::values::value;
-use crate::world::catalog::{Column, Model, World};
-use crate::world::cell::Kind;
-use crate::world::condition::{Attribute, Condition, Term};
-use crate::world::policy::{
-    Action, Auto, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Policy, RowEffect, RowPolicy, WritePolicy,
+use crate::world::{
+    Action, Attribute, Auto, Budget, Column, Condition, Expression, FieldPolicy, Kind, Model, ModelPolicy, Operation,
+    Policy, RowEffect, RowPolicy, Term, World, WritePolicy,
 };
 
 /// Opens writes, most of them.

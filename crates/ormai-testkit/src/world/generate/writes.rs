@@ -6,11 +6,9 @@ use super::Dice;
 use super::requests::filter_about;
 use super::values::{spelled, tenant, value, value_in};
 use crate::reference::{Eye, Rules};
-use crate::world::catalog::{Column, Model, Reference};
-use crate::world::cell::{Cell, Kind};
-use crate::world::policy::{Auto, Expression, Operation};
-use crate::world::request::Request;
-use crate::world::write::{Act, Chosen, Data, Write};
+use crate::world::{
+    Act, Auto, Cell, Chosen, Column, Data, Expression, Kind, Model, Operation, Reference, Request, Write,
+};
 
 /// A model that somebody writes to.
 struct Desk<'e, 'a> {

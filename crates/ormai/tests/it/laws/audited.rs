@@ -21,7 +21,9 @@ use ormai_core::resolve::{resolve, resolve_write};
 use ormai_core::value::Value;
 use ormai_core::write::{Course, WriteStep};
 use ormai_testkit::reference::{Rules, View};
-use ormai_testkit::world::{Action, Ask, Asked, Case, Cases, Model, Trial, World};
+use ormai_testkit::world::{
+    Action, AsCatalog as _, AsDocument as _, AsPrincipal as _, Ask, Asked, Case, Cases, Model, Trial, World,
+};
 use ormai_testkit::{Scale, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value as Json, json};

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use ormai::prelude::*;
 use ormai_testkit::reference::{Hashes, Outcome, Row, admitted, agrees, answer};
-use ormai_testkit::world::{Ask, Asked, Case, Cases, Policy, Request, World};
+use ormai_testkit::world::{AsPrincipal as _, Ask, Asked, Case, Cases, Policy, Request, World};
 use ormai_testkit::{Share, Tally, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value as Json;

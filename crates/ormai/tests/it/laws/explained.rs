@@ -8,7 +8,7 @@ use ormai::request::{Request, Tool};
 use ormai::{Inspected, Operator, Verdict};
 use ormai_testkit::every_engine;
 use ormai_testkit::reference::admitted;
-use ormai_testkit::world::{Ask, Asked, Case, Cases, Cell, Model};
+use ormai_testkit::world::{AsDocument as _, AsPrincipal as _, Ask, Asked, Case, Cases, Cell, Model};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value as Json};
 

@@ -18,7 +18,10 @@ use std::cell::RefCell;
 
 use ormai::prelude::*;
 use ormai::rls;
-use ormai_testkit::world::{Action, Asked, Budget, Case, Cases, FieldPolicy, ModelPolicy, Policy, RowEffect, World};
+use ormai_testkit::world::{
+    Action, AsCatalog as _, AsDocument as _, AsPrincipal as _, AsTable as _, Asked, Budget, Case, Cases, FieldPolicy,
+    ModelPolicy, Policy, RowEffect, World,
+};
 use ormai_testkit::{Engine, TestDatabase, run_on};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};

@@ -11,7 +11,10 @@ use std::cell::RefCell;
 
 use ormai::rls;
 use ormai_testkit::reference::{Ending, Eye, View, Written, write};
-use ormai_testkit::world::{Act, Asked, Budget, Case, Cases, Chosen, Request, Who, World, Write};
+use ormai_testkit::world::{
+    Act, AsCatalog as _, AsDocument as _, AsPrincipal as _, AsTable as _, Asked, Budget, Case, Cases, Chosen, Request,
+    Who, World, Write,
+};
 use ormai_testkit::{Engine, Stored, TestDatabase, run_on};
 use proptest::test_runner::TestCaseError;
 

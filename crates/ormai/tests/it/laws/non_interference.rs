@@ -10,8 +10,8 @@ use std::cell::RefCell;
 use ormai_testkit::every_engine;
 use ormai_testkit::reference::{Eye, View};
 use ormai_testkit::world::{
-    Ask, Asked, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations, Policy, Request,
-    RowEffect, Trial, Who, World,
+    AsTables as _, Ask, Asked, Attribute, Case, Cases, Cell, Dice, Expression, Get, Model, ModelPolicy, Mutations,
+    Policy, Request, RowEffect, Trial, Who, World,
 };
 use proptest::test_runner::TestCaseError;
 use serde_json::Value as Json;

@@ -8,7 +8,7 @@ use ormai::CallResult;
 use ormai::audit::{Entry, Outcome};
 use ormai::prelude::*;
 use ormai_testkit::every_engine;
-use ormai_testkit::world::{Ask, Asked, Case, Cases};
+use ormai_testkit::world::{AsPrincipal as _, Ask, Asked, Case, Cases};
 use proptest::test_runner::TestCaseError;
 
 use super::under_test::{Checked, Loaded, Size, prove};

@@ -10,7 +10,7 @@ use ormai::prelude::*;
 use ormai_testkit::every_engine;
 use ormai_testkit::reference::{Ending, Eye, View, write};
 use ormai_testkit::world::{
-    Act, Ask, Asked, Case, Cases, Data, Dice, Model, Mutations, Request, Trial, Who, World, Write,
+    Act, AsTables as _, Ask, Asked, Case, Cases, Data, Dice, Model, Mutations, Request, Trial, Who, World, Write,
 };
 use proptest::test_runner::TestCaseError;
 use serde_json::Value as Json;

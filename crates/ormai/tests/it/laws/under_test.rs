@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use ormai::audit::AuditStore;
 use ormai::prelude::*;
-use ormai_testkit::world::{Ask, Case, Cases, Policy, World};
+use ormai_testkit::world::{
+    AsCatalog as _, AsDocument as _, AsPrincipal as _, AsTables as _, Ask, Case, Cases, Policy, World,
+};
 use ormai_testkit::{Scale, TestDatabase};
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value as Json, json};

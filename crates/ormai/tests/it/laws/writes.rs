@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use ormai::prelude::*;
 use ormai_testkit::reference::{Ending, Hashes, Outcome, Row, View, Written, agrees, write};
-use ormai_testkit::world::{Ask, Asked, Case, Cases, Request};
+use ormai_testkit::world::{AsPrincipal as _, Ask, Asked, Case, Cases, Request};
 use ormai_testkit::{Open, Stored, WriteTally, every_engine};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value as Json;

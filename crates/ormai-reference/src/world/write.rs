@@ -89,14 +89,6 @@ impl Write {
         }
     }
 
-    /// What is written into rows, to be changed.
-    pub(crate) fn data_mut(&mut self) -> Option<&mut Data> {
-        match &mut self.act {
-            Act::Create { data } | Act::Update { data, .. } | Act::BulkUpdate { data, .. } => Some(data),
-            Act::Delete { .. } => None,
-        }
-    }
-
     /// The arguments of the tool.
     pub fn to_json(&self) -> Json {
         let chosen = match &self.act {

@@ -60,12 +60,12 @@ impl<'w> Eye<'w> {
     }
 
     /// What `now()` means to it.
-    pub(crate) fn now_is(&self) -> &'w str {
+    pub fn now_is(&self) -> &'w str {
         self.now
     }
 
     /// What an attribute of the principal's names for a field; `None` when it names nothing that fits.
-    pub(crate) fn own_values(&self, model: &Model, field: &str, attribute: &Attribute) -> Option<Vec<Cell>> {
+    pub fn own_values(&self, model: &Model, field: &str, attribute: &Attribute) -> Option<Vec<Cell>> {
         self.scope_values(model, field, attribute)
     }
 
@@ -89,7 +89,7 @@ impl<'w> Eye<'w> {
     }
 
     /// The rows of a model that the principal sees and that an operation finds.
-    pub(crate) fn reached(&self, model: &'w Model, operation: Operation) -> Vec<&'w [Cell]> {
+    pub fn reached(&self, model: &'w Model, operation: Operation) -> Vec<&'w [Cell]> {
         let Some(rules) = self.view.models.get(&model.name) else { return Vec::new() };
         let visible = self.visible(model);
         visible.iter().copied().filter(|row| self.admits(model, rules, row, For::Finding(operation))).collect()
@@ -140,7 +140,7 @@ impl<'w> Eye<'w> {
     }
 
     /// Whether nothing is asked of a row of a model by an operation of the principal's.
-    pub(crate) fn passes(&self, model: &'w Model, rules: &Rules, operation: Operation) -> bool {
+    pub fn passes(&self, model: &'w Model, rules: &Rules, operation: Operation) -> bool {
         let reading = self.reading(rules);
         let mut bypasses =
             rules.rows.iter().filter(|rule| rule.effect == RowEffect::Bypass && rule.is_about(operation));

@@ -428,7 +428,7 @@ impl Aggregations {
     }
 
     /// The fields that a function is open on.
-    pub(crate) fn fields_of(&self, function: &str) -> &[String] {
+    pub fn fields_of(&self, function: &str) -> &[String] {
         let (_, fields) = self.lists().into_iter().find(|(key, _)| *key == function).unwrap_or(("", None));
         fields.map_or(&[], Vec::as_slice)
     }

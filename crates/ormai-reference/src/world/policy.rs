@@ -1,4 +1,4 @@
-//! Policies, as data that prints as a policy document.
+//! Policies, as data.
 
 use super::cell::Cell;
 use super::condition::{Attribute, Condition};

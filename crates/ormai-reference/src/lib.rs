@@ -1,9 +1,10 @@
 //! The reference: what a request is answered, found by walking all rows.
 //!
-//! This is the specification in a form that runs. It was written from the documentation, apart
+//! This is the specification of OrmAI in a form that runs. It was written from the documentation, apart
 //! from the engine, and shares no code with it: where the two differ, one of them is wrong. It
-//! is slow and short on purpose, and knows nothing of SQL.
+//! is short on purpose, and knows nothing of SQL.
 //!
+//! - [`world`]: what it is about, as plain data,
 //! - `rules`: what a policy opens to a principal's roles,
 //! - `attribute`, `condition`: the language of row policies, in three-valued logic,
 //! - `visibility`: which rows a principal sees,
@@ -22,6 +23,7 @@ mod page;
 mod rules;
 mod shown;
 mod visibility;
+pub mod world;
 mod write;
 
 use std::collections::BTreeSet;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ormai_core::principal::Principal;
 use serde_json::Value as Json;
 
 /// A principal as the host application would make it.
@@ -24,17 +23,5 @@ impl Who {
         let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
         let found = self.metadata.get(first)?;
         rest.map_or(Some(found), |rest| rest.split('.').try_fold(found, |json, key| json.as_object()?.get(key)))
-    }
-
-    /// As the engine under test gets it.
-    pub fn principal(&self) -> Principal {
-        let mut principal = Principal::new(self.tenant.clone()).user(self.user.clone());
-        for role in &self.roles {
-            principal = principal.role(role);
-        }
-        for (key, value) in &self.metadata {
-            principal = principal.metadata(key, value.clone());
-        }
-        principal
     }
 }
