@@ -196,13 +196,14 @@ pub(super) fn sampled(subject: &Subject, rows: &BTreeMap<String, Vec<Row>>, most
                 }
             }
             let Some(tenant) = known.get(&PrincipalPath::TenantId).cloned() else { continue };
+            let is_full = found.len() >= most;
             match found.iter_mut().find(|other| other.get(&PrincipalPath::TenantId) == Some(&tenant)) {
                 Some(other) => {
                     for (path, value) in known {
                         other.entry(path).or_insert(value);
                     }
                 }
-                None if found.len() < most => found.push(known),
+                None if !is_full => found.push(known),
                 None => {}
             }
         }

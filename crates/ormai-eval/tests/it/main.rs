@@ -1,3 +1,4 @@
 //! What evaluation finds, on every engine.
 
+mod isolation;
 mod witness;

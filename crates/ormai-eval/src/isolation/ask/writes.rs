@@ -216,8 +216,11 @@ impl Asking<'_> {
         let many = 1 + self.dice.below(most);
         for field in self.dice.some(&fields, many) {
             let value = self.other_value(id, field);
-            if !self.shown(id).contains(&field) {
-                ask.secrets.extend(value.as_str().filter(|text| text.len() > 8).map(str::to_owned));
+            let mut value = value;
+            if !self.shown(id).contains(&field) && model.field(field).ty.is_text() && model.field(field).length.is_none_or(|length| length >= 40) {
+                let secret = self.secret();
+                ask.secrets.push(secret.clone());
+                value = secret.into();
             }
             data.insert(self.name(id, field).to_owned(), value);
         }
@@ -238,15 +241,18 @@ impl Asking<'_> {
         let model = self.model(id);
         let is_open = |field: &FieldId| self.rules(id).is_some_and(|rules| rules.field(*field).is_some() && !rules.write.auto_set.iter().any(|(auto, _)| auto == field));
         let keys: Vec<_> = model.foreign_keys.iter().filter(|key| key.columns.iter().any(|(here, _)| is_open(here))).cloned().collect();
-        let Some(key) = self.dice.pick(&keys) else { return };
-        let open: Vec<(FieldId, FieldId)> = key.columns.iter().filter(|(here, _)| is_open(here)).copied().collect();
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| (key.target, key.columns.into_iter().filter(|(here, _)| is_open(here)).collect::<Vec<_>>()))
+            .collect();
+        let Some((key_target, open)) = self.dice.pick(&keys) else { return };
         ask.tries.push(format!("{} references", model.name));
-        let target = self.any_row(key.target).cloned();
+        let target = self.any_row(key_target).cloned();
         let nothing = self.dice.chance(20);
         for (here, there) in open {
             let column = model.field(here);
             let value = match &target {
-                Some(row) if !nothing => row.get(self.name(key.target, there)).cloned().unwrap_or_default(),
+                Some(row) if !nothing => row.get(self.name(key_target, there)).cloned().unwrap_or_default(),
                 _ => self.fresh(column),
             };
             data.insert(column.name.clone(), value);
