@@ -16,10 +16,11 @@ use super::dice::Dice;
 use super::identity::Asker;
 use super::ledger::Ledger;
 use super::plant::{Plantation, key_of};
-use super::report::{Leak, LeakPrincipal};
+use super::report::Leak;
 use super::sight::{Rows, Sight};
 use super::subject::Subject;
 use super::{records, values};
+use crate::expected::Expected;
 use crate::{Row, Violation, Witness, WitnessError};
 
 /// How many leaks are told in full.
@@ -48,6 +49,13 @@ pub(super) struct Course<'a> {
     pub(super) stops: bool,
     /// Whether the transaction cannot be gone on with.
     pub(super) broken: Option<String>,
+    /// Reads that were answered, for asking them again: who, what, and the first page.
+    pub(super) answered: Vec<(usize, Ask, Json)>,
+    /// A write that was made.
+    pub(super) written: Option<(usize, Ask)>,
+    /// What the specification does not know.
+    pub(super) unknown: BTreeSet<String>,
+    pub(super) expected: Option<&'a Expected>,
     seen: HashMap<(usize, usize), bool>,
     /// Fields that say which row, and stand in other rows too.
     keys: BTreeSet<(usize, usize)>,
@@ -74,6 +82,7 @@ impl<'a> Course<'a> {
         now: Timestamp,
         coverage: Coverage,
         stops: bool,
+        expected: Option<&'a Expected>,
     ) -> Self {
         let mut keys = BTreeSet::new();
         for (id, model) in subject.catalog.models() {
@@ -98,6 +107,10 @@ impl<'a> Course<'a> {
             requests: 0,
             stops,
             broken: None,
+            answered: Vec::new(),
+            written: None,
+            unknown: BTreeSet::new(),
+            expected,
             seen: HashMap::new(),
             keys,
             calls: 0,
@@ -113,11 +126,11 @@ impl<'a> Course<'a> {
         self.askers.get(at)
     }
 
-    fn view(&self, asker: &Asker) -> Arc<View> {
+    pub(super) fn view(&self, asker: &Asker) -> Arc<View> {
         self.tools.engine().view(asker.principal.roles())
     }
 
-    fn sight(&self) -> Sight<'a> {
+    pub(super) fn sight(&self) -> Sight<'a> {
         Sight { catalog: &self.subject.catalog, rows: self.rows, now: self.now }
     }
 
@@ -144,7 +157,7 @@ impl<'a> Course<'a> {
     }
 
     /// One call, with its record.
-    async fn call(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, arguments: &Json) -> Answered {
+    pub(super) async fn call(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, arguments: &Json) -> Answered {
         self.calls += 1;
         let Some(who) = self.asker(asker) else { return Answered { json: Json::Null, wrongs: Vec::new() } };
         let request_id = format!("isolation-{}", self.calls);
@@ -233,7 +246,7 @@ impl<'a> Course<'a> {
     }
 
     /// A request that reads, with all of its pages.
-    pub(super) async fn read(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, dice: &mut Dice) -> Vec<Json> {
+    pub(super) async fn read(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, dice: &mut Dice) {
         self.requests += 1;
         let first = self.call(tx, asker, ask, &ask.arguments).await;
         self.judge(asker, ask, &ask.arguments, &first);
@@ -248,7 +261,31 @@ impl<'a> Course<'a> {
             self.judge(asker, ask, &arguments, &next);
             pages.push(next.json);
         }
-        pages
+        let wrongs = self.unspecified(asker, ask, &pages);
+        let Some(json) = pages.into_iter().next() else { return };
+        if json.get("success") == Some(&Json::Bool(true)) && ask.tool != "describe_schema" {
+            self.answered.push((asker, ask.clone(), json.clone()));
+        }
+        self.judge(asker, ask, &ask.arguments, &Answered { json, wrongs });
+    }
+
+    /// Where the answer is not the one that the specification gives.
+    fn unspecified(&mut self, asker: usize, ask: &Ask, pages: &[Json]) -> Vec<Violation> {
+        let (Some(expected), Some(who)) = (self.expected, self.asker(asker)) else { return Vec::new() };
+        if ask.tool == "describe_schema" {
+            return Vec::new();
+        }
+        let answer = match expected.answer(&who.principal, self.now, ask.tool, &ask.arguments) {
+            Ok(answer) => answer,
+            Err(unknown) => {
+                self.unknown.insert(unknown.to_string());
+                return Vec::new();
+            }
+        };
+        let Err(difference) = expected.agrees(&answer, pages) else { return Vec::new() };
+        let mut violation = Violation::new("as_specified", difference.to_string());
+        (violation.model, violation.row, violation.field) = (difference.model, difference.row, difference.field);
+        vec![violation]
     }
 
     /// A cursor is good for its principal and its request.
@@ -294,6 +331,7 @@ impl<'a> Course<'a> {
             let why = undone.err().map_or_else(String::new, |error| error.to_string());
             return self.broken(format!("a write could not be tried: {why}"));
         };
+        answer.wrongs.extend(self.unspecified(asker, ask, std::slice::from_ref(&answer.json)));
         match after {
             Ok((before, after)) => {
                 let changes = Changes::between(model, &before, &after);
@@ -301,6 +339,9 @@ impl<'a> Course<'a> {
                     let view = self.view(who);
                     let writer = Writer { sight: self.sight(), view: &view, principal: &who.principal };
                     answer.wrongs.extend(writer.wrongs(ask, &answer.json, &changes));
+                    if !changes.is_empty() && self.written.is_none() {
+                        self.written = Some((asker, ask.clone()));
+                    }
                 }
             }
             Err(error) => self.broken(format!("the rows of `{}` could not be read after `{}` {}: {error}; {}", model.name, ask.tool, ask.arguments, answer.json)),
@@ -309,7 +350,7 @@ impl<'a> Course<'a> {
     }
 
     /// The rows of a model before a write, and now: all of them, or the canaries of a large one.
-    async fn state(&self, ctx: &RunContext<'_>, model: ModelId, answer: &Json) -> Result<(Vec<Row>, Vec<Row>), WitnessError> {
+    pub(super) async fn state(&self, ctx: &RunContext<'_>, model: ModelId, answer: &Json) -> Result<(Vec<Row>, Vec<Row>), WitnessError> {
         let described = self.subject.catalog.model(model);
         let before = self.rows.get(&described.name).map_or(&[][..], Vec::as_slice);
         if before.len() <= WHOLE {
@@ -348,16 +389,7 @@ impl<'a> Course<'a> {
                 self.more_leaks += 1;
                 continue;
             }
-            let principal = principal_of(&who.principal);
-            let text = answer.json.to_string();
-            self.leaks.push(Leak {
-                violation: violation.clone(),
-                tool: ask.tool.to_owned(),
-                arguments: arguments.clone(),
-                command: command(ask.tool, arguments, &principal),
-                principal,
-                answer: text.chars().take(400).collect(),
-            });
+            self.leaks.push(Leak::new(violation.clone(), ask.tool, arguments, &who.principal, &answer.json));
         }
     }
 }
@@ -368,29 +400,4 @@ pub(super) fn with(arguments: &Json, key: &str, value: Json) -> Json {
         object.insert(key.to_owned(), value);
     }
     arguments
-}
-
-pub(super) fn principal_of(principal: &Principal) -> LeakPrincipal {
-    LeakPrincipal {
-        tenant_id: principal.tenant_id().clone(),
-        user_id: principal.user_id().clone(),
-        roles: principal.roles().to_vec(),
-        metadata: principal.all_metadata().clone(),
-    }
-}
-
-/// `ormai call` with the same principal and arguments.
-fn command(tool: &str, arguments: &Json, principal: &LeakPrincipal) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    let bare = |json: &Json| json.as_str().map_or_else(|| json.to_string(), str::to_owned);
-    let mut words = vec!["ormai call".to_owned(), tool.to_owned(), quoted(&arguments.to_string())];
-    if !principal.tenant_id.is_null() {
-        words.push(format!("--tenant {}", quoted(&bare(&principal.tenant_id))));
-    }
-    if !principal.user_id.is_null() {
-        words.push(format!("--user {}", quoted(&bare(&principal.user_id))));
-    }
-    words.extend(principal.roles.iter().map(|role| format!("--role {}", quoted(role))));
-    words.extend(principal.metadata.iter().map(|(key, value)| format!("--metadata {}", quoted(&format!("{key}={value}")))));
-    words.join(" ")
 }

@@ -6,10 +6,12 @@
 //! - `values`, `plant`: canary rows, through the tools of a witness,
 //! - `ask`: requests, of every tool and kind,
 //! - `course`: asks, and keeps what is wrong,
+//! - `aftermath`: rows of strangers that change, a trail that takes nothing, callers who go away,
 //! - `sight`, `changes`, `records`: what may be seen, changed and recorded, decided apart from any statement,
 //! - `ledger`: an audit store of the suite's own,
 //! - `coverage`, `report`: what was tried, and what was found.
 
+mod aftermath;
 mod ask;
 mod changes;
 mod course;
@@ -44,6 +46,7 @@ pub use report::{IsolationReport, Leak, LeakPrincipal, RuleCoverage, ToolCoverag
 use sight::Rows;
 use subject::Subject;
 
+use crate::expected::Expected;
 use crate::{Row, Witness, WitnessError};
 
 /// How many requests are made when nothing is said.
@@ -52,6 +55,8 @@ pub const DEFAULT_REQUESTS: usize = 2_000;
 pub const DEFAULT_MAX_ROWS: u32 = 500_000;
 /// Databases with no more rows are read once more after the canaries were planted.
 const READ_AGAIN: usize = 20_000;
+/// How many rows of an answer are compared with the specification's.
+const COMPARED: usize = 2_000;
 /// How many tenants of the database are sampled.
 const SAMPLED: usize = 2;
 
@@ -162,17 +167,7 @@ impl Isolation {
         let (began, now) = (Instant::now(), Timestamp::now());
         let catalog = Arc::clone(self.tools.engine().policy().catalog());
         let subject = Subject::new(Arc::clone(&catalog), &self.document);
-        let ledger = Arc::new(Ledger::new(false));
-        let ormai = OrmAi::builder()
-            .database(self.tools.database().clone())
-            .catalog(catalog.as_ref().clone())
-            .policy(self.document.clone())
-            .hash_key(*b"of the isolation suite alone")
-            .cursor_key([7; 32])
-            .audit(Arc::clone(&ledger) as _)
-            .build()
-            .await
-            .map_err(|error| IsolationError::Build(error.to_string()))?;
+        let (ormai, ledger) = self.recorded(false).await?;
         let witness = Witness::of(&self.tools).await?;
         let ctx = RunContext::new(Principal::without_tenant()).now(now);
         let outcome = Mutex::new(None);
@@ -192,12 +187,45 @@ impl Isolation {
                 return Err(IsolationError::Database(why));
             }
         };
+        if !(self.stops && !report.leaks.is_empty()) {
+            self.dropped(subject, &mut report).await?;
+        }
         report.is_isolated = report.leaks.is_empty();
         report.engine = format!("{:?}", self.tools.database().dialect()).to_lowercase();
         report.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         // What the ledger holds is nobody's any more.
         drop(ormai.close().await);
         Ok(report)
+    }
+
+    /// A toolset under the policy, with an audit trail of its own.
+    async fn recorded(&self, is_slow: bool) -> Result<(OrmAi, Arc<Ledger>), IsolationError> {
+        let ledger = Arc::new(Ledger::new(is_slow));
+        let ormai = OrmAi::builder()
+            .database(self.tools.database().clone())
+            .catalog(self.tools.engine().policy().catalog().as_ref().clone())
+            .policy(self.document.clone())
+            .hash_key(*b"of the isolation suite alone")
+            .cursor_key([7; 32])
+            .audit(Arc::clone(&ledger) as _)
+            .build()
+            .await
+            .map_err(|error| IsolationError::Build(error.to_string()))?;
+        Ok((ormai, ledger))
+    }
+
+    /// Tries what callers leave behind who go away, outside of the transaction, over what is stored.
+    async fn dropped(&self, subject: &Subject, report: &mut IsolationReport) -> Result<(), IsolationError> {
+        let Some(asker) = askers(subject).into_iter().nth(2) else { return Ok(()) };
+        let named = subject.models.iter().find(|about| about.is_named);
+        let Some(model) = named.map(|about| subject.catalog.model(about.id).name.clone()) else { return Ok(()) };
+        let (ormai, ledger) = self.recorded(true).await?;
+        let arguments = serde_json::json!({"model": model, "limit": 1});
+        if let Some(violation) = aftermath::dropped(&ormai, &ledger, &asker.principal, "query", &arguments).await {
+            report.leaks.push(Leak::new(violation, "query", &arguments, &asker.principal, &serde_json::Value::Null));
+        }
+        drop(ormai.close().await);
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "called in one place, inside of the transaction")]
@@ -229,6 +257,13 @@ impl Isolation {
             rows
         };
         let coverage = Coverage::of(&self.document, subject);
+        let (expected, unknown) = match Expected::new(&subject.catalog, &self.document) {
+            Ok(expected) => {
+                let given = rows.iter().fold(expected.most_rows(COMPARED), |expected, (model, rows)| expected.with_rows(model, rows.clone()));
+                (Some(given), None)
+            }
+            Err(unknown) => (None, Some(unknown.to_string())),
+        };
         let mut course = Course::new(
             ormai.tools().clone(),
             Arc::clone(ledger),
@@ -240,7 +275,9 @@ impl Isolation {
             now,
             coverage,
             self.stops,
+            expected.as_ref(),
         );
+        course.unknown.extend(unknown);
         self.ask(tx, &mut course, &askers, progress).await?;
         Ok(self.report(course, &plantation, stored_rows, askers.len(), ormai))
     }
@@ -298,11 +335,17 @@ impl Isolation {
             });
             for ask in &asks {
                 match is_read {
-                    true => drop(course.read(tx, at, ask, &mut dice).await),
+                    true => course.read(tx, at, ask, &mut dice).await,
                     false => course.write(tx, at, ask).await,
                 }
             }
             tell(course);
+        }
+        if !course.is_over() {
+            course.undisturbed(tx, &mut dice).await;
+        }
+        if !course.is_over() {
+            course.unrecorded(tx).await;
         }
         Ok(())
     }
@@ -323,6 +366,7 @@ impl Isolation {
                 .barren
                 .iter()
                 .map(|(model, why)| format!("{model}: no rows were planted: {why}"))
+                .chain(course.unknown.iter().map(|why| format!("the specification does not know: {why}")))
                 .chain(course.broken.iter().map(|why| format!("the rest of the requests: {why}")))
                 .collect(),
             tools: course.coverage.tools(),

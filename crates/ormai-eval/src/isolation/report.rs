@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ormai::principal::Principal;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -115,4 +116,43 @@ impl fmt::Display for Leak {
         writeln!(f, "  {}", self.command)?;
         write!(f, "  {}", self.answer)
     }
+}
+
+impl Leak {
+    pub(super) fn new(violation: Violation, tool: &str, arguments: &Json, principal: &Principal, answer: &Json) -> Self {
+        let principal = principal_of(principal);
+        Self {
+            violation,
+            tool: tool.to_owned(),
+            arguments: arguments.clone(),
+            command: command(tool, arguments, &principal),
+            principal,
+            answer: answer.to_string().chars().take(400).collect(),
+        }
+    }
+}
+
+fn principal_of(principal: &Principal) -> LeakPrincipal {
+    LeakPrincipal {
+        tenant_id: principal.tenant_id().clone(),
+        user_id: principal.user_id().clone(),
+        roles: principal.roles().to_vec(),
+        metadata: principal.all_metadata().clone(),
+    }
+}
+
+/// `ormai call` with the same principal and arguments.
+fn command(tool: &str, arguments: &Json, principal: &LeakPrincipal) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let bare = |json: &Json| json.as_str().map_or_else(|| json.to_string(), str::to_owned);
+    let mut words = vec!["ormai call".to_owned(), tool.to_owned(), quoted(&arguments.to_string())];
+    if !principal.tenant_id.is_null() {
+        words.push(format!("--tenant {}", quoted(&bare(&principal.tenant_id))));
+    }
+    if !principal.user_id.is_null() {
+        words.push(format!("--user {}", quoted(&bare(&principal.user_id))));
+    }
+    words.extend(principal.roles.iter().map(|role| format!("--role {}", quoted(role))));
+    words.extend(principal.metadata.iter().map(|(key, value)| format!("--metadata {}", quoted(&format!("{key}={value}")))));
+    words.join(" ")
 }

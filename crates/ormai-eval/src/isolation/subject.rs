@@ -21,6 +21,8 @@ pub(super) struct Subject {
     pub(super) paths: BTreeMap<PrincipalPath, PathUse>,
     /// The roles that matter.
     pub(super) roles: BTreeSet<String>,
+    /// The models that conditions on rows of others look at.
+    pub(super) looked_at: BTreeSet<ModelId>,
 }
 
 /// A model.
@@ -35,6 +37,8 @@ pub(super) struct About {
     pub(super) literals: BTreeMap<FieldId, Vec<Json>>,
     /// The fields that some principal may see as they are.
     pub(super) shown: BTreeSet<FieldId>,
+    /// The fields that mark rows as deleted.
+    pub(super) marks: BTreeSet<FieldId>,
     /// The most rows of one write, of all layers.
     pub(super) caps: BTreeSet<u32>,
     /// The smallest group, of all layers.
@@ -59,7 +63,7 @@ impl Subject {
         let shows_all = document.default_field_action.as_ref().is_some_and(|action| action.value == Action::Allow);
         let models = catalog.models().map(|(id, model)| About::new(id, model, document.models.get(&*model.name), shows_all));
         let models = models.collect();
-        let mut subject = Self { catalog: Arc::clone(&catalog), models, paths: BTreeMap::new(), roles: BTreeSet::new() };
+        let mut subject = Self { catalog: Arc::clone(&catalog), models, paths: BTreeMap::new(), roles: BTreeSet::new(), looked_at: BTreeSet::new() };
         for (name, policy) in &document.models {
             let Some(id) = catalog.find(&name.value) else { continue };
             subject.layer(id, policy);
@@ -160,6 +164,7 @@ impl Subject {
             }
             Node::Exists { relation, filter } => {
                 let target = self.catalog.model(model).relation(*relation).target;
+                self.looked_at.insert(target);
                 self.node(filter, target);
             }
         }
@@ -170,6 +175,7 @@ impl Subject {
         match operand {
             Operand::Field(path) => {
                 let end = path.through.iter().fold(model, |model, relation| self.catalog.model(model).relation(*relation).target);
+                parts.behind.extend((end != model || !path.through.is_empty()).then_some(end));
                 parts.fields.push((end, path.field));
             }
             Operand::Literal(value) => parts.literals.push(value.to_json()),
@@ -182,6 +188,7 @@ impl Subject {
 
     /// These stand in one comparison.
     fn related(&mut self, parts: Parts, is_list: bool) {
+        self.looked_at.extend(&parts.behind);
         let literals: Vec<Json> = parts.literals.into_iter().filter(|literal| !literal.is_null()).collect();
         self.compared(&parts.fields, &literals);
         for (path, ty) in parts.paths {
@@ -247,6 +254,7 @@ impl About {
             identity: BTreeMap::new(),
             literals: BTreeMap::new(),
             shown,
+            marks: policy.and_then(|policy| model.find_field(&policy.soft_delete.as_ref()?.value)).into_iter().collect(),
             caps: BTreeSet::new(),
             smallest_group: 0,
         }
@@ -259,10 +267,13 @@ struct Parts {
     fields: Vec<(ModelId, FieldId)>,
     literals: Vec<Json>,
     paths: Vec<(PrincipalPath, ColumnType)>,
+    /// The models of fields behind relations.
+    behind: Vec<ModelId>,
 }
 
 impl Parts {
     fn add(&mut self, other: Self) {
+        self.behind.extend(other.behind);
         self.fields.extend(other.fields);
         self.literals.extend(other.literals);
         self.paths.extend(other.paths);
