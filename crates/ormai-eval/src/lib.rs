@@ -1,5 +1,6 @@
 //! Evaluation of users' own isolation: their policy, their models, their data.
 
+pub mod expected;
 pub mod isolation;
 mod violation;
 mod witness;

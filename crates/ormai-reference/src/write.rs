@@ -14,7 +14,7 @@ use super::rules::Rules;
 use super::shown::{Row, Shown};
 use super::visibility::{Eye, For};
 use super::{Code, Outcome, View, asked};
-use crate::world::{Act, Cell, Chosen, Kind, Model, Operation, Policy, Reference, Request, Who, World, Write};
+use crate::world::{Act, Cell, Chosen, Kind, Model, Opening, Operation, Policy, Reference, Request, Who, World, Write};
 
 /// What a write comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,12 +74,20 @@ pub fn write(world: &World, policy: &Policy, who: &Who, now: &str, write: &Write
 
 /// Does a write under rules of whatever origin.
 pub fn write_under(world: &World, view: &View, who: &Who, now: &str, write: &Write) -> Written {
-    let eye = Eye::new(world, view, who, now);
+    write_by(&Eye::new(world, view, who, now), write)
+}
+
+/// Does a write of a principal who has looked at the world.
+pub(super) fn write_by(eye: &Eye<'_>, write: &Write) -> Written {
+    let (world, view) = (eye.world, eye.view);
     let mut meant = Meant::default();
-    match attempt(&eye, write, &mut meant) {
+    match attempt(eye, write, &mut meant) {
         Err((ending, reasons)) => Written { outcome: Outcome::Refused(reasons), world: world.clone(), ending, meant },
         Ok(Done { before, after, .. }) if write.dry_run => {
             Written { outcome: Outcome::Preview { before, after }, world: world.clone(), ending: Ending::Tried, meant }
+        }
+        Ok(_) if needs_approval(view, write) => {
+            Written { outcome: Outcome::Held, world: world.clone(), ending: Ending::Tried, meant }
         }
         Ok(Done { before, after, world }) => {
             let outcome = match &write.act {
@@ -90,6 +98,11 @@ pub fn write_under(world: &World, view: &View, who: &Who, now: &str, write: &Wri
             Written { outcome, world, ending: Ending::Done, meant }
         }
     }
+}
+
+fn needs_approval(view: &View, write: &Write) -> bool {
+    let rules = view.models.get(&write.model);
+    rules.is_some_and(|rules| rules.writes.opening(write.tool()) == Opening::OnApproval)
 }
 
 /// A write that nothing refused: the rows as they were and are, as they are shown.
@@ -260,8 +273,7 @@ fn changed(
             };
             let set = match mark.kind {
                 Kind::Bool => Cell::Bool(true),
-                Kind::Date => Cell::Date(eye.now.split('T').next().unwrap_or_default().to_owned()),
-                _ => Cell::Timestamp(eye.now.to_owned()),
+                _ => Cell::now(eye.now, &mark.kind),
             };
             let values = Values::of([(mark.name.clone(), set)]);
             found.iter().map(|row| values.row(model, Some(row))).collect()

@@ -44,6 +44,10 @@ pub struct Column {
     pub exact: bool,
     /// What stands in it when nothing is said.
     pub default: Option<Cell>,
+    /// The most characters of its text.
+    pub length: Option<usize>,
+    /// Whether the database computes it, so that it cannot be written.
+    pub computed: bool,
 }
 
 /// A foreign key.
