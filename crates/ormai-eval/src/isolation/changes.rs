@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ormai::Truth;
-use ormai::catalog::{Model, ModelId};
+use ormai::catalog::Model;
 use ormai::policy::{AutoValue, Effect, ModelRules, Operation, View, WriteAction};
 use ormai::principal::{Attribute, Principal};
 use ormai::value::Value;
@@ -202,9 +202,4 @@ impl Writer<'_> {
         }
         wrongs
     }
-}
-
-/// The key of a model's rows in which a write was asked to happen; `None` for several.
-pub(super) fn addressed(ask: &Ask) -> Option<(ModelId, String)> {
-    matches!(ask.tool, "update" | "delete").then(|| (ask.model, ask.arguments.get("id").unwrap_or(&Json::Null).to_string()))
 }

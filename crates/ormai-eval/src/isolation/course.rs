@@ -272,7 +272,9 @@ impl<'a> Course<'a> {
     /// Where the answer is not the one that the specification gives.
     fn unspecified(&mut self, asker: usize, ask: &Ask, pages: &[Json]) -> Vec<Violation> {
         let (Some(expected), Some(who)) = (self.expected, self.asker(asker)) else { return Vec::new() };
-        if ask.tool == "describe_schema" {
+        // Without a store of approvals a write that needs one is refused before its rows are looked at.
+        let is_parked = pages.iter().any(|page| page.pointer("/error/code").and_then(Json::as_str) == Some("APPROVAL_REQUIRED"));
+        if ask.tool == "describe_schema" || is_parked {
             return Vec::new();
         }
         let answer = match expected.answer(&who.principal, self.now, ask.tool, &ask.arguments) {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ormai::catalog::ModelId;
 use ormai::policy::document::{Action, ModelPolicy, PolicyDocument};
 use ormai::{Kind, Table, Toolset};
 use serde_json::Value as Json;
@@ -107,6 +106,12 @@ impl Coverage {
                 self.met(&model, "overlay", role, true);
             }
         }
+        // A field that is not shown as it is, and was asked for all the same.
+        for (model, field) in ask.tries.iter().filter_map(|said| said.split_once('.')).filter(|(_, field)| !field.contains(' ')) {
+            for kind in ["field deny", "field mask", "field hash", "field redact"] {
+                self.met(model, kind, field, !is_answered);
+            }
+        }
         for (said, is_decided) in ask.tries.iter().map(|said| (said, !is_answered)) {
             let Some((rule, kind)) = tried(said) else { continue };
             let decides = is_decided || matches!(kind.1, "auto_set" | "create" | "update" | "delete" | "bulk_update");
@@ -142,11 +147,6 @@ impl Coverage {
             counts.0 += 1;
             counts.1 += usize::from(is_decided);
         }
-    }
-
-    /// A denied field was asked for.
-    pub(super) fn denied(&mut self, model: &str, name: &str) {
-        self.met(model, "field deny", name, true);
     }
 
     pub(super) fn tools(&self) -> Vec<ToolCoverage> {
@@ -210,9 +210,4 @@ pub(super) fn tables(tools: &Toolset, ctx: &ormai::RunContext<'_>, ask: &Ask) ->
         Ok(Err(refusal)) => refusal.tables,
         Err(_) => Vec::new(),
     }
-}
-
-/// The names of a model's fields that a request names and that its principal may not use.
-pub(super) fn is_about(ask: &Ask, model: ModelId) -> bool {
-    ask.model == model
 }

@@ -164,7 +164,9 @@ impl Isolation {
     ///
     /// [`IsolationError`] when it cannot run; a leak is no error.
     pub async fn run(&self, progress: &dyn Fn(IsolationProgress)) -> Result<IsolationReport, IsolationError> {
-        let (began, now) = (Instant::now(), Timestamp::now());
+        let began = Instant::now();
+        // Whole seconds, which every engine keeps.
+        let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
         let catalog = Arc::clone(self.tools.engine().policy().catalog());
         let subject = Subject::new(Arc::clone(&catalog), &self.document);
         let (ormai, ledger) = self.recorded(false).await?;
