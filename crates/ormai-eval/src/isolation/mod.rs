@@ -42,7 +42,7 @@ use dice::Dice;
 use identity::{Asker, askers, sampled};
 use ledger::Ledger;
 use plant::Planter;
-pub use report::{IsolationReport, Leak, LeakPrincipal, RuleCoverage, ToolCoverage};
+pub use report::{IsolationReport, Leak, RuleCoverage, ToolCoverage};
 use sight::Rows;
 use subject::Subject;
 

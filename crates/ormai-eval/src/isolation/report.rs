@@ -1,6 +1,5 @@
 //! What a run of the suite has found: plain data, for tables, for machines and for pictures.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use ormai::principal::Principal;
@@ -8,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::Violation;
+use crate::record::Who;
 
 /// What `ormai eval isolation` has found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -58,25 +58,11 @@ pub struct Leak {
     /// Its arguments.
     pub arguments: Json,
     /// Who asked.
-    pub principal: LeakPrincipal,
+    pub principal: Who,
     /// A command that asks the same. The rows that were planted are gone.
     pub command: String,
     /// What was answered, the beginning of it.
     pub answer: String,
-}
-
-/// Who asked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct LeakPrincipal {
-    /// The tenant.
-    pub tenant_id: Json,
-    /// The user.
-    pub user_id: Json,
-    /// The roles.
-    pub roles: Vec<String>,
-    /// The metadata.
-    pub metadata: BTreeMap<String, Json>,
 }
 
 /// How often a tool was used on a model.
@@ -120,7 +106,7 @@ impl fmt::Display for Leak {
 
 impl Leak {
     pub(super) fn new(violation: Violation, tool: &str, arguments: &Json, principal: &Principal, answer: &Json) -> Self {
-        let principal = principal_of(principal);
+        let principal = Who::from(principal);
         Self {
             violation,
             tool: tool.to_owned(),
@@ -132,17 +118,8 @@ impl Leak {
     }
 }
 
-fn principal_of(principal: &Principal) -> LeakPrincipal {
-    LeakPrincipal {
-        tenant_id: principal.tenant_id().clone(),
-        user_id: principal.user_id().clone(),
-        roles: principal.roles().to_vec(),
-        metadata: principal.all_metadata().clone(),
-    }
-}
-
 /// `ormai call` with the same principal and arguments.
-fn command(tool: &str, arguments: &Json, principal: &LeakPrincipal) -> String {
+fn command(tool: &str, arguments: &Json, principal: &Who) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let bare = |json: &Json| json.as_str().map_or_else(|| json.to_string(), str::to_owned);
     let mut words = vec!["ormai call".to_owned(), tool.to_owned(), quoted(&arguments.to_string())];
