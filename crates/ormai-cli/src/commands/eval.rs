@@ -5,6 +5,7 @@
 mod bench;
 mod determinism;
 mod diff;
+mod isolation;
 mod place;
 mod progress;
 mod record;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(config: &Path, eval: Eval, as_json: bool) -> Result<(), Failure> {
     match eval.command {
         EvalCommand::Run(run) => run::run(run, as_json).await,
+        EvalCommand::Isolation(isolation) => isolation::run(config, isolation, as_json).await,
         EvalCommand::Record(record) => record::run(config, record, as_json).await,
         EvalCommand::Replay(replay) => replay::run(config, replay, as_json).await,
         EvalCommand::Diff(diff) => diff::run(config, diff, as_json).await,

@@ -15,4 +15,5 @@ mod record;
 mod replay;
 mod report;
 mod expected;
+mod isolation;
 mod witness;
