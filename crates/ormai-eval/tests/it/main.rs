@@ -16,4 +16,5 @@ mod replay;
 mod report;
 mod expected;
 mod isolation;
+mod scenarios;
 mod witness;
