@@ -44,14 +44,16 @@
 //! # }
 //! ```
 
+pub mod expected;
 pub mod harness;
 pub mod invariants;
+pub mod isolation;
 pub mod scenario;
-pub mod expected;
 mod violation;
 mod witness;
 
 pub use harness::{Call, Case, EvalHarness, EvalResult, Observed, SuiteResult};
+pub use isolation::{Isolation, IsolationError, IsolationProgress, IsolationReport};
 pub use violation::Violation;
 pub use witness::{Row, Witness, WitnessError};
 

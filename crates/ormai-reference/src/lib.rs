@@ -35,7 +35,7 @@ pub use shown::{Hashes, Row, Shown, agrees};
 pub use visibility::Eye;
 pub use write::{Ending, Meant, Written, write, write_under};
 
-use crate::world::{Cell, Policy, Request, Who, World};
+use crate::world::{Cell, Policy, Request, Who, World, Write};
 
 /// An error code, as it stands in answers.
 pub type Code = &'static str;
@@ -86,7 +86,7 @@ impl Eye<'_> {
     /// Answers a request. Of the rows of a query no more than `most` are written down.
     pub fn answer(&self, request: &Request, most: usize) -> Outcome {
         if let Request::Write(write) = request {
-            return write::write_by(self, write).outcome;
+            return self.write(write).outcome;
         }
         let reasons = asked::reasons(self.world, self.view, request);
         if !reasons.is_empty() {
@@ -102,8 +102,13 @@ impl Eye<'_> {
             Request::Query(query) => page::query(self, query, most),
             Request::Get(get) => page::get(self, get),
             Request::Aggregate(aggregate) => groups::aggregate(self, aggregate),
-            Request::Write(write) => write::write_by(self, write).outcome,
+            Request::Write(write) => self.write(write).outcome,
         }
+    }
+
+    /// Does a write.
+    pub fn write(&self, write: &Write) -> Written {
+        write::write_by(self, write)
     }
 }
 

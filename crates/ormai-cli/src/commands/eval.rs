@@ -1,11 +1,11 @@
-//! `ormai eval`: whether isolation holds, and what a policy does to calls, rows and times, for those who
-//! answer for it.
+//! `ormai eval`: whether isolation holds, and what a policy does to calls, rows and times, for operators.
 //!
 //! Calls that are made here leave no record: whoever makes them owns the database.
 
 mod bench;
 mod determinism;
 mod diff;
+mod isolation;
 mod place;
 mod progress;
 mod record;
@@ -22,6 +22,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(config: &Path, eval: Eval, as_json: bool) -> Result<(), Failure> {
     match eval.command {
         EvalCommand::Run(run) => run::run(run, as_json).await,
+        EvalCommand::Isolation(isolation) => isolation::run(config, isolation, as_json).await,
         EvalCommand::Record(record) => record::run(config, record, as_json).await,
         EvalCommand::Replay(replay) => replay::run(config, replay, as_json).await,
         EvalCommand::Diff(diff) => diff::run(config, diff, as_json).await,

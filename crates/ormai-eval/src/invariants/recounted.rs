@@ -163,6 +163,9 @@ fn open_rows(evidence: &Evidence<'_, '_>, tables: &Tables, model: ModelId) -> Op
     if closed.is_empty() {
         return Some(Vec::new());
     }
+    if let (true, Some(key)) = (open.is_empty(), described.primary_key.first()) {
+        return Some(vec![compared(&described.field(*key).name, Operator::In, Json::Array(Vec::new()))]);
+    }
     if let [key] = described.primary_key.as_slice() {
         let name = &described.field(*key).name;
         let listed = |rows: &[&Row]| rows.iter().map(|row| value_of(described, row, *key).clone()).collect::<Json>();

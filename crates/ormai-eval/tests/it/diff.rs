@@ -4,7 +4,7 @@ use ormai::policy::{Format, PolicyDocument};
 use ormai::prelude::*;
 use ormai_eval::diff::{Direction, PolicyDiff, RowsOptions, Versions};
 use ormai_eval::record::Who;
-use ormai_testkit::world::{Asked, Cases};
+use ormai_testkit::world::{AsCatalog as _, AsDocument as _, Asked, Cases};
 use ormai_testkit::{Engine, TestDatabase, every_engine, guide_catalog, guide_policy};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;

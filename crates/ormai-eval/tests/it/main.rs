@@ -14,4 +14,7 @@ mod harness;
 mod record;
 mod replay;
 mod report;
+mod expected;
+mod isolation;
+mod scenarios;
 mod witness;

@@ -1,5 +1,6 @@
 //! Calls, held to the invariants.
 
+mod laws;
 mod sound;
 mod tampered;
 
