@@ -9,12 +9,12 @@
 mod bench;
 mod determinism;
 mod diff;
+mod expected;
 mod guide;
 mod harness;
+mod isolation;
 mod record;
 mod replay;
 mod report;
-mod expected;
-mod isolation;
 mod scenarios;
 mod witness;

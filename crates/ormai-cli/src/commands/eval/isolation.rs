@@ -4,9 +4,10 @@ use std::path::Path;
 
 use ormai::policy::PolicyDocument;
 use ormai_eval::isolation::{Isolation, IsolationError, IsolationReport};
+use ormai_eval::report::Report;
 
 use super::place::{misfit, policy};
-use super::{progress, who};
+use super::{progress, who, write_page};
 use crate::args::eval;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -37,6 +38,9 @@ pub(super) async fn run(config: &Path, options: eval::Isolation, as_json: bool) 
         .await;
     progress.finish_and_clear();
     let report = ran?;
+    if let Some(path) = &options.html {
+        write_page(path, &Report::new("Isolation").isolation(&report))?;
+    }
     if as_json {
         output::json(&report)?;
     } else {
@@ -62,13 +66,19 @@ fn show(report: &IsolationReport) -> Result<(), Failure> {
     if report.more_leaks > 0 {
         output::line(format!("and {} more leaks\n", report.more_leaks))?;
     }
-    output::table(&["model", "tool", "answered", "refused"], report.tools.iter().map(|tool| {
-        vec![tool.model.clone(), tool.tool.clone(), tool.answered.to_string(), tool.refused.to_string()]
-    }))?;
-    output::table(&["model", "rule", "kind", "took part", "decided"], report.rules.iter().map(|rule| {
-        let count = |count: usize| if count == 0 { "-".to_owned() } else { count.to_string() };
-        vec![rule.model.clone(), rule.rule.clone(), rule.kind.clone(), count(rule.exercised), count(rule.decided)]
-    }))?;
+    output::table(
+        &["model", "tool", "answered", "refused"],
+        report.tools.iter().map(|tool| {
+            vec![tool.model.clone(), tool.tool.clone(), tool.answered.to_string(), tool.refused.to_string()]
+        }),
+    )?;
+    output::table(
+        &["model", "rule", "kind", "took part", "decided"],
+        report.rules.iter().map(|rule| {
+            let count = |count: usize| if count == 0 { "-".to_owned() } else { count.to_string() };
+            vec![rule.model.clone(), rule.rule.clone(), rule.kind.clone(), count(rule.exercised), count(rule.decided)]
+        }),
+    )?;
     list("never decided anything: no row and no principal differs by it", &report.never_decided)?;
     list("never tested", &report.never_tested)?;
     list("not covered", &report.not_covered)?;
