@@ -180,8 +180,8 @@ impl Expected {
         let eye = Eye::remembering(&self.world, &asker.view, &asker.who, &asker.now, links, seen);
         let (outcome, by_the_database) = match &request {
             Request::Write(write) => {
-                let written = eye.write(write);
-                (written.outcome, written.ending == Ending::Keys)
+                let (outcome, ending) = eye.write(write);
+                (outcome, ending == Ending::Keys)
             }
             read => (eye.answer(read, self.most), false),
         };
