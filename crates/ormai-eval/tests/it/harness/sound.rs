@@ -49,6 +49,7 @@ fn reads() -> Vec<Case> {
         ("describe_schema", json!({})),
         ("query", json!({"model": "Order", "select": ["nothing"]})),
         ("query", json!({"model": "User", "filters": [{"field": "ssn", "value": "123-45-6789"}]})),
+        ("query", json!({"model": "Order", "include": [{"relation": "user", "select": ["id", "ssn"]}]})),
         ("query", json!({"model": "Secret"})),
         ("query", json!({"model": "Order", "limit": 5000})),
         ("query", json!({"model": "Order", "cursor": "no cursor"})),
