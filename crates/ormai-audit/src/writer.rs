@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -50,6 +50,8 @@ struct Inner {
     seen: tokio::sync::Mutex<Position>,
     /// Lines since the last checkpoint.
     unsealed: AtomicU64,
+    /// Whether a checkpoint will be made in time.
+    is_timed: AtomicBool,
 }
 
 /// Where the chain ends. One without a line begins with the next one.
@@ -109,6 +111,7 @@ impl Writer {
             owed: Mutex::default(),
             seen: tokio::sync::Mutex::new(seen),
             unsealed: AtomicU64::new(0),
+            is_timed: AtomicBool::new(false),
         }));
         for orphan in orphans {
             for intent in orphan.open {
@@ -167,18 +170,13 @@ impl Writer {
         let inner = &self.0;
         // Whoever comes second finds nothing new.
         let mut seen = inner.seen.lock().await;
-        let unsealed = inner.unsealed.swap(0, Ordering::Relaxed);
-        if unsealed == 0 {
+        let mut unsealed = Unsealed::take(&inner.unsealed);
+        if unsealed.lines == 0 {
             return Ok(None);
         }
-        let sealed = async {
-            let (heads, now) = inner.store.heads(Some(&seen)).await?;
-            self.say(Said::Seal(heads)).await.map(|line| (line, now))
-        };
-        let (line, now) = sealed.await.inspect_err(|_| {
-            // They wait for the next checkpoint.
-            inner.unsealed.fetch_add(unsealed, Ordering::Relaxed);
-        })?;
+        let (heads, now) = inner.store.heads(Some(&seen)).await?;
+        let line = self.say(Said::Seal(heads)).await?;
+        unsealed.lines = 0;
         *seen = now;
         inner.store.sync().await?;
         if let (Some(line), Some(path)) = (&line, &inner.options.checkpoint_copies) {
@@ -217,6 +215,24 @@ impl Writer {
             lock(&inner.queue).has_left = false;
         }
         left.map(|_| ())
+    }
+}
+
+/// Lines for which a checkpoint is being made. They wait for the next one, should it come to nothing.
+struct Unsealed<'a> {
+    all: &'a AtomicU64,
+    lines: u64,
+}
+
+impl<'a> Unsealed<'a> {
+    fn take(all: &'a AtomicU64) -> Self {
+        Self { all, lines: all.swap(0, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Unsealed<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_add(self.lines, Ordering::Relaxed);
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Idempotency(Idempotency),
     /// Read, verify, export and prune the audit trail
     Audit(audit::Audit),
-    /// Prove isolation: scenarios
+    /// Prove isolation: scenarios, replays of calls, what a policy changes, and how long calls take
     Eval(eval::Eval),
 }
 

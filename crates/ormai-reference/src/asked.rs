@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::Code;
-use super::attribute::fit;
 use super::rules::{Rules, View};
 use crate::world::{
-    Act, Action, Aggregate, Chosen, Column, Figure, Filter, Get, Include, Model, Op, Order, Query, RelationPolicy,
-    Request, World, Write,
+    Act, Action, Aggregate, Cell, Chosen, Column, Figure, Filter, Get, Include, Kind, Model, Op, Order, Query,
+    RelationPolicy, Request, World, Write,
 };
 
 /// The most rows that an include follows.
 const MAX_PARENTS: u64 = 16_384;
+
+/// The longest text of a pattern, in bytes.
+const MAX_PATTERN: usize = 10_000;
 
 /// `limit` where the request names none and the budget allows as many.
 pub(super) const DEFAULT_LIMIT: u32 = 50;
@@ -191,7 +193,8 @@ impl<'a> Asked<'a> {
         let usable = |field: &String| {
             place.rules.fields.get(field).is_some_and(|rule| rule.action == Action::Allow || rule.equality)
         };
-        self.refuse(!place.model.key.iter().all(usable), "FIELD_NOT_ALLOWED");
+        let key = &place.model.key;
+        self.refuse(key.is_empty() || !key.iter().all(usable), "FIELD_NOT_ALLOWED");
         let names_a_row = |id: &Json| super::page::key(place.model, id).is_some();
         self.refuse(!ids.iter().all(names_a_row), "VALIDATION_ERROR");
     }
@@ -260,7 +263,8 @@ impl<'a> Asked<'a> {
     fn order(&mut self, place: Place<'a>, order: &[Order]) {
         for (index, key) in order.iter().enumerate() {
             self.score += 1;
-            self.field(place, &key.field, Use::Reveal);
+            let column = self.field(place, &key.field, Use::Reveal);
+            self.refuse(column.is_some_and(|column| !column.kind.has_order()), "VALIDATION_ERROR");
             let twice = order.iter().take(index).any(|other| other.field == key.field);
             self.refuse(twice, "VALIDATION_ERROR");
         }
@@ -320,8 +324,15 @@ impl<'a> Asked<'a> {
         self.score += 1;
         let wanted = if matches!(op, Op::Eq | Op::In) { Use::Equality } else { Use::Reveal };
         let Some(column) = self.field(place, field, wanted) else { return };
-        let kind = column.kind;
-        let fits = |json: &Json| fit(json, kind).is_some();
+        let kind = &column.kind;
+        let fits = |json: &Json| Cell::fit(json, kind).is_some();
+        let compares = match op {
+            Op::IsNull => true,
+            Op::Eq | Op::Ne | Op::In | Op::NotIn => kind.has_equality(),
+            Op::Lt | Op::Lte | Op::Gt | Op::Gte | Op::Between => kind.has_order(),
+            Op::Contains | Op::StartsWith | Op::EndsWith => kind.is_text(),
+        };
+        self.refuse(!compares, "VALIDATION_ERROR");
         let valid = match op {
             Op::IsNull => value.is_boolean(),
             Op::In | Op::NotIn => {
@@ -331,7 +342,10 @@ impl<'a> Asked<'a> {
                 value.as_array().is_some_and(|items| items.iter().all(fits))
             }
             Op::Between => value.as_array().is_some_and(|items| items.len() == 2 && items.iter().all(fits)),
-            _ if op.is_pattern() => kind == crate::world::Kind::Text && fits(value),
+            // A pattern is text, of whatever length its column has.
+            _ if op.is_pattern() => {
+                Cell::fit(value, &Kind::Text).is_some_and(|text| text.to_string().len() <= MAX_PATTERN)
+            }
             _ => fits(value),
         };
         self.refuse(!valid, "VALIDATION_ERROR");
@@ -349,7 +363,9 @@ impl<'a> Asked<'a> {
         for (index, field) in aggregate.group_by.iter().enumerate() {
             let twice = aggregate.group_by.iter().take(index).any(|other| other == field);
             self.refuse(twice, "VALIDATION_ERROR");
-            let known = self.field(place, field, Use::Reveal).is_some();
+            let column = self.field(place, field, Use::Reveal);
+            self.refuse(column.is_some_and(|column| !column.kind.has_order()), "VALIDATION_ERROR");
+            let known = column.is_some();
             let closed = open.group_by.as_ref().is_some_and(|fields| !fields.contains(field));
             self.refuse(known && closed, "AGGREGATION_NOT_ALLOWED");
             names.push(field.clone());

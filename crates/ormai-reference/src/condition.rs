@@ -1,7 +1,12 @@
 //! The condition language, in three-valued logic.
 
+use std::sync::Arc;
+
 use super::attribute::{self, Given};
-use crate::world::{Attribute, Cell, Comparison, Condition, Function, Kind, List, Model, Pattern, Term, Who, World};
+use super::found::Links;
+use crate::world::{
+    Attribute, Cell, Comparison, Condition, Function, Kind, List, Model, Pattern, Relation, Term, Who, World,
+};
 
 /// True, false or (`None`) unknown.
 pub(super) type Truth = Option<bool>;
@@ -67,6 +72,7 @@ pub(super) fn like(text: &[char], pattern: &[char]) -> bool {
 /// What a condition is read with: everything but the row.
 pub(super) struct Reading<'w> {
     pub(super) world: &'w World,
+    pub(super) links: Arc<Links>,
     pub(super) who: &'w Who,
     pub(super) now: &'w str,
     /// The longest list of an attribute.
@@ -86,37 +92,37 @@ impl<'w> Reading<'w> {
             Condition::Or(parts) => any(parts.iter().map(|part| self.holds(part, model, row))),
             Condition::Not(part) => not(self.holds(part, model, row)),
             Condition::Bare(term) => {
-                let value = self.value(term, Kind::Bool, model, row)?;
+                let value = self.value(term, &Kind::Bool, model, row)?;
                 compare(Comparison::Eq, &value, &Cell::Bool(true))
             }
             Condition::Compare { op, left, right } => {
                 let kind = self.kind(&[left, right], model);
-                let (left, right) = (self.value(left, kind, model, row)?, self.value(right, kind, model, row)?);
+                let (left, right) = (self.value(left, &kind, model, row)?, self.value(right, &kind, model, row)?);
                 compare(*op, &left, &right)
             }
             Condition::Between { term, low, high, negated } => {
                 let kind = self.kind(&[term, low, high], model);
                 let side = |op, bound: &Term| {
-                    let (value, bound) = (self.value(term, kind, model, row)?, self.value(bound, kind, model, row)?);
+                    let (value, bound) = (self.value(term, &kind, model, row)?, self.value(bound, &kind, model, row)?);
                     compare(op, &value, &bound)
                 };
                 negated_if(*negated, all([side(Comparison::Ge, low), side(Comparison::Le, high)]))
             }
             Condition::In { term, list, negated } => {
                 let kind = self.kind_in(term, list, model);
-                let value = self.value(term, kind, model, row)?;
-                let items = self.list(list, kind)?;
+                let value = self.value(term, &kind, model, row)?;
+                let items = self.list(list, &kind)?;
                 negated_if(*negated, any(items.iter().map(|item| compare(Comparison::Eq, &value, item))))
             }
             Condition::IsNull { term: Term::Principal(attribute), negated } => {
                 Some(attribute::is_missing(self.who, attribute) != *negated)
             }
             Condition::IsNull { term, negated } => {
-                let value = self.value(term, self.kind(&[term], model), model, row)?;
+                let value = self.value(term, &self.kind(&[term], model), model, row)?;
                 Some(value.is_null() != *negated)
             }
             Condition::Like { term, pattern, negated } => {
-                let value = self.value(term, Kind::Text, model, row)?;
+                let value = self.value(term, &Kind::Text, model, row)?;
                 let pattern: Vec<char> = self.pattern(pattern)?.chars().collect();
                 let Cell::Text(text) = value else { return None };
                 let text: Vec<char> = text.chars().collect();
@@ -129,12 +135,19 @@ impl<'w> Reading<'w> {
                     None => true,
                     Some(condition) => admits(self.holds(condition, target, other)),
                 };
-                Some(self.world.related(model, relation, row).any(satisfies))
+                Some(self.related(model, relation, row).any(satisfies))
             }
         }
     }
 
-    fn value(&self, term: &Term, kind: Kind, model: &'w Model, row: &[Cell]) -> Value {
+    /// Related rows as they are stored, whoever sees them.
+    fn related(&self, model: &Model, relation: &Relation, row: &[Cell]) -> impl Iterator<Item = &'w [Cell]> {
+        let places = self.links.related(self.world, model, relation, row).into_iter();
+        let target = self.world.model(&relation.target);
+        places.filter_map(move |place| Some(target?.rows.get(place)?.as_slice()))
+    }
+
+    fn value(&self, term: &Term, kind: &Kind, model: &'w Model, row: &[Cell]) -> Value {
         Some(match term {
             Term::Field { through, field } => self.field(through, field, model, row),
             Term::Literal(cell) => cell.clone(),
@@ -142,8 +155,7 @@ impl<'w> Reading<'w> {
                 Given::Is(cell) => cell,
                 Given::Missing | Given::Misfit => return None,
             },
-            Term::Now if kind == Kind::Date => Cell::Date(self.now.split('T').next()?.to_owned()),
-            Term::Now => Cell::Timestamp(self.now.to_owned()),
+            Term::Now => Cell::now(self.now, kind),
             Term::Call(function, arguments) => {
                 let values: Vec<Cell> =
                     arguments.iter().map(|argument| self.value(argument, kind, model, row)).collect::<Option<_>>()?;
@@ -158,13 +170,13 @@ impl<'w> Reading<'w> {
         let Some((first, rest)) = through.split_first() else { return model.cell(row, field).clone() };
         let next = model.relation(first).and_then(|relation| {
             let target = self.world.model(&relation.target)?;
-            let other = self.world.related(model, relation, row).next()?;
+            let other = self.related(model, relation, row).next()?;
             Some(self.field(rest, field, target, other))
         });
         next.unwrap_or(Cell::Null)
     }
 
-    fn list(&self, list: &List, kind: Kind) -> Option<Vec<Cell>> {
+    fn list(&self, list: &List, kind: &Kind) -> Option<Vec<Cell>> {
         match list {
             List::Literals(cells) => Some(cells.clone()),
             List::Principal(attribute) => match attribute::list(self.who, attribute, kind) {
@@ -177,7 +189,7 @@ impl<'w> Reading<'w> {
     fn pattern(&self, pattern: &Pattern) -> Option<String> {
         match pattern {
             Pattern::Literal(text) => Some(text.clone()),
-            Pattern::Principal(attribute) => match attribute::scalar(self.who, attribute, Kind::Text) {
+            Pattern::Principal(attribute) => match attribute::scalar(self.who, attribute, &Kind::Text) {
                 Given::Is(Cell::Text(text)) => Some(text),
                 _ => None,
             },
@@ -203,7 +215,7 @@ impl<'w> Reading<'w> {
             Term::Field { through, field } => {
                 let mut names = through.iter();
                 let last = names.try_fold(model, |model, name| self.world.model(&model.relation(name)?.target))?;
-                Some(last.column(field)?.kind)
+                Some(last.column(field)?.kind.clone())
             }
             Term::Call(Function::Lower | Function::Upper, _) => Some(Kind::Text),
             Term::Call(_, arguments) => arguments.iter().find_map(|argument| self.own_kind(argument, model)),
@@ -215,36 +227,36 @@ impl<'w> Reading<'w> {
     /// fails, whether or not its part of the condition would have mattered.
     pub(super) fn misfits(&self, condition: &Condition, model: &'w Model) -> bool {
         let scalar =
-            |attribute: &Attribute, kind| matches!(attribute::scalar(self.who, attribute, kind), Given::Misfit);
-        let terms = |terms: &[&Term], kind| terms.iter().any(|term| self.term_misfits(term, kind));
+            |attribute: &Attribute, kind: &Kind| matches!(attribute::scalar(self.who, attribute, kind), Given::Misfit);
+        let terms = |terms: &[&Term], kind: &Kind| terms.iter().any(|term| self.term_misfits(term, kind));
         match condition {
             Condition::Const(_) | Condition::IsNull { term: Term::Principal(_), .. } => false,
             Condition::And(parts) | Condition::Or(parts) => parts.iter().any(|part| self.misfits(part, model)),
             Condition::Not(part) => self.misfits(part, model),
-            Condition::Bare(term) => terms(&[term], Kind::Bool),
-            Condition::Compare { left, right, .. } => terms(&[left, right], self.kind(&[left, right], model)),
+            Condition::Bare(term) => terms(&[term], &Kind::Bool),
+            Condition::Compare { left, right, .. } => terms(&[left, right], &self.kind(&[left, right], model)),
             Condition::Between { term, low, high, .. } => {
-                terms(&[term, low, high], self.kind(&[term, low, high], model))
+                terms(&[term, low, high], &self.kind(&[term, low, high], model))
             }
-            Condition::IsNull { term, .. } => terms(&[term], self.kind(&[term], model)),
+            Condition::IsNull { term, .. } => terms(&[term], &self.kind(&[term], model)),
             Condition::In { term, list, .. } => {
                 let kind = self.kind_in(term, list, model);
                 let in_list = match list {
                     List::Literals(_) => false,
-                    List::Principal(attribute) => match attribute::list(self.who, attribute, kind) {
+                    List::Principal(attribute) => match attribute::list(self.who, attribute, &kind) {
                         Given::Missing => false,
                         Given::Is(cells) => cells.len() > self.max_list,
                         Given::Misfit => true,
                     },
                 };
-                in_list || terms(&[term], kind)
+                in_list || terms(&[term], &kind)
             }
             Condition::Like { term, pattern, .. } => {
                 let in_pattern = match pattern {
                     Pattern::Literal(_) => false,
-                    Pattern::Principal(attribute) => scalar(attribute, Kind::Text),
+                    Pattern::Principal(attribute) => scalar(attribute, &Kind::Text),
                 };
-                in_pattern || terms(&[term], Kind::Text)
+                in_pattern || terms(&[term], &Kind::Text)
             }
             Condition::Exists { relation, condition } => {
                 let target = model.relation(relation).and_then(|relation| self.world.model(&relation.target));
@@ -256,7 +268,7 @@ impl<'w> Reading<'w> {
         }
     }
 
-    fn term_misfits(&self, term: &Term, kind: Kind) -> bool {
+    fn term_misfits(&self, term: &Term, kind: &Kind) -> bool {
         match term {
             Term::Principal(attribute) => matches!(attribute::scalar(self.who, attribute, kind), Given::Misfit),
             Term::Call(_, arguments) => arguments.iter().any(|argument| self.term_misfits(argument, kind)),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::Code;
-use super::attribute::{self, Given, fit};
+use super::attribute::{self, Given};
 use super::rules::Rules;
 use super::visibility::Eye;
-use crate::world::{Act, Attribute, Auto, Cell, Expression, Kind, Model, Operation, Reference, Write};
+use crate::world::{Act, Attribute, Auto, Cell, Column, Expression, Model, Operation, Reference, Write};
 
 /// The values that a write puts into its rows.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +33,10 @@ impl Values {
 
     /// A row with the values in it: a new one, or one that is stored.
     pub(super) fn row(&self, model: &Model, stored: Option<&[Cell]>) -> Vec<Cell> {
-        let column = |column: &crate::world::Column| {
+        let column = |column: &Column| {
             let kept = || match stored {
+                // Computed anew, from whatever it is.
+                _ if column.computed => Cell::Unknown,
                 Some(row) => model.cell(row, &column.name).clone(),
                 None => column.default.clone().unwrap_or(Cell::Null),
             };
@@ -76,7 +78,11 @@ pub(super) fn values<'w>(
         if !creates && (model.key.contains(name) || rules.writes.immutable.contains(name)) {
             reasons.insert("WRITE_NOT_ALLOWED");
         }
-        match read(json, column.kind) {
+        // What the database computes, nobody says.
+        if column.computed {
+            reasons.insert("WRITE_NOT_ALLOWED");
+        }
+        match read(json, column) {
             Some(Cell::Null) if !column.nullable || rules.writes.required.contains(name) => {
                 reasons.insert("VALIDATION_ERROR");
             }
@@ -97,7 +103,7 @@ pub(super) fn values<'w>(
             fill(eye, model, field, auto, passes, &mut values, data.contains_key(field), reasons);
         }
         let is_missing = |name: &String| values.get(name).is_none_or(Cell::is_null);
-        let lacks = |column: &crate::world::Column| {
+        let lacks = |column: &Column| {
             !column.nullable && column.default.is_none() && !values.by_field.contains_key(&column.name)
         };
         // A column that is filled with what the principal lacks is refused for that.
@@ -117,8 +123,13 @@ pub(super) fn values<'w>(
 }
 
 /// A value of the request; null is NULL.
-fn read(json: &Json, kind: Kind) -> Option<Cell> {
-    if json.is_null() { Some(Cell::Null) } else { fit(json, kind) }
+fn read(json: &Json, column: &Column) -> Option<Cell> {
+    let has_room = |text: &str| column.length.is_none_or(|most| text.chars().count() <= most);
+    match Cell::fit(json, &column.kind) {
+        _ if json.is_null() => Some(Cell::Null),
+        Some(Cell::Text(text)) if !has_room(&text) => None,
+        cell => cell,
+    }
 }
 
 /// Fills a field of a new row. What the client says instead is refused unless it is the same; whoever
@@ -136,10 +147,9 @@ fn fill<'w>(
 ) {
     let Some(column) = model.column(field) else { return };
     let filled = match auto {
-        Auto::Now if column.kind == Kind::Date => Cell::Date(eye.now.split('T').next().unwrap_or_default().to_owned()),
-        Auto::Now => Cell::Timestamp(eye.now.to_owned()),
+        Auto::Now => Cell::now(eye.now, &column.kind),
         Auto::Is(Expression::Literal(cell)) => cell.clone(),
-        Auto::Is(Expression::Principal(attribute)) => match attribute::scalar(eye.who, attribute, column.kind) {
+        Auto::Is(Expression::Principal(attribute)) => match attribute::scalar(eye.who, attribute, &column.kind) {
             Given::Is(cell) => cell,
             Given::Missing | Given::Misfit if is_said && passes => return,
             Given::Missing | Given::Misfit => {

@@ -2,7 +2,6 @@
 
 use serde_json::Value as Json;
 
-use super::attribute::fit;
 use super::condition::{Truth, admits, all, any, compare, not};
 use super::visibility::Eye;
 use crate::world::{Cell, Comparison, Filter, Matching, Model, Op};
@@ -27,8 +26,7 @@ impl<'w> Eye<'w> {
             Filter::Relation { relation, matching, filters } => {
                 let relation = model.relation(relation)?;
                 let target = self.world.model(&relation.target)?;
-                let visible = self.visible(target);
-                let mut related = self.world.related(model, relation, row).filter(|other| is_among(other, &visible));
+                let mut related = self.related(model, relation, row).into_iter();
                 let satisfies = |other: &'w [Cell]| admits(self.all_hold(filters, target, other));
                 Some(match matching {
                     Matching::Any => related.any(satisfies),
@@ -40,14 +38,9 @@ impl<'w> Eye<'w> {
     }
 }
 
-/// Whether a row is one of some rows; which row, not which values.
-pub(super) fn is_among(row: &[Cell], rows: &[&[Cell]]) -> bool {
-    rows.iter().any(|other| std::ptr::eq(*other, row))
-}
-
 fn comparison(model: &Model, cell: &Cell, field: &str, op: Op, value: &Json) -> Truth {
-    let kind = model.column(field)?.kind;
-    let read = |json: &Json| fit(json, kind).unwrap_or(Cell::Null);
+    let kind = &model.column(field)?.kind;
+    let read = |json: &Json| Cell::fit(json, kind).unwrap_or(Cell::Null);
     let simple = |op| compare(op, cell, &read(value));
     let items = value.as_array().map_or(&[][..], Vec::as_slice);
     let among = || any(items.iter().map(|item| compare(Comparison::Eq, cell, &read(item))));

@@ -18,6 +18,7 @@ mod attribute;
 mod condition;
 mod data;
 mod filter;
+mod found;
 mod groups;
 mod page;
 mod rules;
@@ -28,12 +29,13 @@ mod write;
 
 use std::collections::BTreeSet;
 
-pub use rules::{Rule, Rules, View, Writes};
+pub use found::{Links, Seen};
+pub use rules::{Rule, Rules, View, Writes, permitted};
 pub use shown::{Hashes, Row, Shown, agrees};
 pub use visibility::Eye;
 pub use write::{Ending, Meant, Written, write, write_under};
 
-use crate::world::{Cell, Policy, Request, Who, World};
+use crate::world::{Cell, Policy, Request, Who, World, Write};
 
 /// An error code, as it stands in answers.
 pub type Code = &'static str;
@@ -49,11 +51,15 @@ pub enum Outcome {
         rows: Vec<Row>,
         /// How many stand on a page.
         limit: usize,
+        /// How many there are.
+        total: usize,
     },
     /// A get: its row. A write to one row: the row that it leaves, or that is gone.
     Row(Row),
     /// A write to many rows: how many have changed.
     Changed(usize),
+    /// A write that waits for somebody's approval: it could be made, and nothing has changed.
+    Held,
     /// A write that was only tried.
     Preview {
         /// The rows as they are.
@@ -73,22 +79,36 @@ pub enum Outcome {
 /// Answers a request.
 pub fn answer(world: &World, policy: &Policy, who: &Who, now: &str, request: &Request) -> Outcome {
     let view = View::of(world, policy, &who.roles);
-    let reasons = asked::reasons(world, &view, request);
-    if !reasons.is_empty() {
-        return Outcome::Refused(reasons);
+    Eye::new(world, &view, who, now).answer(request, usize::MAX)
+}
+
+impl Eye<'_> {
+    /// Answers a request. Of the rows of a query no more than `most` are written down.
+    pub fn answer(&self, request: &Request, most: usize) -> Outcome {
+        if let Request::Write(write) = request {
+            return self.write(write).outcome;
+        }
+        let reasons = asked::reasons(self.world, self.view, request);
+        if !reasons.is_empty() {
+            return Outcome::Refused(reasons);
+        }
+        // Every table that takes part needs its scope, whether or not a row leads there.
+        let incomplete: BTreeSet<Code> =
+            asked::models(self.world, request).into_iter().flat_map(|model| self.lacks(model)).collect();
+        if !incomplete.is_empty() {
+            return Outcome::Refused(incomplete);
+        }
+        match request {
+            Request::Query(query) => page::query(self, query, most),
+            Request::Get(get) => page::get(self, get),
+            Request::Aggregate(aggregate) => groups::aggregate(self, aggregate),
+            Request::Write(write) => self.write(write).outcome,
+        }
     }
-    let eye = Eye::new(world, &view, who, now);
-    // Every table that takes part needs its scope, whether or not a row leads there.
-    let incomplete: BTreeSet<Code> =
-        asked::models(world, request).into_iter().flat_map(|model| eye.lacks(model)).collect();
-    if !incomplete.is_empty() {
-        return Outcome::Refused(incomplete);
-    }
-    match request {
-        Request::Query(query) => page::query(&eye, query),
-        Request::Get(get) => page::get(&eye, get),
-        Request::Aggregate(aggregate) => groups::aggregate(&eye, aggregate),
-        Request::Write(write) => self::write(world, policy, who, now, write).outcome,
+
+    /// Does a write.
+    pub fn write(&self, write: &Write) -> Written {
+        write::write_by(self, write)
     }
 }
 

@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value as Json;
 
 use super::asked::{DEFAULT_LIMIT, is_open};
-use super::attribute::fit;
-use super::filter::is_among;
+use super::condition::admits;
 use super::rules::Rules;
 use super::shown::{Row, Shown};
 use super::visibility::Eye;
@@ -15,13 +14,15 @@ use crate::world::{Cell, Get, Include, Model, Order, Query, RelationPolicy};
 
 const NOT_FOUND: Code = "RECORD_NOT_FOUND";
 
-pub(super) fn query(eye: &Eye<'_>, query: &Query) -> Outcome {
+pub(super) fn query(eye: &Eye<'_>, query: &Query, most: usize) -> Outcome {
     let Some((model, rules)) = eye.open(&query.model) else { return Outcome::Refused([].into()) };
     let mut found = eye.filtered(model, &query.filters);
     sort(model, &mut found, &query.order);
     let selection = Selection { eye, model, rules, through: None, root: rules };
-    let rows = found.into_iter().map(|row| selection.row(row, query.select.as_ref(), &query.include)).collect();
-    Outcome::Page { rows, limit: limit(query.limit, rules.limits.max_rows) }
+    let total = found.len();
+    let rows =
+        found.into_iter().take(most).map(|row| selection.row(row, query.select.as_ref(), &query.include)).collect();
+    Outcome::Page { rows, limit: limit(query.limit, rules.limits.max_rows), total }
 }
 
 pub(super) fn get(eye: &Eye<'_>, get: &Get) -> Outcome {
@@ -40,13 +41,13 @@ pub(super) fn row<'w>(eye: &Eye<'w>, model: &'w Model, id: &Json) -> Option<&'w 
 
 /// The key that an `id` names: a value, or an object with every part. `None` when it is not valid.
 pub(super) fn key(model: &Model, id: &Json) -> Option<Vec<Cell>> {
-    let kind = |part: &String| model.column(part).map(|column| column.kind);
+    let kind = |part: &String| model.column(part).map(|column| &column.kind);
     match (id, model.key.as_slice()) {
         (Json::Object(parts), names) => {
             let known = parts.keys().all(|part| names.contains(part));
-            names.iter().map(|name| fit(parts.get(name)?, kind(name)?)).collect::<Option<_>>().filter(|_| known)
+            names.iter().map(|name| Cell::fit(parts.get(name)?, kind(name)?)).collect::<Option<_>>().filter(|_| known)
         }
-        (value, [name]) => Some(vec![fit(value, kind(name)?)?]),
+        (value, [name]) => Some(vec![Cell::fit(value, kind(name)?)?]),
         _ => None,
     }
 }
@@ -61,10 +62,12 @@ fn limit(asked: Option<u64>, max: u32) -> usize {
 fn sort(model: &Model, rows: &mut [&[Cell]], order: &[Order]) {
     let last = order.last().is_some_and(|key| key.descending);
     let asked = order.iter().map(|key| (&key.field, key.descending));
-    let keys: Vec<(&String, bool)> = asked.chain(model.key.iter().map(|field| (field, last))).collect();
+    let keys = asked.chain(model.key.iter().map(|field| (field, last)));
+    let place = |name: &String| model.columns.iter().position(|column| column.name == *name);
+    let keys: Vec<(usize, bool)> = keys.filter_map(|(name, descending)| Some((place(name)?, descending))).collect();
     rows.sort_by(|one, other| {
-        keys.iter().fold(Ordering::Equal, |so_far, (field, descending)| {
-            let by = model.cell(one, field).cmp(model.cell(other, field));
+        keys.iter().fold(Ordering::Equal, |so_far, (place, descending)| {
+            let by = one.get(*place).cmp(&other.get(*place));
             so_far.then(if *descending { by.reverse() } else { by })
         })
     });
@@ -107,9 +110,8 @@ impl<'w> Selection<'_, 'w> {
         let (model, rules) = self.eye.open(&relation.target)?;
         let through = self.rules.relations.get(&include.relation);
         let target = Selection { eye: self.eye, model, rules, through, root: self.root };
-        let visible = self.eye.filtered(model, &include.filters);
-        let mut found: Vec<&[Cell]> =
-            self.eye.world.related(self.model, relation, row).filter(|other| is_among(other, &visible)).collect();
+        let mut found = self.eye.related(self.model, relation, row);
+        found.retain(|other| admits(self.eye.all_hold(&include.filters, model, other)));
         sort(model, &mut found, &include.order);
         let limit = limit(include.limit, rules.limits.max_rows.min(self.root.limits.max_rows));
         let has_more = found.len() > limit;

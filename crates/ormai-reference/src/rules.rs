@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::world::{
-    Action, Aggregations, Auto, Budget, Condition, Expression, FieldPolicy, List, Model, ModelPolicy, Operation,
-    Policy, RelationPolicy, RowEffect, RowPolicy, Term, World, WritePolicy,
+    Action, Aggregations, Auto, Budget, Condition, Expression, FieldPolicy, Kind, List, Model, ModelPolicy, Opening,
+    Operation, Policy, RelationPolicy, RowEffect, RowPolicy, Term, World, WritePolicy,
 };
 
 /// The open models, with their rules. What is not in it does not exist for the principal.
@@ -73,7 +73,7 @@ const EVERY_OPERATION: [Operation; 4] = [Operation::Read, Operation::Create, Ope
 #[derive(Clone, Debug, Default)]
 pub struct Writes {
     /// The tools that are open.
-    pub open: BTreeMap<&'static str, bool>,
+    pub open: BTreeMap<&'static str, Opening>,
     /// What new rows are filled with.
     pub auto_set: BTreeMap<String, Auto>,
     /// Fields that stay.
@@ -155,7 +155,8 @@ fn rules(model: &Model, said: &ModelPolicy, shows: bool, defaults: Limits, roles
     };
     if shows {
         let shown = FieldRule { action: Action::Allow, equality: false };
-        rules.fields = model.columns.iter().map(|column| (column.name.clone(), shown.clone())).collect();
+        let columns = model.columns.iter().filter(|column| column.kind != Kind::Unread);
+        rules.fields = columns.map(|column| (column.name.clone(), shown.clone())).collect();
     }
     rules.grant(said, &[]);
     if let Some(field) = &said.soft_delete {
@@ -306,7 +307,7 @@ impl RowPolicy {
 }
 
 impl Writes {
-    fn actions(said: &WritePolicy) -> [(&'static str, Option<bool>); 4] {
+    fn actions(said: &WritePolicy) -> [(&'static str, Option<Opening>); 4] {
         [("create", said.create), ("update", said.update), ("delete", said.delete), ("bulk_update", said.bulk_update)]
     }
 
@@ -322,8 +323,8 @@ impl Writes {
 
     fn narrow(&mut self, said: &WritePolicy) {
         for (tool, open) in Self::actions(said) {
-            if open == Some(false) {
-                self.open.insert(tool, false);
+            if let (Some(known), Some(open)) = (self.open.get_mut(tool), open) {
+                *known = open.min(*known);
             }
         }
         for (field, auto) in &said.auto_set {
@@ -339,14 +340,19 @@ impl Writes {
         self.required.extend(said.required.iter().cloned());
     }
 
-    /// Whether a tool is open.
+    /// Whether a tool is open, if only to ask for an approval.
     pub fn allows(&self, tool: &str) -> bool {
-        self.open.get(tool) == Some(&true)
+        self.opening(tool) > Opening::Closed
+    }
+
+    /// Whether a tool is open.
+    pub fn opening(&self, tool: &str) -> Opening {
+        self.open.get(tool).copied().unwrap_or(Opening::Closed)
     }
 }
 
 /// The field of `field = principal.…` or `field IN principal.…`.
-fn permitted(condition: &Condition) -> Option<&String> {
+pub fn permitted(condition: &Condition) -> Option<&String> {
     let own = |term: &Term| matches!(term, Term::Field { through, .. } if through.is_empty());
     let term = match condition {
         Condition::Compare { op: crate::world::Comparison::Eq, left, right: Term::Principal(_) } if own(left) => left,

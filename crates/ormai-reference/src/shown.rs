@@ -1,11 +1,12 @@
 //! What is shown of a value, and whether an answer shows just that.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
 
 use serde_json::Value as Json;
 
-use crate::world::{Action, Cell};
+use crate::world::{Action, Cell, Decimal, Float};
 
 /// A row of an answer: names with what stands under them.
 pub type Row = Vec<(String, Shown)>;
@@ -21,9 +22,9 @@ pub enum Shown {
     Hash(Cell),
     /// A number of rows.
     Count(usize),
-    /// A sum, in hundredths.
+    /// A sum, in the units of a [`Decimal`].
     Sum(i128),
-    /// A mean: a sum in hundredths over a number of values. Engines divide to different
+    /// A mean: a sum in the same units over a number of values. Engines divide to different
     /// lengths, so it agrees to twelve digits.
     Mean {
         /// What is divided.
@@ -31,6 +32,8 @@ pub enum Shown {
         /// By how many.
         count: usize,
     },
+    /// A figure over binary fractions, which agrees to nine digits.
+    About(f64),
     /// The one related row, or none.
     One(Option<Row>),
     /// Related rows.
@@ -66,7 +69,25 @@ impl Shown {
             (Self::Mean { sum, count }, Self::Mean { sum: others, count: many }) => {
                 (sum * as_i128(*many)).cmp(&(others * as_i128(*count)))
             }
+            (Self::About(one), Self::About(other)) => one.total_cmp(other),
             _ => Ordering::Equal,
+        }
+    }
+}
+
+/// For a reader: figures as numbers, and of rows how many there are.
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cell(cell) => write!(f, "{cell}"),
+            Self::Text(text) => f.write_str(text),
+            Self::Hash(_) => f.write_str("a hash"),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Sum(sum) => write!(f, "{}", as_float(*sum)),
+            Self::Mean { sum, count } => write!(f, "{} / {count}", as_float(*sum)),
+            Self::About(about) => write!(f, "{about}"),
+            Self::One(row) => f.write_str(if row.is_some() { "a row" } else { "no row" }),
+            Self::Many { rows, .. } => write!(f, "{} rows", rows.len()),
         }
     }
 }
@@ -110,15 +131,17 @@ fn masked(pattern: Option<&str>, text: &str) -> String {
 /// text `7` have one hash: what is hashed is what would be answered, without its quotes.)
 #[derive(Debug, Default)]
 pub struct Hashes {
-    of: BTreeMap<(String, String), String>,
+    of: HashMap<(String, String), String>,
+    whose: HashMap<String, (String, String)>,
 }
 
 impl Hashes {
     fn agrees(&mut self, tenant: &str, cell: &Cell, hash: &str) -> bool {
         let looks_right = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
         let key = (tenant.to_owned(), cell.to_string());
-        let elsewhere = self.of.iter().any(|(known, other)| *known != key && other == hash);
-        looks_right && !elsewhere && *self.of.entry(key).or_insert_with(|| hash.to_owned()) == hash
+        let owner = self.whose.entry(hash.to_owned()).or_insert_with(|| key.clone());
+        let is_its_own = *owner == key;
+        looks_right && is_its_own && *self.of.entry(key).or_insert_with(|| hash.to_owned()) == hash
     }
 }
 
@@ -129,17 +152,27 @@ pub fn agrees(expected: &Row, got: &Json, tenant: &str, hashes: &mut Hashes) -> 
         && expected.iter().all(|(name, shown)| got.get(name).is_some_and(|got| same(shown, got, tenant, hashes)))
 }
 
+#[expect(clippy::cast_precision_loss, reason = "no table has as many rows as a float has whole numbers")]
 fn same(expected: &Shown, got: &Json, tenant: &str, hashes: &mut Hashes) -> bool {
     match expected {
+        Shown::Cell(Cell::Unknown) => true,
+        // A column stores as many zeros as it is declared with.
+        Shown::Cell(Cell::Decimal(decimal)) => got.as_str().and_then(Decimal::read) == Some(*decimal),
+        Shown::Cell(Cell::Float(float)) => Float::read(got) == Some(*float),
         Shown::Cell(cell) => *got == cell.to_json(),
         Shown::Text(text) => got.as_str() == Some(text),
         Shown::Hash(cell) => got.as_str().is_some_and(|got| hashes.agrees(tenant, cell, got)),
         Shown::Count(count) => got.as_u64() == u64::try_from(*count).ok(),
-        Shown::Sum(sum) => number(got).is_some_and(|got| got * 100.0 == as_float(*sum)),
+        Shown::Sum(sum) => match got.as_str().and_then(Decimal::read) {
+            Some(exact) if exact.units() == *sum => true,
+            // SQLite keeps decimals as binary numbers, and so it adds them up.
+            _ => number(got).is_some_and(|got| is_near(got, as_float(*sum), 1e-12)),
+        },
         Shown::Mean { sum, count } => {
-            let mean = as_float(*sum) / as_float(as_i128(*count)) / 100.0;
-            number(got).is_some_and(|got| (got - mean).abs() <= 1e-12 * mean.abs().max(1.0))
+            let mean = as_float(*sum) / *count as f64;
+            number(got).is_some_and(|got| is_near(got, mean, 1e-12))
         }
+        Shown::About(about) => number(got).is_some_and(|got| is_near(got, *about, 1e-9)),
         Shown::One(None) => got.is_null(),
         Shown::One(Some(row)) => agrees(row, got, tenant, hashes),
         Shown::Many { rows, has_more } => {
@@ -151,12 +184,17 @@ fn same(expected: &Shown, got: &Json, tenant: &str, hashes: &mut Hashes) -> bool
     }
 }
 
-/// A number of an answer; exact ones are text. Sums here are far below 2^53 hundredths.
+/// A number of an answer; exact ones are text.
 fn number(json: &Json) -> Option<f64> {
     json.as_f64().or_else(|| json.as_str()?.parse().ok())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the sums of a world are far below 2^53")]
-fn as_float(number: i128) -> f64 {
-    number as f64
+fn is_near(one: f64, other: f64, share: f64) -> bool {
+    one == other || (one - other).abs() <= share * other.abs().max(1.0)
+}
+
+/// A sum in units as a number.
+#[expect(clippy::cast_precision_loss, reason = "engines add up binary fractions too")]
+fn as_float(units: i128) -> f64 {
+    units as f64 / 1e18
 }

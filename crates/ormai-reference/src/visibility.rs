@@ -4,15 +4,14 @@
 //! visible = bypass  OR  ( AND over scoped fields f of (scope_f OR permit_f)  AND  restrict )
 //! ```
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Code;
 use super::attribute::{self, Given};
 use super::condition::{Reading, Truth, admits, all, any, compare};
+use super::found::{Links, Seen, Visible};
 use super::rules::{Rule, Rules, View};
-use crate::world::{Attribute, Cell, Comparison, Expression, Model, Operation, RowEffect, Who, World};
+use crate::world::{Attribute, Cell, Comparison, Expression, Model, Operation, Relation, RowEffect, Who, World};
 
 /// What a row is looked at for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,14 +38,26 @@ pub struct Eye<'w> {
     pub(super) view: &'w View,
     pub(super) who: &'w Who,
     pub(super) now: &'w str,
-    /// What was looked at before, by model.
-    seen: RefCell<BTreeMap<&'w str, Rc<[&'w [Cell]]>>>,
+    links: Arc<Links>,
+    seen: Arc<Seen>,
 }
 
 impl<'w> Eye<'w> {
     /// A principal's eye.
     pub fn new(world: &'w World, view: &'w View, who: &'w Who, now: &'w str) -> Self {
-        Self { world, view, who, now, seen: RefCell::default() }
+        Self::remembering(world, view, who, now, Arc::default(), Arc::default())
+    }
+
+    /// The eye of a principal who has looked before: at this very world, and through this view at this time.
+    pub fn remembering(
+        world: &'w World,
+        view: &'w View,
+        who: &'w Who,
+        now: &'w str,
+        links: Arc<Links>,
+        seen: Arc<Seen>,
+    ) -> Self {
+        Self { world, view, who, now, links, seen }
     }
 
     /// What it looks at.
@@ -71,21 +82,27 @@ impl<'w> Eye<'w> {
 
     fn reading(&self, rules: &Rules) -> Reading<'w> {
         let max_list = usize::try_from(rules.limits.max_list_length).unwrap_or(usize::MAX);
-        Reading { world: self.world, who: self.who, now: self.now, max_list }
+        Reading { world: self.world, links: Arc::clone(&self.links), who: self.who, now: self.now, max_list }
+    }
+
+    fn seen(&self, model: &'w Model) -> Arc<Visible> {
+        let rules = self.view.models.get(&model.name);
+        let sees =
+            |row: &[Cell]| rules.is_some_and(|rules| self.admits(model, rules, row, For::Finding(Operation::Read)));
+        self.seen.of(model, sees)
     }
 
     /// The rows of a model that the principal sees, in no order.
-    pub fn visible(&self, model: &'w Model) -> Rc<[&'w [Cell]]> {
-        if let Some(seen) = self.seen.borrow().get(model.name.as_str()) {
-            return Rc::clone(seen);
-        }
-        let rows = model.rows.iter().map(Vec::as_slice);
-        let seen: Rc<[&[Cell]]> = match self.view.models.get(&model.name) {
-            Some(rules) => rows.filter(|row| self.admits(model, rules, row, For::Finding(Operation::Read))).collect(),
-            None => Rc::new([]),
-        };
-        self.seen.borrow_mut().insert(&model.name, Rc::clone(&seen));
-        seen
+    pub fn visible(&self, model: &'w Model) -> Vec<&'w [Cell]> {
+        self.seen(model).places.iter().filter_map(|place| Some(model.rows.get(*place)?.as_slice())).collect()
+    }
+
+    /// The rows that a relation leads to from a row, as far as the principal sees them.
+    pub(super) fn related(&self, model: &Model, relation: &Relation, row: &[Cell]) -> Vec<&'w [Cell]> {
+        let Some(target) = self.world.model(&relation.target) else { return Vec::new() };
+        let seen = self.seen(target);
+        let related = self.links.related(self.world, model, relation, row).into_iter();
+        related.filter(|place| seen.has(*place)).filter_map(|place| Some(target.rows.get(place)?.as_slice())).collect()
     }
 
     /// The rows of a model that the principal sees and that an operation finds.
@@ -124,7 +141,7 @@ impl<'w> Eye<'w> {
     /// What a scoping attribute names: at least one value, or `None` when it is missing or does
     /// not fit.
     fn scope_values(&self, model: &Model, field: &str, attribute: &Attribute) -> Option<Vec<Cell>> {
-        let kind = model.column(field)?.kind;
+        let kind = &model.column(field)?.kind;
         let given = match attribute::is_list(self.who, attribute) {
             true => attribute::list(self.who, attribute, kind),
             false => match attribute::scalar(self.who, attribute, kind) {

@@ -14,7 +14,7 @@ use super::rules::Rules;
 use super::shown::{Row, Shown};
 use super::visibility::{Eye, For};
 use super::{Code, Outcome, View, asked};
-use crate::world::{Act, Cell, Chosen, Kind, Model, Operation, Policy, Reference, Request, Who, World, Write};
+use crate::world::{Act, Cell, Chosen, Kind, Model, Opening, Operation, Policy, Reference, Request, Who, World, Write};
 
 /// What a write comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,12 +74,20 @@ pub fn write(world: &World, policy: &Policy, who: &Who, now: &str, write: &Write
 
 /// Does a write under rules of whatever origin.
 pub fn write_under(world: &World, view: &View, who: &Who, now: &str, write: &Write) -> Written {
-    let eye = Eye::new(world, view, who, now);
+    write_by(&Eye::new(world, view, who, now), write)
+}
+
+/// Does a write of a principal who has looked at the world.
+pub(super) fn write_by(eye: &Eye<'_>, write: &Write) -> Written {
+    let (world, view) = (eye.world, eye.view);
     let mut meant = Meant::default();
-    match attempt(&eye, write, &mut meant) {
+    match attempt(eye, write, &mut meant) {
         Err((ending, reasons)) => Written { outcome: Outcome::Refused(reasons), world: world.clone(), ending, meant },
         Ok(Done { before, after, .. }) if write.dry_run => {
             Written { outcome: Outcome::Preview { before, after }, world: world.clone(), ending: Ending::Tried, meant }
+        }
+        Ok(_) if needs_approval(view, write) => {
+            Written { outcome: Outcome::Held, world: world.clone(), ending: Ending::Tried, meant }
         }
         Ok(Done { before, after, world }) => {
             let outcome = match &write.act {
@@ -90,6 +98,11 @@ pub fn write_under(world: &World, view: &View, who: &Who, now: &str, write: &Wri
             Written { outcome, world, ending: Ending::Done, meant }
         }
     }
+}
+
+fn needs_approval(view: &View, write: &Write) -> bool {
+    let rules = view.models.get(&write.model);
+    rules.is_some_and(|rules| rules.writes.opening(write.tool()) == Opening::OnApproval)
 }
 
 /// A write that nothing refused: the rows as they were and are, as they are shown.
@@ -165,7 +178,7 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
     if let Some(stored) = world.models.iter_mut().find(|other| other.name == model.name) {
         replace(stored, model, &found, &changed);
     }
-    let mut in_the_way = keys_in_the_way(&world, model, &changed);
+    let mut in_the_way = keys_in_the_way(&world, model, &values, &found, &changed);
     // Conditions that read other rows read them as they are now.
     let afterwards = Eye::new(&world, eye.view, eye.who, eye.now);
     let stays = |row: &Vec<Cell>| {
@@ -260,8 +273,7 @@ fn changed(
             };
             let set = match mark.kind {
                 Kind::Bool => Cell::Bool(true),
-                Kind::Date => Cell::Date(eye.now.split('T').next().unwrap_or_default().to_owned()),
-                _ => Cell::Timestamp(eye.now.to_owned()),
+                _ => Cell::now(eye.now, &mark.kind),
             };
             let values = Values::of([(mark.name.clone(), set)]);
             found.iter().map(|row| values.row(model, Some(row))).collect()
@@ -300,26 +312,45 @@ fn refers(model: &Model, reference: &Reference, row: &[Cell]) -> bool {
     !reference.link.iter().any(|(here, _)| model.cell(row, here).is_null())
 }
 
-/// What the database says to its rows as they would be.
-fn keys_in_the_way(world: &World, model: &Model, changed: &[Vec<Cell>]) -> BTreeSet<Code> {
+/// What the database says to its rows as they would be. They were whole before, so only what is written can be in
+/// the way, and rows that refer to one that is gone.
+fn keys_in_the_way(
+    world: &World,
+    model: &Model,
+    values: &Values,
+    found: &[&[Cell]],
+    changed: &[Vec<Cell>],
+) -> BTreeSet<Code> {
     let mut codes = BTreeSet::new();
     let Some(stored) = world.model(&model.name) else { return codes };
-    if !std::iter::once(&stored.key).chain(&stored.unique).all(|key| stored.holds_apart(key)) {
+    let is_new = found.is_empty();
+    let is_written = |column: &String| is_new || values.get(column).is_some();
+    let mut keys = std::iter::once(&stored.key).chain(&stored.unique);
+    if !changed.is_empty() && !keys.all(|key| !key.iter().any(is_written) || stored.holds_apart(key)) {
         codes.insert("CONFLICT");
     }
-    let enforced = |model: &Model| -> Vec<Reference> {
-        model.references.iter().filter(|reference| reference.enforced).cloned().collect()
-    };
-    for reference in enforced(stored) {
-        if changed.iter().any(|row| world.dangles(stored, &reference, row)) {
-            codes.insert("VALIDATION_ERROR");
-        }
+    let mut written = stored
+        .references
+        .iter()
+        .filter(|reference| reference.enforced && reference.link.iter().any(|(here, _)| is_written(here)));
+    if written.any(|reference| changed.iter().any(|row| world.dangles(stored, reference, row))) {
+        codes.insert("VALIDATION_ERROR");
     }
     // No key changes, so only where rows are gone has another lost what it referred to.
-    let dangles = |other: &Model| {
-        enforced(other).iter().any(|reference| other.rows.iter().any(|row| world.dangles(other, reference, row)))
+    let lost = |other: &Model, reference: &Reference, row: &[Cell]| {
+        let refers_to = |gone: &&[Cell]| {
+            reference.link.iter().all(|(here, there)| other.cell(row, here) == model.cell(gone, there))
+        };
+        found.iter().any(refers_to) && world.dangles(other, reference, row)
     };
-    if changed.is_empty() && world.models.iter().any(dangles) {
+    let has_lost = |other: &Model| {
+        let mut references = other.references.iter();
+        references.any(|reference| {
+            let leads_here = reference.enforced && reference.target == model.name;
+            leads_here && other.rows.iter().any(|row| lost(other, reference, row))
+        })
+    };
+    if changed.is_empty() && world.models.iter().any(has_lost) {
         codes.insert("CONFLICT");
     }
     codes

@@ -120,9 +120,7 @@ impl Maker<'_> {
         let mut drop = Table::drop();
         drop.table(table_name(&model.table)?);
         Ok(match self.dialect {
-            Dialect::Postgres => {
-                made(&table.to_string(PostgresQueryBuilder), &drop.to_string(PostgresQueryBuilder))
-            }
+            Dialect::Postgres => made(&table.to_string(PostgresQueryBuilder), &drop.to_string(PostgresQueryBuilder)),
             Dialect::Sqlite => made(&table.to_string(SqliteQueryBuilder), &drop.to_string(SqliteQueryBuilder)),
             Dialect::MySql => made(&table.to_string(MysqlQueryBuilder), &drop.to_string(MysqlQueryBuilder)),
         })
@@ -132,10 +130,8 @@ impl Maker<'_> {
     fn words(&self, model: &Model, id: FieldId) -> Result<Words, CompileError> {
         use Dialect::{MySql, Postgres, Sqlite};
         let field = model.field(id);
-        let unsupported = || CompileError::UnsupportedColumn {
-            table: model.table.to_string(),
-            column: field.column.clone(),
-        };
+        let unsupported =
+            || CompileError::UnsupportedColumn { table: model.table.to_string(), column: field.column.clone() };
         if let (ColumnType::Text, Some(length)) = (&field.ty, field.length) {
             // What a number prints as is a number.
             let collation = if self.dialect == Postgres { " COLLATE \"C\"" } else { "" };

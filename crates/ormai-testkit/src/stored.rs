@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, MySql, Postgres, Row, Sqlite, Transaction};
 
 use crate::databases::{Pool, TestDatabase};
 use crate::engines::Engine;
-use crate::world::{AsColumn as _, AsTable as _, Cell, Column, Kind, Model, World};
+use crate::world::{AsColumn as _, AsTable as _, Cell, Column, Decimal, Kind, Model, World};
 
 /// All rows of all models as text, in an order of their own: two databases that hold the same have
 /// the same.
@@ -70,16 +70,16 @@ fn said(cell: &Cell, engine: Engine) -> Option<String> {
         Cell::Bool(bool) if engine == Engine::Postgres => bool.to_string(),
         Cell::Bool(bool) => i32::from(*bool).to_string(),
         Cell::Int(int) => int.to_string(),
-        Cell::Decimal(hundredths) => hundredths.to_string(),
-        Cell::Text(text) | Cell::Uuid(text) | Cell::Date(text) => text.clone(),
-        Cell::Timestamp(text) => text.replace('T', " ").trim_end_matches('Z').to_owned(),
+        Cell::Decimal(decimal) => (decimal.units() / Decimal::hundredths(1).units()).to_string(),
+        Cell::Timestamp(time) => time.0.replace('T', " ").trim_end_matches('Z').to_owned(),
+        other => other.to_string(),
     })
 }
 
 /// A column as text: numbers without zeros at their ends, times in UTC.
 fn asked(column: &Column, engine: Engine) -> String {
     let name = column.stored();
-    match (engine, column.kind) {
+    match (engine, &column.kind) {
         (Engine::MySql, Kind::Decimal) => format!("CAST(CAST({name} * 100 AS SIGNED) AS CHAR)"),
         (Engine::MySql, Kind::Timestamp) => {
             format!("CAST('1970-01-01 00:00:00' + INTERVAL UNIX_TIMESTAMP({name}) SECOND AS CHAR)")

@@ -178,7 +178,7 @@ impl Tally {
             features.meet(soft, "soft_delete");
         }
         features.effects(world, &view, ask);
-        if let Outcome::Page { rows, limit } = outcome {
+        if let Outcome::Page { rows, limit, .. } = outcome {
             features.meet(rows.len() > *limit, "pages");
         }
         for feature in features.found {

@@ -56,7 +56,7 @@ pub use opentelemetry;
 pub use ormai_core::explain::{
     Cause, Did, Inspected, InspectedFilter, InspectedRule, Kind, Operator, Rule, Table, Verdict,
 };
-pub use ormai_core::plan::Truth;
+pub use ormai_core::plan::{AggregateFunction, Comparison, Direction, Truth};
 pub use ormai_core::{
     answer, catalog, condition, diagnostic, error, policy, principal, privileges, request, suggest, value,
 };

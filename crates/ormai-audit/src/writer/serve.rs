@@ -1,13 +1,13 @@
 //! Those who append what waits, and what becomes of what a store did not take.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, TryLockError};
+use std::sync::{Arc, TryLockError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::queue::Waiting;
-use super::{Closing, Owed, Said, Writer, lock};
+use super::{Closing, Inner, Owed, Said, Writer, lock};
 use crate::line::Line;
 use crate::store::StoreError;
 
@@ -158,23 +158,52 @@ impl Writer {
     fn count(&self) {
         let inner = &self.0;
         let unsealed = inner.unsealed.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_due = unsealed.is_multiple_of(inner.options.checkpoint_every.max(1));
-        if !is_due && unsealed != 1 {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if unsealed.is_multiple_of(inner.options.checkpoint_every.max(1)) {
+            let writer = self.clone();
+            runtime.spawn(async move {
+                // What fails waits for the next one, which is on its way.
+                if let Err(error) = writer.seal().await {
+                    tracing::warn!(%error, "a checkpoint could not be made; it will be tried again");
+                }
+            });
+        }
+        if inner.is_timed.swap(true, Ordering::AcqRel) {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else { return };
-        let (weak, pause) = (Arc::downgrade(inner), inner.options.checkpoint_after);
+        let (timed, pause) = (Timed(Arc::downgrade(inner)), inner.options.checkpoint_after);
         runtime.spawn(async move {
-            if !is_due {
-                tokio::time::sleep(pause).await;
-            }
-            while let Some(inner) = weak.upgrade() {
-                let Err(error) = Self(inner).seal().await else { return };
-                tracing::warn!(%error, "a checkpoint could not be made; it will be tried again");
-                // The lines that it was for are counted still, so no other is begun for the next one.
-                tokio::time::sleep(pause.max(AGAIN)).await;
+            let mut wait = pause;
+            loop {
+                tokio::time::sleep(wait).await;
+                let Some(inner) = timed.0.upgrade() else { return };
+                wait = match Self(Arc::clone(&inner)).seal().await {
+                    Ok(_) => {
+                        inner.is_timed.store(false, Ordering::Release);
+                        // What was counted before that began no timer of its own.
+                        if inner.unsealed.load(Ordering::Acquire) == 0 || inner.is_timed.swap(true, Ordering::AcqRel) {
+                            return;
+                        }
+                        pause
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a checkpoint could not be made; it will be tried again");
+                        pause.max(AGAIN)
+                    }
+                };
             }
         });
+    }
+}
+
+/// Stands for a checkpoint that will be made in time. Without one, the next line begins one.
+struct Timed(Weak<Inner>);
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.is_timed.store(false, Ordering::Release);
+        }
     }
 }
 

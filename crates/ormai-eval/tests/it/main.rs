@@ -6,5 +6,15 @@
     reason = "a test fails by panicking, also in the functions that tests share"
 )]
 
+mod bench;
+mod determinism;
+mod diff;
+mod guide;
 mod harness;
+mod record;
+mod replay;
+mod report;
+mod expected;
+mod isolation;
+mod scenarios;
 mod witness;

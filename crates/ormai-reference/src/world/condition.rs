@@ -279,9 +279,9 @@ impl fmt::Display for Pattern {
 /// A literal of the language.
 fn written(cell: &Cell) -> String {
     match cell {
-        Cell::Null | Cell::Int(_) | Cell::Decimal(_) => cell.to_string(),
+        Cell::Null | Cell::Unknown | Cell::Int(_) | Cell::Float(_) | Cell::Decimal(_) => cell.to_string(),
         Cell::Bool(bool) => bool.to_string().to_uppercase(),
-        Cell::Text(text) | Cell::Uuid(text) | Cell::Date(text) | Cell::Timestamp(text) => quoted(text),
+        _ => quoted(&cell.to_string()),
     }
 }
 

@@ -12,10 +12,10 @@ mod unknown;
 mod write;
 
 pub use catalog::{Column, Model, Reference, Relation, World};
-pub use cell::{Cell, Kind};
+pub use cell::{Cell, Decimal, Float, Instant, Kind};
 pub use condition::{Attribute, Comparison, Condition, Function, List, Pattern, Term};
 pub use policy::{
-    Action, Aggregations, Auto, Budget, Expression, FieldPolicy, ModelPolicy, Operation, Overlay, Policy,
+    Action, Aggregations, Auto, Budget, Expression, FieldPolicy, ModelPolicy, Opening, Operation, Overlay, Policy,
     RelationPolicy, RowEffect, RowPolicy, WritePolicy,
 };
 pub use principal::Who;

@@ -107,17 +107,34 @@ pub struct RowPolicy {
     pub check: Option<bool>,
 }
 
+/// Whether a tool that writes is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opening {
+    /// It is not.
+    Closed,
+    /// After somebody else has approved the write.
+    OnApproval,
+    /// It is.
+    Open,
+}
+
+impl From<bool> for Opening {
+    fn from(open: bool) -> Self {
+        if open { Self::Open } else { Self::Closed }
+    }
+}
+
 /// What may be written, and how; what is `None` is not said.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WritePolicy {
     /// Whether rows may be created.
-    pub create: Option<bool>,
+    pub create: Option<Opening>,
     /// Whether a row may be changed.
-    pub update: Option<bool>,
+    pub update: Option<Opening>,
     /// Whether a row may be deleted.
-    pub delete: Option<bool>,
+    pub delete: Option<Opening>,
     /// Whether many rows may be changed at once.
-    pub bulk_update: Option<bool>,
+    pub bulk_update: Option<Opening>,
     /// What a new row is filled with, by field.
     pub auto_set: Vec<(String, Auto)>,
     /// Fields that stay as they were created.

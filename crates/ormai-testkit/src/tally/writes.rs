@@ -241,7 +241,7 @@ impl Met<'_> {
                 let json = data.get(&column.name);
                 let same = |cell: &&Cell| json.is_some_and(|json| cell.to_json() == *json);
                 let stored = self.world.models.iter().flat_map(|model| model.rows.iter().flatten());
-                stored.filter(|cell| cell.kind() == Some(column.kind)).find(same).cloned().unwrap_or(Cell::Null)
+                stored.filter(|cell| cell.kind() == Some(column.kind.clone())).find(same).cloned().unwrap_or(Cell::Null)
             })
             .collect();
         let points = |reference: &crate::world::Reference| {

@@ -50,7 +50,7 @@ fn builder(model: &Model, engine: Engine, prefix: &str) -> ModelBuilder {
         builder = builder.column(Field {
             name: column.name.clone(),
             column: column.stored().to_owned(),
-            ty: column_type(column.kind),
+            ty: column_type(&column.kind),
             collation: collation(engine, column),
             nullable: column.nullable,
             has_default: column.default.is_some(),
@@ -76,9 +76,19 @@ fn builder(model: &Model, engine: Engine, prefix: &str) -> ModelBuilder {
     builder
 }
 
-fn column_type(kind: Kind) -> ColumnType {
+fn column_type(kind: &Kind) -> ColumnType {
     match kind {
         Kind::Bool => ColumnType::Bool,
+        Kind::Int16 => ColumnType::Int16,
+        Kind::Int32 => ColumnType::Int32,
+        Kind::Float => ColumnType::Float,
+        Kind::Char => ColumnType::Char,
+        Kind::Enum(words) => ColumnType::enumeration("words", words.iter()),
+        Kind::Bytes => ColumnType::Bytes,
+        Kind::Time => ColumnType::Time,
+        Kind::DateTime => ColumnType::DateTime,
+        Kind::Opaque => ColumnType::Json,
+        Kind::Unread => ColumnType::Unsupported("unread".to_owned()),
         Kind::Int => ColumnType::Int,
         Kind::Decimal => ColumnType::Decimal,
         Kind::Text => ColumnType::Text,

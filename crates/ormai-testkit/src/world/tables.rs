@@ -145,7 +145,7 @@ fn insert(model: &Model, engine: Engine, prefix: &str) -> String {
 }
 
 fn declaration(column: &Column, engine: Engine) -> String {
-    let ty = match (column.kind, engine) {
+    let ty = match (&column.kind, engine) {
         (Kind::Bool, _) => "boolean",
         (Kind::Int, _) => "bigint",
         (Kind::Decimal, _) => "decimal(12, 2)",
@@ -156,6 +156,8 @@ fn declaration(column: &Column, engine: Engine) -> String {
         (Kind::Timestamp, Engine::Postgres) => "timestamptz",
         (Kind::Timestamp, Engine::Sqlite) => "timestamp",
         (Kind::Timestamp, Engine::MySql) => "timestamp NULL",
+        // No other kind is drawn.
+        _ => "text",
     };
     let ty = if column.nullable { ty } else { ty.trim_end_matches(" NULL") };
     let exact = column.exact && column.kind == Kind::Text && engine == Engine::MySql;
@@ -190,15 +192,15 @@ fn literal(cell: &Cell, engine: Engine) -> String {
         Cell::Int(i64::MIN) => format!("({} - 1)", i64::MIN + 1),
         Cell::Int(int) => int.to_string(),
         Cell::Uuid(text) | Cell::Date(text) => format!("'{text}'"),
-        Cell::Timestamp(text) => {
+        Cell::Timestamp(time) => {
             let zone = if engine == Engine::Postgres { "+00" } else { "" };
-            format!("'{}{zone}'", text.replace('T', " ").trim_end_matches('Z'))
+            format!("'{}{zone}'", time.0.replace('T', " ").trim_end_matches('Z'))
         }
         // In hexadecimal there are no escapes.
         Cell::Text(text) if engine == Engine::MySql => {
             let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
             format!("_utf8mb4 X'{digits}'")
         }
-        Cell::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        other => format!("'{}'", other.to_string().replace('\'', "''")),
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 use serde_json::json;
 
 use super::{
-    Action, Aggregations, Auto, Budget, Cell, Expression, FieldPolicy, ModelPolicy, Operation, Policy, RelationPolicy,
-    RowEffect, RowPolicy, WritePolicy,
+    Action, Aggregations, Auto, Budget, Cell, Expression, FieldPolicy, ModelPolicy, Opening, Operation, Policy,
+    RelationPolicy, RowEffect, RowPolicy, WritePolicy,
 };
 
 /// What is written as a document.
@@ -148,11 +148,15 @@ fn row_policy(rule: &RowPolicy) -> String {
 }
 
 fn write_policy(writes: &WritePolicy) -> String {
+    let word = |open: Opening| match open {
+        Opening::Open => "allow",
+        Opening::OnApproval => "require_approval",
+        Opening::Closed => "deny",
+    };
     let WritePolicy { create, update, delete, bulk_update, .. } = writes;
     let actions = [("create", create), ("update", update), ("delete", delete), ("bulk_update", bulk_update)];
     let said = actions.into_iter().filter_map(|(key, open)| Some((key, (*open)?)));
-    let mut keys: Vec<String> =
-        said.map(|(key, open)| format!("{key}: {}", if open { "allow" } else { "deny" })).collect();
+    let mut keys: Vec<String> = said.map(|(key, open)| format!("{key}: {}", word(open))).collect();
     let filled: Vec<String> = writes
         .auto_set
         .iter()

@@ -26,11 +26,13 @@ fn names(names: &[&str]) -> Vec<String> {
 fn model(name: &str, columns: &[(&str, Kind)], rows: Vec<Vec<Cell>>) -> Model {
     let column = |(name, kind): &(&str, Kind)| Column {
         name: (*name).to_owned(),
-        kind: *kind,
+        kind: kind.clone(),
         nullable: *name == "deleted_at",
         wide: false,
         exact: true,
         default: (*name == "status").then(|| text("new")),
+        length: None,
+        computed: false,
     };
     Model {
         name: name.to_owned(),
@@ -74,10 +76,10 @@ fn policy(change: impl FnOnce(&mut ModelPolicy)) -> Policy {
     let said = || ModelPolicy {
         scoping: vec![("tenant_id".to_owned(), Expression::Principal(Attribute::Tenant))],
         writes: WritePolicy {
-            create: Some(true),
-            update: Some(true),
-            delete: Some(true),
-            bulk_update: Some(true),
+            create: Some(true.into()),
+            update: Some(true.into()),
+            delete: Some(true.into()),
+            bulk_update: Some(true.into()),
             ..WritePolicy::default()
         },
         ..ModelPolicy::default()
@@ -335,7 +337,7 @@ fn what_the_policy_and_the_request_alone_decide_is_refused_before_any_row() {
     assert_eq!(told(with_reason(update(77, json!({"status": 7})))), ["VALIDATION_ERROR"]);
     assert_eq!(told(with_reason(create(order(9, "acme", "ann")))), ["VALIDATION_ERROR"]);
     assert_eq!(told(update(1, json!({"status": "paid"}))), ["VALIDATION_ERROR"]);
-    let closed = policy(|orders| orders.writes.update = Some(false));
+    let closed = policy(|orders| orders.writes.update = Some(false.into()));
     assert_eq!(self::told(&closed, &acme(), &update(1, json!({"total": 1}))), ["WRITE_NOT_ALLOWED"]);
     let nobody = Who { tenant: Json::Null, ..acme() };
     assert_eq!(self::told(&usual(), &nobody, &update(1, json!({"total": 1}))), ["TENANT_SCOPE_REQUIRED"]);

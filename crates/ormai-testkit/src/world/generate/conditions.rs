@@ -34,7 +34,7 @@ pub(super) fn condition_about_the_principal(dice: &mut Dice) -> Condition {
         3 => Condition::Compare {
             op: dice.pick(&Comparison::ALL).unwrap_or(Comparison::Ge),
             left: Term::Principal(metadata(dice.word(&["level", "place.level"]))),
-            right: Term::Literal(value(dice, Kind::Int, false)),
+            right: Term::Literal(value(dice, &Kind::Int, false)),
         },
         4 => Condition::Bare(Term::Principal(metadata("trusted"))),
         5 => {
@@ -62,13 +62,13 @@ pub(super) fn condition_about_the_principal(dice: &mut Dice) -> Condition {
         9 => Condition::Between {
             term: Term::Principal(metadata("level")),
             low: Term::Literal(Cell::Int(2)),
-            high: Term::Literal(value(dice, Kind::Int, false)),
+            high: Term::Literal(value(dice, &Kind::Int, false)),
             negated: dice.chance(35),
         },
         10 => Condition::Compare {
             op: dice.pick(&Comparison::ALL).unwrap_or(Comparison::Ge),
             left: Term::Call(Function::Coalesce, vec![Term::Principal(metadata("level")), Term::Literal(Cell::Int(5))]),
-            right: Term::Literal(value(dice, Kind::Int, false)),
+            right: Term::Literal(value(dice, &Kind::Int, false)),
         },
         11 => Condition::Compare {
             op: dice.pick(&Comparison::ALL).unwrap_or(Comparison::Eq),
@@ -148,7 +148,7 @@ fn compared(dice: &mut Dice, world: &World, model: &Model) -> Condition {
 
 /// Something that a field can be compared with.
 fn opposite(dice: &mut Dice, world: &World, model: &Model, field: &Reached<'_>) -> Term {
-    let kind = field.column.kind;
+    let kind = &field.column.kind;
     let metadata = |key: &str| Term::Principal(Attribute::Metadata(key.to_owned()));
     if dice.chance(30) {
         let attribute = match (field.column.name.as_str(), kind) {
@@ -169,7 +169,7 @@ fn opposite(dice: &mut Dice, world: &World, model: &Model, field: &Reached<'_>) 
         }
     }
     if dice.chance(20)
-        && let Some(other) = reach(dice, world, model, |column| column.kind == kind)
+        && let Some(other) = reach(dice, world, model, |column| column.kind == *kind)
     {
         return other.term();
     }
@@ -186,8 +186,8 @@ fn literals(dice: &mut Dice, field: &Reached<'_>) -> Vec<Cell> {
 
 fn among(dice: &mut Dice, world: &World, model: &Model) -> Option<Condition> {
     let field = reach(dice, world, model, |_| true)?;
-    let attribute = match (field.column.name.as_str(), field.column.kind) {
-        ("tenant_id", kind) if kind == tenant_kind(world) => Some(dice.word(&["tenants", "tree"])),
+    let attribute = match (field.column.name.as_str(), &field.column.kind) {
+        ("tenant_id", kind) if *kind == tenant_kind(world) => Some(dice.word(&["tenants", "tree"])),
         ("org", _) | (_, Kind::Int) => Some("orgs"),
         (_, Kind::Text) => Some(dice.word(&["words", "place.words"])),
         _ => None,

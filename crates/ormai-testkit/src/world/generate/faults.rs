@@ -87,7 +87,7 @@ fn nested(dice: &mut Dice) -> Filter {
 
 /// A comparison with a value of the wrong type, or by an operator that does not apply.
 fn misfit(dice: &mut Dice, place: Place<'_, '_>, name: &str) -> Filter {
-    let kind = place.model.column(name).map(|column| column.kind);
+    let kind = place.model.column(name).map(|column| column.kind.clone());
     let values = [
         json!({"a": 1}),
         json!([1]),

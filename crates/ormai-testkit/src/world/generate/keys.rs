@@ -59,7 +59,7 @@ fn defaults(dice: &mut Dice, model: &mut Model) {
         if !free.contains(&column.name) || !dice.chance(20) {
             continue;
         }
-        column.default = Some(match (column.name.as_str(), column.kind) {
+        column.default = Some(match (column.name.as_str(), &column.kind) {
             ("tenant_id", Kind::Text) => Cell::Text("acme".to_owned()),
             ("tenant_id", Kind::Int) => Cell::Int(7),
             (_, kind) => value(dice, kind, column.wide),

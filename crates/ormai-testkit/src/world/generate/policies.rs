@@ -89,7 +89,7 @@ fn scoping(dice: &mut Dice, world: &World, model: &Model) -> Vec<(String, Expres
     if model.column("tenant_id").is_some() && dice.chance(92) {
         let expression = match dice.roll(20) {
             0 | 1 => metadata("tenants"),
-            2 => Expression::Literal(tenant(dice, tenant_kind(world))),
+            2 => Expression::Literal(tenant(dice, &tenant_kind(world))),
             _ => principal(Attribute::Tenant),
         };
         scoping.push(("tenant_id".to_owned(), expression));

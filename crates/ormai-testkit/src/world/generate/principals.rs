@@ -11,7 +11,7 @@ pub(super) const ROLES: [&str; 4] = ["support", "finance", "admin", "Admin"];
 /// The kind of tenants in a world.
 pub(super) fn tenant_kind(world: &World) -> Kind {
     let mut columns = world.models.iter().filter_map(|model| model.column("tenant_id"));
-    columns.next().map_or(Kind::Text, |column| column.kind)
+    columns.next().map_or(Kind::Text, |column| column.kind.clone())
 }
 
 /// Somebody who might ask something in a world.
@@ -19,14 +19,14 @@ pub(super) fn principal_of(dice: &mut Dice, world: &World) -> Who {
     let kind = tenant_kind(world);
     let tenants = |dice: &mut Dice, count: usize| -> Json {
         let count = dice.roll(count);
-        (0..=count).map(|_| tenant(dice, kind).to_json()).collect()
+        (0..=count).map(|_| tenant(dice, &kind).to_json()).collect()
     };
     let mut who = Who {
-        tenant: match (kind, dice.chance(60)) {
+        tenant: match (&kind, dice.chance(60)) {
             (Kind::Text, true) => json!("acme"),
             (Kind::Int, true) => json!(7),
-            (Kind::Int, false) if dice.chance(30) => json!(tenant(dice, kind).to_string()),
-            _ => tenant(dice, kind).to_json(),
+            (Kind::Int, false) if dice.chance(30) => json!(tenant(dice, &kind).to_string()),
+            _ => tenant(dice, &kind).to_json(),
         },
         user: json!(dice.word(&["ann", "Ann", "bob"])),
         ..Who::default()
@@ -34,19 +34,19 @@ pub(super) fn principal_of(dice: &mut Dice, world: &World) -> Who {
     who.roles = dice.some(25, &ROLES.map(str::to_owned));
     let words = |dice: &mut Dice| -> Json {
         let count = dice.roll(4);
-        let mut words: Vec<Json> = (0..count).map(|_| value(dice, Kind::Text, false).to_json()).collect();
+        let mut words: Vec<Json> = (0..count).map(|_| value(dice, &Kind::Text, false).to_json()).collect();
         words.retain(|word| word.as_str() != Some(""));
         words.into()
     };
     let attributes: [(&str, Json); 11] = [
         ("tenants", tenants(dice, 3)),
         ("tree", tenants(dice, 4)),
-        ("partner", tenant(dice, kind).to_json()),
+        ("partner", tenant(dice, &kind).to_json()),
         ("org", json!(1 + dice.roll(3))),
         ("orgs", json!([1 + dice.roll(3), 2])),
         ("level", json!(dice.roll(8))),
         ("words", words(dice)),
-        ("word", value(dice, Kind::Text, false).to_json()),
+        ("word", value(dice, &Kind::Text, false).to_json()),
         ("trusted", json!(dice.chance(60))),
         ("place", json!({"level": dice.roll(8), "words": words(dice)})),
         ("pattern", json!(dice.word(&["a%", "%", "_", "\\%", "%\\", "", "o_en", "%a%"]))),

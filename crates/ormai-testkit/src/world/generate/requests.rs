@@ -135,7 +135,7 @@ fn get(dice: &mut Dice, place: Place<'_, '_>) -> Get {
         if dice.chance(75) { seen.to_vec() } else { model.rows.iter().map(Vec::as_slice).collect() };
     let part = |dice: &mut Dice, name: &String, row: Option<&&[Cell]>| match (row, model.column(name)) {
         (Some(row), _) => spelled(dice, model.cell(row, name)),
-        (None, Some(column)) => value(dice, column.kind, column.wide).to_json(),
+        (None, Some(column)) => value(dice, &column.kind, column.wide).to_json(),
         (None, None) => Json::Null,
     };
     let row = dice.pick(&rows).filter(|_| dice.chance(92));

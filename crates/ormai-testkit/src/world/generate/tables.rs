@@ -32,7 +32,7 @@ pub(super) fn world(dice: &mut Dice) -> World {
     let count = 2 + dice.roll(3);
     let mut world = World { models: Vec::new() };
     for name in NAMES.iter().take(count) {
-        let model = model(dice, name, tenants, &world);
+        let model = model(dice, name, &tenants, &world);
         world.models.push(model);
     }
     name_back(&mut world);
@@ -43,24 +43,34 @@ pub(super) fn world(dice: &mut Dice) -> World {
 }
 
 fn column(name: &str, kind: Kind, nullable: bool) -> Column {
-    Column { name: name.to_owned(), kind, nullable, wide: false, exact: false, default: None }
+    Column {
+        name: name.to_owned(),
+        kind,
+        nullable,
+        wide: false,
+        exact: false,
+        default: None,
+        length: None,
+        computed: false,
+    }
 }
 
-fn model(dice: &mut Dice, name: &str, tenants: Kind, world: &World) -> Model {
+fn model(dice: &mut Dice, name: &str, tenants: &Kind, world: &World) -> Model {
     // A child table without a tenant of its own is a classic.
     let has_tenant = dice.chance(90);
     let (key, mut columns) = match dice.roll(20) {
         0..10 => (vec!["id"], vec![column("id", Kind::Int, false)]),
         10..13 => (vec!["code"], vec![column("code", Kind::Text, false)]),
         13..15 => (vec!["uid"], vec![column("uid", Kind::Uuid, false)]),
-        _ if has_tenant => {
-            (vec!["tenant_id", "number"], vec![column("tenant_id", tenants, false), column("number", Kind::Int, false)])
-        }
+        _ if has_tenant => (
+            vec!["tenant_id", "number"],
+            vec![column("tenant_id", tenants.clone(), false), column("number", Kind::Int, false)],
+        ),
         _ => (vec!["id"], vec![column("id", Kind::Int, false)]),
     };
     if has_tenant && columns.iter().all(|column| column.name != "tenant_id") {
         let nullable = dice.chance(25);
-        columns.push(column("tenant_id", tenants, nullable));
+        columns.push(column("tenant_id", tenants.clone(), nullable));
     }
     if dice.chance(35) {
         let nullable = dice.chance(40);
@@ -169,10 +179,10 @@ fn cell(dice: &mut Dice, model: &Model, column: &Column) -> Cell {
     }
     match column.name.as_str() {
         // One tenant has more than the others, so that there is something to see.
-        "tenant_id" => match (column.kind, dice.chance(35)) {
+        "tenant_id" => match (&column.kind, dice.chance(35)) {
             (Kind::Int, true) => Cell::Int(7),
             (Kind::Text, true) => Cell::Text("acme".to_owned()),
-            (kind, _) => tenant(dice, kind),
+            (kind, _) => tenant(dice, &kind),
         },
         "org" => Cell::Int(i64::try_from(1 + dice.roll(3)).unwrap_or(1)),
         "owner" => Cell::Text(dice.word(&["ann", "Ann", "bob", "ann ", ""]).to_owned()),
@@ -181,8 +191,8 @@ fn cell(dice: &mut Dice, model: &Model, column: &Column) -> Cell {
         "id" | "number" if model.key.contains(&column.name) && dice.chance(95) => {
             Cell::Int(i64::try_from(dice.roll(60)).unwrap_or(0))
         }
-        name if model.key.iter().any(|part| part == name) && column.kind == Kind::Int => value(dice, Kind::Int, true),
-        _ => value(dice, column.kind, column.wide),
+        name if model.key.iter().any(|part| part == name) && column.kind == Kind::Int => value(dice, &Kind::Int, true),
+        _ => value(dice, &column.kind, column.wide),
     }
 }
 

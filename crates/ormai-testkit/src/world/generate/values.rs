@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::Dice;
-use crate::world::{Cell, Column, Kind, Model};
+use crate::world::{Cell, Column, Decimal, Kind, Model};
 
 pub(super) const TEXT_TENANTS: [&str; 8] = ["acme", "ACME", "acme ", "\u{e1}cme", "globex", "acm_", "acme%", "7"];
 pub(super) const INT_TENANTS: [i64; 5] = [7, 0, 1, -7, 70];
@@ -73,17 +73,18 @@ const WIDE: [i64; 8] = [i64::MIN, i64::MIN + 1, -1, 0, 1, 2, i64::MAX - 1, i64::
 const QUARTERS: [i64; 8] = [-1_075, -25, 25, 75, 125, 1_025, 1_075, 999_975];
 
 /// A value of a kind, from a small pool.
-pub(super) fn value(dice: &mut Dice, kind: Kind, wide: bool) -> Cell {
+pub(super) fn value(dice: &mut Dice, kind: &Kind, wide: bool) -> Cell {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     match kind {
         Kind::Bool => Cell::Bool(dice.chance(50)),
         Kind::Int if wide => Cell::Int(dice.pick(&WIDE).unwrap_or_default()),
         Kind::Int => Cell::Int(i64::try_from(dice.roll(12)).unwrap_or(0) - 3),
-        Kind::Decimal => Cell::Decimal(dice.pick(&QUARTERS).unwrap_or_default()),
+        Kind::Decimal => Cell::Decimal(Decimal::hundredths(dice.pick(&QUARTERS).unwrap_or_default())),
         Kind::Text => Cell::Text(text(dice.pick(&WORDS))),
         Kind::Uuid => Cell::Uuid(text(dice.pick(&UUIDS))),
         Kind::Date => Cell::Date(text(dice.pick(&DATES))),
-        Kind::Timestamp => Cell::Timestamp(text(dice.pick(&TIMES))),
+        // No other kind is drawn.
+        _ => Cell::timestamp(text(dice.pick(&TIMES))),
     }
 }
 
@@ -93,7 +94,7 @@ pub(super) fn value_in(dice: &mut Dice, model: &Model, column: &Column) -> Cell 
         model.rows.iter().map(|row| model.cell(row, &column.name)).filter(|cell| !cell.is_null()).collect();
     match dice.pick(&stored).filter(|_| dice.chance(75)) {
         Some(cell) => cell.clone(),
-        None => value(dice, column.kind, column.wide),
+        None => value(dice, &column.kind, column.wide),
     }
 }
 
@@ -101,16 +102,15 @@ pub(super) fn value_in(dice: &mut Dice, model: &Model, column: &Column) -> Cell 
 pub(super) fn spelled(dice: &mut Dice, cell: &Cell) -> Json {
     match cell {
         Cell::Uuid(text) if dice.chance(20) => text.to_uppercase().into(),
-        Cell::Timestamp(text) if dice.chance(20) => text.replace('Z', "+00:00").into(),
+        Cell::Timestamp(time) if dice.chance(20) => time.0.replace('Z', "+00:00").into(),
         // Quarters are exact as floats.
-        Cell::Decimal(hundredths) if dice.chance(20) => i32::try_from(*hundredths)
-            .map_or_else(|_| cell.to_json(), |hundredths| (f64::from(hundredths) / 100.0).into()),
+        Cell::Decimal(decimal) if dice.chance(20) => decimal.to_string().parse::<f64>().unwrap_or_default().into(),
         other => other.to_json(),
     }
 }
 
 /// A tenant of a kind.
-pub(super) fn tenant(dice: &mut Dice, kind: Kind) -> Cell {
+pub(super) fn tenant(dice: &mut Dice, kind: &Kind) -> Cell {
     match kind {
         Kind::Int => Cell::Int(dice.pick(&INT_TENANTS).unwrap_or_default()),
         Kind::Uuid => Cell::Uuid(dice.word(&UUID_TENANTS).to_owned()),

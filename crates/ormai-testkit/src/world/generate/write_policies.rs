@@ -4,8 +4,8 @@ use super::Dice;
 use super::principals::tenant_kind;
 use super::values::value;
 use crate::world::{
-    Action, Attribute, Auto, Budget, Column, Condition, Expression, FieldPolicy, Kind, Model, ModelPolicy, Operation,
-    Policy, RowEffect, RowPolicy, Term, World, WritePolicy,
+    Action, Attribute, Auto, Budget, Column, Condition, Expression, FieldPolicy, Kind, Model, ModelPolicy, Opening,
+    Operation, Policy, RowEffect, RowPolicy, Term, World, WritePolicy,
 };
 
 /// Opens writes, most of them.
@@ -56,10 +56,10 @@ fn show_the_key(dice: &mut Dice, model: &Model, said: &mut ModelPolicy) {
 
 fn writes(dice: &mut Dice, world: &World, model: &Model, said: &ModelPolicy, shows: bool) -> WritePolicy {
     let mut writes = WritePolicy {
-        create: Some(dice.chance(90)),
-        update: Some(dice.chance(90)),
-        delete: Some(dice.chance(85)),
-        bulk_update: Some(dice.chance(85)),
+        create: Some(dice.chance(90).into()),
+        update: Some(dice.chance(90).into()),
+        delete: Some(dice.chance(85).into()),
+        bulk_update: Some(dice.chance(85).into()),
         ..WritePolicy::default()
     };
     for (field, expression) in &said.scoping {
@@ -106,9 +106,9 @@ fn is_own(model: &Model, said: &ModelPolicy, column: &Column) -> bool {
 
 fn auto(dice: &mut Dice, world: &World, column: &Column) -> Auto {
     let principal = |attribute| Auto::Is(Expression::Principal(attribute));
-    match column.kind {
+    match &column.kind {
         kind if kind.is_time() && dice.chance(70) => Auto::Now,
-        kind if kind == tenant_kind(world) && dice.chance(15) => principal(Attribute::Tenant),
+        kind if *kind == tenant_kind(world) && dice.chance(15) => principal(Attribute::Tenant),
         Kind::Text if dice.chance(50) => principal(Attribute::User),
         Kind::Text if dice.chance(20) => principal(Attribute::Metadata("word".to_owned())),
         Kind::Int if dice.chance(50) => principal(Attribute::Metadata("level".to_owned())),
@@ -134,10 +134,10 @@ fn restrict(dice: &mut Dice, model: &Model, writes: &mut WritePolicy) {
 
 fn granted(dice: &mut Dice, model: &Model) -> WritePolicy {
     let mut writes = WritePolicy {
-        create: dice.chance(50).then_some(true),
-        update: dice.chance(50).then_some(true),
-        delete: dice.chance(50).then(|| dice.chance(80)),
-        bulk_update: dice.chance(50).then(|| dice.chance(80)),
+        create: dice.chance(50).then_some(Opening::Open),
+        update: dice.chance(50).then_some(Opening::Open),
+        delete: dice.chance(50).then(|| dice.chance(80).into()),
+        bulk_update: dice.chance(50).then(|| dice.chance(80).into()),
         require_reason: dice.chance(20).then(|| dice.chance(50)),
         ..WritePolicy::default()
     };
@@ -153,10 +153,10 @@ fn granted(dice: &mut Dice, model: &Model) -> WritePolicy {
 
 fn narrowed(dice: &mut Dice, model: &Model, base: &WritePolicy) -> WritePolicy {
     let mut writes = WritePolicy {
-        create: dice.chance(15).then_some(false),
-        update: dice.chance(15).then_some(false),
-        delete: dice.chance(20).then_some(false),
-        bulk_update: dice.chance(20).then_some(false),
+        create: dice.chance(15).then_some(Opening::Closed),
+        update: dice.chance(15).then_some(Opening::Closed),
+        delete: dice.chance(20).then_some(Opening::Closed),
+        bulk_update: dice.chance(20).then_some(Opening::Closed),
         require_reason: dice.chance(25).then_some(true),
         ..WritePolicy::default()
     };

@@ -78,12 +78,12 @@ impl<'a> Desk<'_, 'a> {
         if dice.chance(25) {
             return Json::Null;
         }
-        if column.name == "tenant_id" { tenant(dice, column.kind).to_json() } else { self.value(dice, column) }
+        if column.name == "tenant_id" { tenant(dice, &column.kind).to_json() } else { self.value(dice, column) }
     }
 
     fn value(&self, dice: &mut Dice, column: &Column) -> Json {
         let cell =
-            if dice.chance(75) { value_in(dice, self.model, column) } else { value(dice, column.kind, column.wide) };
+            if dice.chance(75) { value_in(dice, self.model, column) } else { value(dice, &column.kind, column.wide) };
         spelled(dice, &cell)
     }
 
@@ -167,7 +167,7 @@ impl<'a> Desk<'_, 'a> {
         };
         match own.filter(|_| same) {
             Some(own) => own,
-            None if column.name == "tenant_id" => tenant(dice, column.kind).to_json(),
+            None if column.name == "tenant_id" => tenant(dice, &column.kind).to_json(),
             None => self.value(dice, column),
         }
     }
@@ -197,7 +197,7 @@ impl<'a> Desk<'_, 'a> {
             let value = match row {
                 Some(row) => spelled(dice, target.cell(row, there)),
                 None if is_nothing && column.nullable => Json::Null,
-                None => value(dice, column.kind, column.wide).to_json(),
+                None => value(dice, &column.kind, column.wide).to_json(),
             };
             data.insert(here.clone(), value);
         }
@@ -218,7 +218,7 @@ impl<'a> Desk<'_, 'a> {
     fn id_of(&self, dice: &mut Dice, row: Option<&[Cell]>) -> Json {
         let part = |dice: &mut Dice, name: &String| match (row, self.model.column(name)) {
             (Some(row), _) => spelled(dice, self.model.cell(row, name)),
-            (None, Some(column)) => value(dice, column.kind, column.wide).to_json(),
+            (None, Some(column)) => value(dice, &column.kind, column.wide).to_json(),
             (None, None) => Json::Null,
         };
         let parts: Vec<(String, Json)> = self.model.key.iter().map(|name| (name.clone(), part(dice, name))).collect();

@@ -84,7 +84,7 @@ fn compare(expected: &Outcome, got: &[Json], ask: &Ask, hashes: &mut Hashes) -> 
         },
         _ if first["success"] != true => Err("refused".to_owned()),
         Outcome::Row(row) => same_rows(std::slice::from_ref(row), std::slice::from_ref(data), &tenant, hashes),
-        Outcome::Changed(_) | Outcome::Preview { .. } => Err("the answer to a write".to_owned()),
+        Outcome::Changed(_) | Outcome::Held | Outcome::Preview { .. } => Err("the answer to a write".to_owned()),
         Outcome::Groups { rows, limit } => {
             let more = rows.len() > *limit;
             if data["has_more"] != more {
@@ -92,7 +92,7 @@ fn compare(expected: &Outcome, got: &[Json], ask: &Ask, hashes: &mut Hashes) -> 
             }
             same_rows(&rows[..rows.len().min(*limit)], &all_rows(first), &tenant, hashes)
         }
-        Outcome::Page { rows, limit } => {
+        Outcome::Page { rows, limit, .. } => {
             let with_total = matches!(&ask.request, Request::Query(query) if query.with_total);
             for (index, page) in got.iter().enumerate() {
                 let last = index + 1 == got.len();
