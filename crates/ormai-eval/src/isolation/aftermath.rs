@@ -39,8 +39,12 @@ impl Course<'_> {
             if self.is_over() {
                 return;
             }
-            let reads: Vec<(Ask, Json)> =
-                self.answered.iter().filter(|(by, _, _)| *by == asker).map(|(_, ask, answer)| (ask.clone(), answer.clone())).collect();
+            let reads: Vec<(Ask, Json)> = self
+                .answered
+                .iter()
+                .filter(|(by, _, _)| *by == asker)
+                .map(|(_, ask, answer)| (ask.clone(), answer.clone()))
+                .collect();
             let reads = dice.some(&reads, AGAIN);
             let touched = self.strangers_rows(asker, dice);
             let witness = self.witness;
@@ -72,7 +76,8 @@ impl Course<'_> {
         let Some(who) = self.asker(asker) else { return Vec::new() };
         let (view, sight) = (self.view(who), self.sight());
         let unseen = self.plantation.rows.iter().enumerate().filter(|(_, planted)| {
-            !self.subject.looked_at.contains(&planted.model) && !sight.sees(&view, &who.principal, planted.model, &planted.row)
+            !self.subject.looked_at.contains(&planted.model)
+                && !sight.sees(&view, &who.principal, planted.model, &planted.row)
         });
         let unseen: Vec<usize> = unseen.map(|(at, _)| at).collect();
         dice.some(&unseen, TOUCHED * 2)
@@ -99,7 +104,11 @@ impl Course<'_> {
                 }
             }
             if !data.is_empty() {
-                let _ = self.witness.tools().call(&owner, "update", &json!({"model": model.name, "id": id, "data": data})).await;
+                let _ = self
+                    .witness
+                    .tools()
+                    .call(&owner, "update", &json!({"model": model.name, "id": id, "data": data}))
+                    .await;
             }
         }
     }
@@ -107,13 +116,20 @@ impl Course<'_> {
     /// Fields that decide about no row.
     fn indifferent(&self, id: ModelId, model: &Model) -> Vec<FieldId> {
         let Some(about) = self.subject.about(id) else { return Vec::new() };
-        let links = |field: &FieldId| model.relations.iter().any(|relation| relation.link.iter().any(|(here, _)| here == field));
-        let refers = |field: &FieldId| model.foreign_keys.iter().any(|key| key.columns.iter().any(|(here, _)| here == field));
-        let unique = |field: &FieldId| model.primary_key.contains(field) || model.unique_keys.iter().flatten().any(|part| part == field);
+        let links = |field: &FieldId| {
+            model.relations.iter().any(|relation| relation.link.iter().any(|(here, _)| here == field))
+        };
+        let refers =
+            |field: &FieldId| model.foreign_keys.iter().any(|key| key.columns.iter().any(|(here, _)| here == field));
+        let unique = |field: &FieldId| {
+            model.primary_key.contains(field) || model.unique_keys.iter().flatten().any(|part| part == field)
+        };
         model
             .field_ids()
             .filter(|(field, column)| {
-                let decides = about.identity.contains_key(field) || about.literals.contains_key(field) || about.marks.contains(field);
+                let decides = about.identity.contains_key(field)
+                    || about.literals.contains_key(field)
+                    || about.marks.contains(field);
                 !decides && !links(field) && !refers(field) && !unique(field) && !column.generated
             })
             .map(|(field, _)| field)
@@ -160,7 +176,13 @@ impl Course<'_> {
 }
 
 /// Callers who go away, at whatever place: each call leaves one record. It reads what was there before.
-pub(super) async fn dropped(ormai: &OrmAi, ledger: &Arc<Ledger>, principal: &Principal, tool: &str, arguments: &Json) -> Option<Violation> {
+pub(super) async fn dropped(
+    ormai: &OrmAi,
+    ledger: &Arc<Ledger>,
+    principal: &Principal,
+    tool: &str,
+    arguments: &Json,
+) -> Option<Violation> {
     let trail = ormai.trail()?;
     for polls in 1..POLLS {
         let request_id = format!("isolation-dropped-{polls}");
@@ -174,7 +196,8 @@ pub(super) async fn dropped(ormai: &OrmAi, ledger: &Arc<Ledger>, principal: &Pri
             return Some(Violation::new("audited_once", "the audit trail took no record after a call was dropped"));
         }
         let entries: Vec<Entry> = ledger.take().iter().filter_map(Entry::read).collect();
-        let closed = entries.iter().filter(|entry| entry.place.kind == Kind::Record && entry.request_id == request_id).count();
+        let closed =
+            entries.iter().filter(|entry| entry.place.kind == Kind::Record && entry.request_id == request_id).count();
         if closed != 1 {
             let what = format!("a call that was dropped half way left {closed} closed records instead of one");
             return Some(Violation::new("audited_once", what));
