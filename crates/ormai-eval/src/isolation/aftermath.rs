@@ -27,8 +27,10 @@ const ROUNDS: usize = 6;
 const AGAIN: usize = 24;
 /// How many of the strangers' rows are changed, and how many deleted, each time.
 const TOUCHED: usize = 12;
+/// How many calls are dropped.
+const DROPS: usize = 96;
 /// More often than a call is polled, mostly.
-const POLLS: usize = 40;
+const POLLS: usize = 16;
 
 impl Course<'_> {
     /// Changes and deletes rows that a principal does not see, and asks again: each byte is the same.
@@ -39,8 +41,12 @@ impl Course<'_> {
             if self.is_over() {
                 return;
             }
-            let reads: Vec<(Ask, Json)> =
-                self.answered.iter().filter(|(by, _, _)| *by == asker).map(|(_, ask, answer)| (ask.clone(), answer.clone())).collect();
+            let reads: Vec<(Ask, Json)> = self
+                .answered
+                .iter()
+                .filter(|(by, _, _)| *by == asker)
+                .map(|(_, ask, answer)| (ask.clone(), answer.clone()))
+                .collect();
             let reads = dice.some(&reads, AGAIN);
             let touched = self.strangers_rows(asker, dice);
             let witness = self.witness;
@@ -72,7 +78,8 @@ impl Course<'_> {
         let Some(who) = self.asker(asker) else { return Vec::new() };
         let (view, sight) = (self.view(who), self.sight());
         let unseen = self.plantation.rows.iter().enumerate().filter(|(_, planted)| {
-            !self.subject.looked_at.contains(&planted.model) && !sight.sees(&view, &who.principal, planted.model, &planted.row)
+            !self.subject.looked_at.contains(&planted.model)
+                && !sight.sees(&view, &who.principal, planted.model, &planted.row)
         });
         let unseen: Vec<usize> = unseen.map(|(at, _)| at).collect();
         dice.some(&unseen, TOUCHED * 2)
@@ -99,7 +106,11 @@ impl Course<'_> {
                 }
             }
             if !data.is_empty() {
-                let _ = self.witness.tools().call(&owner, "update", &json!({"model": model.name, "id": id, "data": data})).await;
+                let _ = self
+                    .witness
+                    .tools()
+                    .call(&owner, "update", &json!({"model": model.name, "id": id, "data": data}))
+                    .await;
             }
         }
     }
@@ -107,13 +118,20 @@ impl Course<'_> {
     /// Fields that decide about no row.
     fn indifferent(&self, id: ModelId, model: &Model) -> Vec<FieldId> {
         let Some(about) = self.subject.about(id) else { return Vec::new() };
-        let links = |field: &FieldId| model.relations.iter().any(|relation| relation.link.iter().any(|(here, _)| here == field));
-        let refers = |field: &FieldId| model.foreign_keys.iter().any(|key| key.columns.iter().any(|(here, _)| here == field));
-        let unique = |field: &FieldId| model.primary_key.contains(field) || model.unique_keys.iter().flatten().any(|part| part == field);
+        let links = |field: &FieldId| {
+            model.relations.iter().any(|relation| relation.link.iter().any(|(here, _)| here == field))
+        };
+        let refers =
+            |field: &FieldId| model.foreign_keys.iter().any(|key| key.columns.iter().any(|(here, _)| here == field));
+        let unique = |field: &FieldId| {
+            model.primary_key.contains(field) || model.unique_keys.iter().flatten().any(|part| part == field)
+        };
         model
             .field_ids()
             .filter(|(field, column)| {
-                let decides = about.identity.contains_key(field) || about.literals.contains_key(field) || about.marks.contains(field);
+                let decides = about.identity.contains_key(field)
+                    || about.literals.contains_key(field)
+                    || about.marks.contains(field);
                 !decides && !links(field) && !refers(field) && !unique(field) && !column.generated
             })
             .map(|(field, _)| field)
@@ -160,13 +178,21 @@ impl Course<'_> {
 }
 
 /// Callers who go away, at whatever place: each call leaves one record. It reads what was there before.
-pub(super) async fn dropped(ormai: &OrmAi, ledger: &Arc<Ledger>, principal: &Principal, tool: &str, arguments: &Json) -> Option<Violation> {
+pub(super) async fn dropped(
+    ormai: &OrmAi,
+    ledger: &Arc<Ledger>,
+    principal: &Principal,
+    tool: &str,
+    arguments: &Json,
+) -> Option<Violation> {
     let trail = ormai.trail()?;
-    for polls in 1..POLLS {
-        let request_id = format!("isolation-dropped-{polls}");
+    for number in 0..DROPS {
+        // Where a call waits, and whether it does, is chance.
+        let polls = 1 + number % POLLS;
+        let request_id = format!("isolation-dropped-{number}");
         let ctx = RunContext::new(principal.clone()).request_id(&request_id);
         let call = ormai.tools().call(&ctx, tool, arguments);
-        let is_done = GivenUp { inner: Box::pin(call), polls }.await.is_some();
+        drop(GivenUp { inner: Box::pin(call), polls }.await);
         // What is said last is written last.
         let mut last = Record::begin(jiff::Timestamp::now(), "settled", "settled");
         last.outcome = Outcome::Answered;
@@ -174,13 +200,11 @@ pub(super) async fn dropped(ormai: &OrmAi, ledger: &Arc<Ledger>, principal: &Pri
             return Some(Violation::new("audited_once", "the audit trail took no record after a call was dropped"));
         }
         let entries: Vec<Entry> = ledger.take().iter().filter_map(Entry::read).collect();
-        let closed = entries.iter().filter(|entry| entry.place.kind == Kind::Record && entry.request_id == request_id).count();
+        let closed =
+            entries.iter().filter(|entry| entry.place.kind == Kind::Record && entry.request_id == request_id).count();
         if closed != 1 {
             let what = format!("a call that was dropped half way left {closed} closed records instead of one");
             return Some(Violation::new("audited_once", what));
-        }
-        if is_done {
-            break;
         }
     }
     None

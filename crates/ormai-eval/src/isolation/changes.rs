@@ -25,7 +25,9 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn between(model: &Model, before: &[Row], after: &[Row]) -> Self {
-        let keyed = |rows: &[Row]| -> BTreeMap<String, Row> { rows.iter().map(|row| (key_of(model, row).to_string(), row.clone())).collect() };
+        let keyed = |rows: &[Row]| -> BTreeMap<String, Row> {
+            rows.iter().map(|row| (key_of(model, row).to_string(), row.clone())).collect()
+        };
         let (before, mut after) = (keyed(before), keyed(after));
         let mut changes = Self::default();
         for (key, row) in before {
@@ -65,14 +67,28 @@ impl Writer<'_> {
         let is_dry = ask.arguments.get("dry_run") == Some(&Json::Bool(true));
         let is_pending = answer.pointer("/data/approval_id").is_some();
         if !is_answered || is_dry || is_pending {
-            let why = if !is_answered { "refused" } else if is_dry { "a dry run" } else { "parked" };
+            let why = if !is_answered {
+                "refused"
+            } else if is_dry {
+                "a dry run"
+            } else {
+                "parked"
+            };
             if !changes.is_empty() {
-                wrongs.push(Violation::new("nothing_is_kept", format!("a write that was {why} has changed {} rows", changes.many())).row(&model.name, Json::Null));
+                wrongs.push(
+                    Violation::new(
+                        "nothing_is_kept",
+                        format!("a write that was {why} has changed {} rows", changes.many()),
+                    )
+                    .row(&model.name, Json::Null),
+                );
             }
             return wrongs;
         }
         let Some(rules) = self.view.model(ask.model) else {
-            return vec![Violation::new("writes_are_open", "a model that is not open was written").row(&model.name, Json::Null)];
+            return vec![
+                Violation::new("writes_are_open", "a model that is not open was written").row(&model.name, Json::Null),
+            ];
         };
         let open = match ask.tool {
             "create" => rules.write.create,
@@ -81,13 +97,25 @@ impl Writer<'_> {
             _ => rules.write.bulk_update,
         };
         if open == WriteAction::Deny {
-            wrongs.push(Violation::new("writes_are_open", format!("`{}` is denied, and was done", ask.tool)).row(&model.name, Json::Null));
+            wrongs.push(
+                Violation::new("writes_are_open", format!("`{}` is denied, and was done", ask.tool))
+                    .row(&model.name, Json::Null),
+            );
         }
         if rules.write.require_reason && ask.arguments.get("reason").is_none() {
-            wrongs.push(Violation::new("writes_are_open", "a write without a reason was done").row(&model.name, Json::Null));
+            wrongs.push(
+                Violation::new("writes_are_open", "a write without a reason was done").row(&model.name, Json::Null),
+            );
         }
-        if rules.write.max_affected_rows.is_some_and(|cap| changes.many() > usize::try_from(cap).unwrap_or(usize::MAX)) {
-            wrongs.push(Violation::new("response_within_budget", format!("{} rows were changed, more than are allowed", changes.many())).row(&model.name, Json::Null));
+        if rules.write.max_affected_rows.is_some_and(|cap| changes.many() > usize::try_from(cap).unwrap_or(usize::MAX))
+        {
+            wrongs.push(
+                Violation::new(
+                    "response_within_budget",
+                    format!("{} rows were changed, more than are allowed", changes.many()),
+                )
+                .row(&model.name, Json::Null),
+            );
         }
         let operation = match ask.tool {
             "create" => Operation::Create,
@@ -97,23 +125,38 @@ impl Writer<'_> {
         for before in changes.removed.iter().chain(changes.changed.iter().map(|(before, _)| before)) {
             let seen = self.sight.sees(self.view, self.principal, ask.model, before);
             if !seen || !self.may(rules, operation, before, false) {
-                wrongs.push(Violation::new("no_cross_tenant_data", "a row was changed that the principal may not see or change").row(&model.name, key_of(model, before)));
+                wrongs.push(
+                    Violation::new(
+                        "no_cross_tenant_data",
+                        "a row was changed that the principal may not see or change",
+                    )
+                    .row(&model.name, key_of(model, before)),
+                );
             }
         }
         for after in changes.added.iter().chain(changes.changed.iter().map(|(_, after)| after)) {
             if operation != Operation::Delete && !self.may(rules, operation, after, true) {
-                wrongs.push(Violation::new("written_rows_are_own", "a row was written that its writer may not write").row(&model.name, key_of(model, after)));
+                wrongs.push(
+                    Violation::new("written_rows_are_own", "a row was written that its writer may not write")
+                        .row(&model.name, key_of(model, after)),
+                );
             }
             wrongs.extend(self.dangling(ask, model, after));
         }
         if rules.soft_delete.is_some() && ask.tool == "delete" && !changes.removed.is_empty() {
-            wrongs.push(Violation::new("soft_delete", "a row is gone that was to be marked").row(&model.name, Json::Null));
+            wrongs.push(
+                Violation::new("soft_delete", "a row is gone that was to be marked").row(&model.name, Json::Null),
+            );
         }
         for (before, after) in changes.changed.iter().filter(|_| operation == Operation::Update) {
             for field in &rules.write.immutable_fields {
                 let name = &model.field(*field).name;
                 if before.get(name) != after.get(name) {
-                    wrongs.push(Violation::new("immutable_fields", "an immutable field was changed").row(&model.name, key_of(model, before)).field(name));
+                    wrongs.push(
+                        Violation::new("immutable_fields", "an immutable field was changed")
+                            .row(&model.name, key_of(model, before))
+                            .field(name),
+                    );
                 }
             }
         }
@@ -161,14 +204,25 @@ impl Writer<'_> {
         let mut wrongs = Vec::new();
         for key in model.foreign_keys.iter().filter(|key| key.columns.iter().any(|(here, _)| named(here))) {
             let target = self.sight.catalog.model(key.target);
-            let value = |here: &ormai::catalog::FieldId| row.get(&model.field(*here).name).filter(|value| !value.is_null());
+            let value =
+                |here: &ormai::catalog::FieldId| row.get(&model.field(*here).name).filter(|value| !value.is_null());
             if !key.columns.iter().all(|(here, _)| value(here).is_some()) {
                 continue;
             }
-            let points = |other: &&Row| key.columns.iter().all(|(here, there)| value(here) == other.get(&target.field(*there).name));
+            let points = |other: &&Row| {
+                key.columns.iter().all(|(here, there)| value(here) == other.get(&target.field(*there).name))
+            };
             let found = self.sight.rows.get(&target.name).into_iter().flatten().find(points);
-            if let Some(other) = found.filter(|other| key.target != ask.model && !self.sight.sees(self.view, self.principal, key.target, other)) {
-                wrongs.push(Violation::new("no_cross_tenant_data", "a reference was written to a row that its writer may not see").row(&target.name, key_of(target, other)));
+            if let Some(other) = found.filter(|other| {
+                key.target != ask.model && !self.sight.sees(self.view, self.principal, key.target, other)
+            }) {
+                wrongs.push(
+                    Violation::new(
+                        "no_cross_tenant_data",
+                        "a reference was written to a row that its writer may not see",
+                    )
+                    .row(&target.name, key_of(target, other)),
+                );
             }
         }
         wrongs
@@ -189,7 +243,11 @@ impl Writer<'_> {
                 AutoValue::Now => None,
             };
             if wanted.is_some() && wanted != stored {
-                wrongs.push(Violation::new("auto_set", "a new row does not hold what the policy fills in").row(&model.name, key_of(model, row)).field(&column.name));
+                wrongs.push(
+                    Violation::new("auto_set", "a new row does not hold what the policy fills in")
+                        .row(&model.name, key_of(model, row))
+                        .field(&column.name),
+                );
             }
         }
         let data = ask.arguments.get("data").and_then(Json::as_object);
@@ -197,7 +255,11 @@ impl Writer<'_> {
             let name = &model.field(*field).name;
             let is_filled = rules.write.auto_set.iter().any(|(auto, _)| auto == field);
             if !is_filled && data.is_none_or(|data| !data.contains_key(name)) {
-                wrongs.push(Violation::new("required_fields", "a row was made without a required field").row(&model.name, key_of(model, row)).field(name));
+                wrongs.push(
+                    Violation::new("required_fields", "a row was made without a required field")
+                        .row(&model.name, key_of(model, row))
+                        .field(name),
+                );
             }
         }
         wrongs

@@ -149,7 +149,9 @@ impl<'a> Course<'a> {
         let plantation = self.plantation;
         let seen = self.visible.entry(at).or_insert_with(|| {
             let rows = plantation.rows.iter().enumerate();
-            rows.filter(|(_, planted)| sight.sees(&view, &asker.principal, planted.model, &planted.row)).map(|(at, _)| at).collect()
+            rows.filter(|(_, planted)| sight.sees(&view, &asker.principal, planted.model, &planted.row))
+                .map(|(at, _)| at)
+                .collect()
         });
         let seen = Arc::clone(seen);
         let mut asking = Asking {
@@ -194,7 +196,11 @@ impl<'a> Course<'a> {
         wrongs.extend(self.strangers(asker, who, ask, arguments, &json));
         let recorded = records::texts(&lines, &request_id);
         wrongs.extend(self.told(who, ask, &recorded));
-        if let Some(cursor) = arguments.get("cursor").and_then(Json::as_str).filter(|cursor| recorded.iter().any(|text| text.contains(cursor))) {
+        if let Some(cursor) = arguments
+            .get("cursor")
+            .and_then(Json::as_str)
+            .filter(|cursor| recorded.iter().any(|text| text.contains(cursor)))
+        {
             let _ = cursor;
             wrongs.push(Violation::new("records_hide", "the record shows the cursor of a page"));
         }
@@ -208,26 +214,44 @@ impl<'a> Course<'a> {
         let view = self.view(who);
         let mut wrongs = Vec::new();
         for token in values::tokens(&text).collect::<BTreeSet<_>>() {
-            let Some(canary) = self.plantation.canaries.get(&token).filter(|_| !said.contains(&values::token(token))) else { continue };
+            let Some(canary) = self.plantation.canaries.get(&token).filter(|_| !said.contains(&values::token(token)))
+            else {
+                continue;
+            };
             let model = self.subject.catalog.model(canary.model);
             let Some(planted) = self.plantation.rows.get(canary.row) else { continue };
             let name = &model.field(canary.field).name;
             let key = key_of(model, &planted.row);
             if is_error {
-                wrongs.push(Violation::new("errors_reveal_nothing", "an error holds a stored value").row(&model.name, key).field(name));
+                wrongs.push(
+                    Violation::new("errors_reveal_nothing", "an error holds a stored value")
+                        .row(&model.name, key)
+                        .field(name),
+                );
                 continue;
             }
             if self.is_hidden(&view, canary.model, canary.field) {
-                wrongs.push(Violation::new("no_denied_fields", "a value is shown that the policy hides").row(&model.name, key).field(name));
+                wrongs.push(
+                    Violation::new("no_denied_fields", "a value is shown that the policy hides")
+                        .row(&model.name, key)
+                        .field(name),
+                );
                 continue;
             }
             if self.keys.contains(&(canary.model.index(), canary.field.index())) {
                 continue;
             }
             let sight = self.sight();
-            let seen = *self.seen.entry((at, canary.row)).or_insert_with(|| sight.sees(&view, &who.principal, canary.model, &planted.row));
+            let seen = *self
+                .seen
+                .entry((at, canary.row))
+                .or_insert_with(|| sight.sees(&view, &who.principal, canary.model, &planted.row));
             if !seen {
-                wrongs.push(Violation::new("no_cross_tenant_data", "a row is shown that the principal may not see").row(&model.name, key).field(name));
+                wrongs.push(
+                    Violation::new("no_cross_tenant_data", "a row is shown that the principal may not see")
+                        .row(&model.name, key)
+                        .field(name),
+                );
             }
         }
         let _ = ask;
@@ -236,7 +260,8 @@ impl<'a> Course<'a> {
 
     /// Whether nobody, or not this principal, sees a field as it is.
     fn is_hidden(&self, view: &View, model: ModelId, field: ormai::catalog::FieldId) -> bool {
-        let by_view = view.model(model).and_then(|rules| rules.field(field)).is_none_or(|rule| rule.action != FieldAction::Allow);
+        let by_view =
+            view.model(model).and_then(|rules| rules.field(field)).is_none_or(|rule| rule.action != FieldAction::Allow);
         by_view || self.subject.about(model).is_none_or(|about| !about.shown.contains(&field))
     }
 
@@ -246,10 +271,16 @@ impl<'a> Course<'a> {
         let mut wrongs = Vec::new();
         let found: BTreeSet<usize> = texts.iter().flat_map(|text| values::tokens(text)).collect();
         for token in found {
-            let Some(canary) = self.plantation.canaries.get(&token).filter(|canary| canary.model == ask.model) else { continue };
+            let Some(canary) = self.plantation.canaries.get(&token).filter(|canary| canary.model == ask.model) else {
+                continue;
+            };
             if self.is_hidden(&view, canary.model, canary.field) {
                 let model = self.subject.catalog.model(canary.model);
-                wrongs.push(Violation::new("records_hide", "the record shows a value that the policy hides").row(&model.name, Json::Null).field(&model.field(canary.field).name));
+                wrongs.push(
+                    Violation::new("records_hide", "the record shows a value that the policy hides")
+                        .row(&model.name, Json::Null)
+                        .field(&model.field(canary.field).name),
+                );
             }
         }
         wrongs
@@ -262,7 +293,14 @@ impl<'a> Course<'a> {
         self.judge(asker, ask, &ask.arguments, &first);
         let mut pages = vec![first.json];
         while pages.len() < PAGES && !self.is_over() {
-            let Some(cursor) = pages.last().and_then(|page| page.pointer("/data/next_cursor")).and_then(Json::as_str).map(str::to_owned) else { break };
+            let Some(cursor) = pages
+                .last()
+                .and_then(|page| page.pointer("/data/next_cursor"))
+                .and_then(Json::as_str)
+                .map(str::to_owned)
+            else {
+                break;
+            };
             if pages.len() == 1 && dice.chance(25) {
                 self.misuse(tx, asker, ask, &cursor, dice).await;
             }
@@ -283,7 +321,8 @@ impl<'a> Course<'a> {
     fn unspecified(&mut self, asker: usize, ask: &Ask, pages: &[Json]) -> Vec<Violation> {
         let (Some(expected), Some(who)) = (self.expected, self.asker(asker)) else { return Vec::new() };
         // Without a store of approvals a write that needs one is refused before its rows are looked at.
-        let is_parked = pages.iter().any(|page| page.pointer("/error/code").and_then(Json::as_str) == Some("APPROVAL_REQUIRED"));
+        let is_parked =
+            pages.iter().any(|page| page.pointer("/error/code").and_then(Json::as_str) == Some("APPROVAL_REQUIRED"));
         if ask.tool == "describe_schema" || is_parked {
             return Vec::new();
         }
@@ -304,7 +343,8 @@ impl<'a> Course<'a> {
     async fn misuse(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, cursor: &str, dice: &mut Dice) {
         let arguments = with(&ask.arguments, "cursor", json!(cursor));
         let other = dice.below(self.askers.len());
-        let is_another = self.asker(other).map(|other| &other.principal) != self.asker(asker).map(|asker| &asker.principal);
+        let is_another =
+            self.asker(other).map(|other| &other.principal) != self.asker(asker).map(|asker| &asker.principal);
         if is_another {
             let answer = self.call(tx, other, ask, &arguments).await;
             let mut wrongs = answer.wrongs;
@@ -356,13 +396,21 @@ impl<'a> Course<'a> {
                     }
                 }
             }
-            Err(error) => self.broken(format!("the rows of `{}` could not be read after `{}` {}: {error}; {}", model.name, ask.tool, ask.arguments, answer.json)),
+            Err(error) => self.broken(format!(
+                "the rows of `{}` could not be read after `{}` {}: {error}; {}",
+                model.name, ask.tool, ask.arguments, answer.json
+            )),
         }
         self.judge(asker, ask, &ask.arguments, &answer);
     }
 
     /// The rows of a model before a write, and now: all of them, or the canaries of a large one.
-    pub(super) async fn state(&self, ctx: &RunContext<'_>, model: ModelId, answer: &Json) -> Result<(Vec<Row>, Vec<Row>), WitnessError> {
+    pub(super) async fn state(
+        &self,
+        ctx: &RunContext<'_>,
+        model: ModelId,
+        answer: &Json,
+    ) -> Result<(Vec<Row>, Vec<Row>), WitnessError> {
         let described = self.subject.catalog.model(model);
         let before = self.rows.get(&described.name).map_or(&[][..], Vec::as_slice);
         if before.len() <= WHOLE {
@@ -377,11 +425,16 @@ impl<'a> Course<'a> {
         for key in planted.chain(answered).filter_map(|row| row.get(part)) {
             keys.insert(key.to_string(), key.clone());
         }
-        let looked_at: Vec<Row> = before.iter().filter(|row| row.get(part).is_some_and(|key| keys.contains_key(&key.to_string()))).cloned().collect();
+        let looked_at: Vec<Row> = before
+            .iter()
+            .filter(|row| row.get(part).is_some_and(|key| keys.contains_key(&key.to_string())))
+            .cloned()
+            .collect();
         let keys: Vec<Json> = keys.into_values().collect();
         let arguments = json!({"model": described.name, "limit": u32::MAX, "filters": [{"field": part, "op": "in", "value": keys}]});
         let owner = ctx.for_principal(Principal::new("the owner of the database"));
-        let found = serde_json::to_value(self.witness.tools().call(&owner, "query", &arguments).await).unwrap_or_default();
+        let found =
+            serde_json::to_value(self.witness.tools().call(&owner, "query", &arguments).await).unwrap_or_default();
         match found.pointer("/data/rows").and_then(Json::as_array) {
             Some(rows) => Ok((looked_at, rows.iter().filter_map(Json::as_object).cloned().collect())),
             None => Err(WitnessError::Unread),

@@ -19,8 +19,7 @@ pub(super) struct Coverage {
     rules: BTreeMap<(String, &'static str, String), (usize, usize)>,
 }
 
-const TOOLS: [&str; 8] =
-    ["describe_schema", "query", "get", "aggregate", "create", "update", "delete", "bulk_update"];
+const TOOLS: [&str; 8] = ["describe_schema", "query", "get", "aggregate", "create", "update", "delete", "bulk_update"];
 
 impl Coverage {
     /// Every rule of the document, untried.
@@ -107,7 +106,9 @@ impl Coverage {
             }
         }
         // A field that is not shown as it is, and was asked for all the same.
-        for (model, field) in ask.tries.iter().filter_map(|said| said.split_once('.')).filter(|(_, field)| !field.contains(' ')) {
+        for (model, field) in
+            ask.tries.iter().filter_map(|said| said.split_once('.')).filter(|(_, field)| !field.contains(' '))
+        {
             for kind in ["field deny", "field mask", "field hash", "field redact"] {
                 self.met(model, kind, field, !is_answered);
             }
@@ -160,12 +161,14 @@ impl Coverage {
     }
 
     pub(super) fn rules(&self) -> Vec<RuleCoverage> {
-        let told = |((model, kind, rule), (exercised, decided)): (&(String, &'static str, String), &(usize, usize))| RuleCoverage {
-            model: model.clone(),
-            rule: rule.clone(),
-            kind: (*kind).to_owned(),
-            exercised: *exercised,
-            decided: *decided,
+        let told = |((model, kind, rule), (exercised, decided)): (&(String, &'static str, String), &(usize, usize))| {
+            RuleCoverage {
+                model: model.clone(),
+                rule: rule.clone(),
+                kind: (*kind).to_owned(),
+                exercised: *exercised,
+                decided: *decided,
+            }
         };
         self.rules.iter().map(told).collect()
     }

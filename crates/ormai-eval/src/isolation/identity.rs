@@ -107,7 +107,8 @@ pub(super) fn askers(subject: &Subject) -> Vec<Asker> {
     }
     // A role that differs in its letters only is another one.
     let swapped = |role: &String| if *role == role.to_uppercase() { role.to_lowercase() } else { role.to_uppercase() };
-    let lookalikes: Vec<String> = subject.roles.iter().map(swapped).filter(|role| !subject.roles.contains(role)).collect();
+    let lookalikes: Vec<String> =
+        subject.roles.iter().map(swapped).filter(|role| !subject.roles.contains(role)).collect();
     if !lookalikes.is_empty() {
         askers.push(asker(subject, second, &lookalikes, Metadata::All));
     }
@@ -117,7 +118,10 @@ pub(super) fn askers(subject: &Subject) -> Vec<Asker> {
     }
     // Without what scopes need.
     if subject.paths.contains_key(&PrincipalPath::UserId) {
-        askers.push(Asker { principal: Principal::new(first.value(subject, &PrincipalPath::TenantId)), owner: Some(first) });
+        askers.push(Asker {
+            principal: Principal::new(first.value(subject, &PrincipalPath::TenantId)),
+            owner: Some(first),
+        });
     }
     let nobody = Principal::without_tenant().user(first.value(subject, &PrincipalPath::UserId));
     askers.push(Asker { principal: nobody, owner: Some(first) });
@@ -137,9 +141,11 @@ fn asker(subject: &Subject, owner: Owner, roles: &[String], metadata: Metadata) 
             Metadata::Nothing => None,
             Metadata::All => Some(attribute(subject, owner, path, used, true)),
             Metadata::Odd(_) if used.is_list => Some(json!([])),
-            Metadata::Odd(number) => used.literals.get(number).cloned().or_else(|| {
-                (number > 0).then(|| attribute(subject, Owner::stranger(), path, used, false))
-            }),
+            Metadata::Odd(number) => used
+                .literals
+                .get(number)
+                .cloned()
+                .or_else(|| (number > 0).then(|| attribute(subject, Owner::stranger(), path, used, false))),
         };
         if let Some(value) = value {
             put(&mut object, keys, value);
@@ -185,7 +191,9 @@ pub(super) fn sampled(subject: &Subject, rows: &BTreeMap<String, Vec<Row>>, most
     let mut found: Vec<BTreeMap<PrincipalPath, Json>> = Vec::new();
     // The models that know most of a principal first.
     let mut models: Vec<_> = subject.models.iter().filter(|about| !about.identity.is_empty()).collect();
-    models.sort_by_key(|about| std::cmp::Reverse(about.identity.values().collect::<std::collections::BTreeSet<_>>().len()));
+    models.sort_by_key(|about| {
+        std::cmp::Reverse(about.identity.values().collect::<std::collections::BTreeSet<_>>().len())
+    });
     for about in models {
         let model = subject.catalog.model(about.id);
         for row in rows.get(&model.name).into_iter().flatten() {

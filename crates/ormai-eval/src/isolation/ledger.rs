@@ -4,7 +4,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ormai::audit::{AuditStore, Filter, Head, Line, MemoryStore, Orphan, Position, Records, Scanned, StoreError, Storing};
+use ormai::audit::{
+    AuditStore, Filter, Head, Line, MemoryStore, Orphan, Position, Records, Scanned, StoreError, Storing,
+};
 
 #[derive(Debug)]
 pub(super) struct Ledger {

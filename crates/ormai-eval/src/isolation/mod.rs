@@ -189,7 +189,7 @@ impl Isolation {
                 return Err(IsolationError::Database(why));
             }
         };
-        if !(self.stops && !report.leaks.is_empty()) {
+        if !self.stops || report.leaks.is_empty() {
             self.dropped(subject, &mut report).await?;
         }
         report.is_isolated = report.leaks.is_empty();
@@ -247,7 +247,8 @@ impl Isolation {
         let mut askers = askers(subject);
         match self.principals.is_empty() {
             true => askers.extend(sampled(subject, &existing, SAMPLED)),
-            false => askers.extend(self.principals.iter().map(|principal| Asker { principal: principal.clone(), owner: None })),
+            false => askers
+                .extend(self.principals.iter().map(|principal| Asker { principal: principal.clone(), owner: None })),
         }
         let rows = if stored_rows <= READ_AGAIN {
             self.read_all(tx, witness, subject).await?
@@ -261,7 +262,9 @@ impl Isolation {
         let coverage = Coverage::of(&self.document, subject);
         let (expected, unknown) = match Expected::new(&subject.catalog, &self.document) {
             Ok(expected) => {
-                let given = rows.iter().fold(expected.most_rows(COMPARED), |expected, (model, rows)| expected.with_rows(model, rows.clone()));
+                let given = rows.iter().fold(expected.most_rows(COMPARED), |expected, (model, rows)| {
+                    expected.with_rows(model, rows.clone())
+                });
                 (Some(given), None)
             }
             Err(unknown) => (None, Some(unknown.to_string())),
@@ -284,7 +287,12 @@ impl Isolation {
         Ok(self.report(course, &plantation, stored_rows, askers.len(), ormai))
     }
 
-    async fn read_all(&self, tx: &RunContext<'_>, witness: &Witness, subject: &Subject) -> Result<Rows, IsolationError> {
+    async fn read_all(
+        &self,
+        tx: &RunContext<'_>,
+        witness: &Witness,
+        subject: &Subject,
+    ) -> Result<Rows, IsolationError> {
         let mut all: BTreeMap<String, Vec<Row>> = BTreeMap::new();
         for (_, model) in subject.catalog.models() {
             let rows = witness.rows(tx, &model.name, self.max_rows).await.map_err(|error| match error {
@@ -306,7 +314,8 @@ impl Isolation {
     ) -> Result<(), IsolationError> {
         let mut dice = Dice::new(self.seed ^ 0x15_0A7E);
         let mut next_number = course.plantation.next_number + 100_000;
-        let named: Vec<ModelId> = course.subject.models.iter().filter(|about| about.is_named).map(|about| about.id).collect();
+        let named: Vec<ModelId> =
+            course.subject.models.iter().filter(|about| about.is_named).map(|about| about.id).collect();
         // What everybody asks of everything, in another order each time; then anything.
         let mut round: Vec<(usize, ask::Ask)> = Vec::new();
         for (at, asker) in askers.iter().enumerate() {
@@ -319,7 +328,11 @@ impl Isolation {
         let many = round.len().min(reads * 2 / 3);
         let round = dice.some(&round, many);
         let tell = |course: &Course<'_>| {
-            progress(IsolationProgress { requests: course.requests, of: self.requests, leaks: course.leaks.len() + course.more_leaks });
+            progress(IsolationProgress {
+                requests: course.requests,
+                of: self.requests,
+                leaks: course.leaks.len() + course.more_leaks,
+            });
         };
         for (at, ask) in &round {
             if course.is_over() {
@@ -328,7 +341,8 @@ impl Isolation {
             course.read(tx, *at, ask, &mut dice).await;
             tell(course);
         }
-        let writable: Vec<ModelId> = course.subject.models.iter().filter(|about| about.is_written).map(|about| about.id).collect();
+        let writable: Vec<ModelId> =
+            course.subject.models.iter().filter(|about| about.is_written).map(|about| about.id).collect();
         while course.requests < self.requests && !named.is_empty() && !course.is_over() {
             let at = dice.below(askers.len());
             let is_read = course.requests < reads;
@@ -355,7 +369,14 @@ impl Isolation {
         Ok(())
     }
 
-    fn report(&self, course: Course<'_>, plantation: &plant::Plantation, stored_rows: usize, principals: usize, ormai: &OrmAi) -> IsolationReport {
+    fn report(
+        &self,
+        course: Course<'_>,
+        plantation: &plant::Plantation,
+        stored_rows: usize,
+        principals: usize,
+        ormai: &OrmAi,
+    ) -> IsolationReport {
         let rules = course.coverage.rules();
         let named = |rule: &RuleCoverage| format!("{}: {} `{}`", rule.model, rule.kind, rule.rule);
         IsolationReport {
@@ -365,7 +386,11 @@ impl Isolation {
             requests: course.requests,
             planted_rows: plantation.rows.len(),
             stored_rows,
-            never_decided: rules.iter().filter(|rule| rule.exercised > 0 && rule.decided == 0 && rule.kind != "field allow").map(named).collect(),
+            never_decided: rules
+                .iter()
+                .filter(|rule| rule.exercised > 0 && rule.decided == 0 && rule.kind != "field allow")
+                .map(named)
+                .collect(),
             never_tested: rules.iter().filter(|rule| rule.exercised == 0).map(named).collect(),
             not_covered: plantation
                 .barren

@@ -72,7 +72,12 @@ enum Manner {
 }
 
 impl<'a> Planter<'a> {
-    pub(super) fn new(subject: &'a Subject, existing: &'a BTreeMap<String, Vec<Row>>, seed: u64, now: Timestamp) -> Self {
+    pub(super) fn new(
+        subject: &'a Subject,
+        existing: &'a BTreeMap<String, Vec<Row>>,
+        seed: u64,
+        now: Timestamp,
+    ) -> Self {
         let planted = Plantation { next_number: 1, ..Plantation::default() };
         Self { subject, existing, dice: Dice::new(seed), now, planted, keys: HashSet::new() }
     }
@@ -110,7 +115,10 @@ impl<'a> Planter<'a> {
         let mut order = Vec::new();
         while !left.is_empty() {
             let waits = |(id, model): &(ModelId, &Model)| {
-                model.foreign_keys.iter().any(|key| key.target != *id && left.iter().any(|(other, _)| *other == key.target))
+                model
+                    .foreign_keys
+                    .iter()
+                    .any(|key| key.target != *id && left.iter().any(|(other, _)| *other == key.target))
             };
             // Of a circle any one comes first.
             let at = left.iter().position(|model| !waits(model)).unwrap_or(0);
@@ -140,7 +148,9 @@ impl<'a> Planter<'a> {
                 }
             };
             let key = format!("{} {}", model.name, key_of(model, &data));
-            if self.keys.contains(&key) && model.primary_key.iter().all(|field| data.contains_key(&model.field(*field).name)) {
+            if self.keys.contains(&key)
+                && model.primary_key.iter().all(|field| data.contains_key(&model.field(*field).name))
+            {
                 return Ok(false);
             }
             let ctx = ctx.for_principal(Principal::new("the owner of the database"));
@@ -183,7 +193,8 @@ impl<'a> Planter<'a> {
             data.insert(column.name.clone(), value);
         }
         self.references(model, owner, number, &mut data)?;
-        let unique: BTreeSet<FieldId> = model.primary_key.iter().chain(model.unique_keys.iter().flatten()).copied().collect();
+        let unique: BTreeSet<FieldId> =
+            model.primary_key.iter().chain(model.unique_keys.iter().flatten()).copied().collect();
         let existing = self.existing.get(&model.name).map_or(&[][..], Vec::as_slice);
         let sample = if existing.is_empty() { None } else { existing.get(number % existing.len()) };
         for (field, column) in model.field_ids() {
@@ -217,24 +228,42 @@ impl<'a> Planter<'a> {
     }
 
     /// Chooses rows to refer to: the owner's own mostly, now and then somebody else's.
-    fn references(&mut self, model: &Model, owner: Owner, number: usize, data: &mut Map<String, Json>) -> Result<(), String> {
+    fn references(
+        &mut self,
+        model: &Model,
+        owner: Owner,
+        number: usize,
+        data: &mut Map<String, Json>,
+    ) -> Result<(), String> {
         for key in &model.foreign_keys {
             let target = self.subject.catalog.model(key.target);
-            let open = |data: &Map<String, Json>| key.columns.iter().any(|(here, _)| !data.contains_key(&model.field(*here).name));
+            let open = |data: &Map<String, Json>| {
+                key.columns.iter().any(|(here, _)| !data.contains_key(&model.field(*here).name))
+            };
             if !open(data) {
                 continue;
             }
             let fits = |row: &Row| {
                 key.columns.iter().all(|(here, there)| {
-                    data.get(&model.field(*here).name).is_none_or(|known| row.get(&target.field(*there).name) == Some(known))
+                    data.get(&model.field(*here).name)
+                        .is_none_or(|known| row.get(&target.field(*there).name) == Some(known))
                 })
             };
-            let rows: Vec<(&Owner, &Row)> = self.planted.of(key.target).filter(|planted| fits(&planted.row)).map(|planted| (&planted.owner, &planted.row)).collect();
+            let rows: Vec<(&Owner, &Row)> = self
+                .planted
+                .of(key.target)
+                .filter(|planted| fits(&planted.row))
+                .map(|planted| (&planted.owner, &planted.row))
+                .collect();
             let is_foreign = number % 4 == 3;
-            let wanted: Vec<&Row> = rows.iter().filter(|(of, _)| (**of == owner) != is_foreign).map(|(_, row)| *row).collect();
+            let wanted: Vec<&Row> =
+                rows.iter().filter(|(of, _)| (**of == owner) != is_foreign).map(|(_, row)| *row).collect();
             let any = || rows.iter().map(|(_, row)| *row).collect::<Vec<_>>();
             let choice = if wanted.is_empty() { any() } else { wanted };
-            let nullable = key.columns.iter().all(|(here, _)| model.field(*here).nullable || data.contains_key(&model.field(*here).name));
+            let nullable = key
+                .columns
+                .iter()
+                .all(|(here, _)| model.field(*here).nullable || data.contains_key(&model.field(*here).name));
             let skewed = self.dice.below(choice.len()).min(self.dice.below(choice.len()));
             let chosen = match choice.get(skewed) {
                 Some(_) if nullable && number % 5 == 4 => None,
@@ -245,7 +274,8 @@ impl<'a> Planter<'a> {
                 return Err(format!("there is no row of `{}` to refer to", target.name));
             }
             for (here, there) in &key.columns {
-                let value = chosen.as_ref().and_then(|row| row.get(&target.field(*there).name)).cloned().unwrap_or_default();
+                let value =
+                    chosen.as_ref().and_then(|row| row.get(&target.field(*there).name)).cloned().unwrap_or_default();
                 data.entry(model.field(*here).name.clone()).or_insert(value);
             }
         }
@@ -270,7 +300,14 @@ impl<'a> Planter<'a> {
     }
 
     /// A value for a field of which nothing is asked. Few values often, so that there are ties and groups.
-    pub(super) fn value(&mut self, about: &About, field: FieldId, column: &ormai::catalog::Field, number: usize, text: &str) -> Json {
+    pub(super) fn value(
+        &mut self,
+        about: &About,
+        field: FieldId,
+        column: &ormai::catalog::Field,
+        number: usize,
+        text: &str,
+    ) -> Json {
         let is_hidden = !about.shown.contains(&field);
         if is_hidden && column.ty.is_text() && column.length.is_none_or(|length| length >= 40) {
             let shape = if column.name.contains("mail") { format!("{text}@canary.example") } else { text.to_owned() };
@@ -282,7 +319,9 @@ impl<'a> Planter<'a> {
         // What a principal's attribute may say of it.
         for (path, used) in &self.subject.paths {
             if used.fields.contains(&(about.id, field)) && !about.identity.contains_key(&field) {
-                literals.extend(OWNERS.map(|owner| owner.value(self.subject, path)).into_iter().filter(|value| !value.is_null()));
+                literals.extend(
+                    OWNERS.map(|owner| owner.value(self.subject, path)).into_iter().filter(|value| !value.is_null()),
+                );
                 literals.extend(used.literals.iter().cloned());
             }
         }
@@ -291,7 +330,11 @@ impl<'a> Planter<'a> {
         }
         let values = values(column, &literals, text, self.now);
         // Each literal is met, and the first values are met most.
-        let at = if number < literals.len() * 3 && self.dice.chance(60) { number } else { self.dice.below(values.len()).min(self.dice.below(values.len())) };
+        let at = if number < literals.len() * 3 && self.dice.chance(60) {
+            number
+        } else {
+            self.dice.below(values.len()).min(self.dice.below(values.len()))
+        };
         values.get(at).cloned().unwrap_or_default()
     }
 }

@@ -105,7 +105,13 @@ impl fmt::Display for Leak {
 }
 
 impl Leak {
-    pub(super) fn new(violation: Violation, tool: &str, arguments: &Json, principal: &Principal, answer: &Json) -> Self {
+    pub(super) fn new(
+        violation: Violation,
+        tool: &str,
+        arguments: &Json,
+        principal: &Principal,
+        answer: &Json,
+    ) -> Self {
         let principal = Who::from(principal);
         Self {
             violation,
@@ -130,6 +136,8 @@ fn command(tool: &str, arguments: &Json, principal: &Who) -> String {
         words.push(format!("--user {}", quoted(&bare(&principal.user_id))));
     }
     words.extend(principal.roles.iter().map(|role| format!("--role {}", quoted(role))));
-    words.extend(principal.metadata.iter().map(|(key, value)| format!("--metadata {}", quoted(&format!("{key}={value}")))));
+    words.extend(
+        principal.metadata.iter().map(|(key, value)| format!("--metadata {}", quoted(&format!("{key}={value}")))),
+    );
     words.join(" ")
 }

@@ -29,13 +29,19 @@ impl<'a> Sight<'a> {
         let Some(rules) = view.model(model) else { return false };
         let truth = |rule: &RowRule| self.truth(rule, principal, row) == Some(Truth::True);
         let about_reads = |rule: &&RowRule| rule.operations.contains(Operation::Read);
-        let of = |effect: fn(&Effect) -> bool| rules.row_rules.iter().filter(about_reads).filter(move |rule| effect(&rule.effect));
+        let of = |effect: fn(&Effect) -> bool| {
+            rules.row_rules.iter().filter(about_reads).filter(move |rule| effect(&rule.effect))
+        };
         if of(|effect| *effect == Effect::Bypass).any(truth) {
             return true;
         }
         let scoped = rules.scoping.iter().all(|scope| {
             self.in_scope(rules, scope, principal, row)
-                || rules.row_rules.iter().filter(about_reads).any(|rule| rule.effect == Effect::Permit(scope.field) && truth(rule))
+                || rules
+                    .row_rules
+                    .iter()
+                    .filter(about_reads)
+                    .any(|rule| rule.effect == Effect::Permit(scope.field) && truth(rule))
         });
         scoped && of(|effect| *effect == Effect::Restrict).all(truth)
     }
@@ -94,6 +100,9 @@ impl evaluate::Row for Stored<'_> {
             })
         };
         let rows = self.sight.rows.get(&there.name).into_iter().flatten().filter(linked);
-        rows.map(|row| Box::new(Stored { sight: self.sight, model: relation.target, row }) as Box<dyn evaluate::Row + '_>).collect()
+        rows.map(|row| {
+            Box::new(Stored { sight: self.sight, model: relation.target, row }) as Box<dyn evaluate::Row + '_>
+        })
+        .collect()
     }
 }

@@ -63,9 +63,16 @@ pub(super) struct PathUse {
 impl Subject {
     pub(super) fn new(catalog: Arc<Catalog>, document: &PolicyDocument) -> Self {
         let shows_all = document.default_field_action.as_ref().is_some_and(|action| action.value == Action::Allow);
-        let models = catalog.models().map(|(id, model)| About::new(id, model, document.models.get(&*model.name), shows_all));
+        let models =
+            catalog.models().map(|(id, model)| About::new(id, model, document.models.get(&*model.name), shows_all));
         let models = models.collect();
-        let mut subject = Self { catalog: Arc::clone(&catalog), models, paths: BTreeMap::new(), roles: BTreeSet::new(), looked_at: BTreeSet::new() };
+        let mut subject = Self {
+            catalog: Arc::clone(&catalog),
+            models,
+            paths: BTreeMap::new(),
+            roles: BTreeSet::new(),
+            looked_at: BTreeSet::new(),
+        };
         for (name, policy) in &document.models {
             let Some(id) = catalog.find(&name.value) else { continue };
             subject.layer(id, policy);
@@ -103,7 +110,8 @@ impl Subject {
             }
         }
         if let Some(write) = &policy.write_policy {
-            self.roles.extend(write.approver_roles.iter().flat_map(|roles| &roles.value).map(|role| role.value.clone()));
+            self.roles
+                .extend(write.approver_roles.iter().flat_map(|roles| &roles.value).map(|role| role.value.clone()));
             for (name, expression) in &write.auto_set {
                 let Some(field) = model.find_field(&name.value) else { continue };
                 if let Some(path) = path_of(&expression.value) {
@@ -176,7 +184,10 @@ impl Subject {
         let mut parts = Parts::default();
         match operand {
             Operand::Field(path) => {
-                let end = path.through.iter().fold(model, |model, relation| self.catalog.model(model).relation(*relation).target);
+                let end = path
+                    .through
+                    .iter()
+                    .fold(model, |model, relation| self.catalog.model(model).relation(*relation).target);
                 parts.behind.extend((end != model || !path.through.is_empty()).then_some(end));
                 parts.fields.push((end, path.field));
             }
@@ -210,13 +221,22 @@ impl Subject {
         }
     }
 
-    fn used(&mut self, path: PrincipalPath, ty: &ColumnType, is_list: bool, fields: &[(ModelId, FieldId)], literals: &[Json]) {
+    fn used(
+        &mut self,
+        path: PrincipalPath,
+        ty: &ColumnType,
+        is_list: bool,
+        fields: &[(ModelId, FieldId)],
+        literals: &[Json],
+    ) {
         let known = self.paths.entry(path).or_default();
         if !known.types.contains(ty) {
             known.types.push(ty.clone());
         }
         known.is_list |= is_list;
-        known.literals.extend(literals.iter().filter(|literal| !known.literals.contains(literal)).cloned().collect::<Vec<_>>());
+        known
+            .literals
+            .extend(literals.iter().filter(|literal| !known.literals.contains(literal)).cloned().collect::<Vec<_>>());
         known.fields.extend(fields);
     }
 
@@ -226,7 +246,12 @@ impl Subject {
         // A chain of references is no longer than there are models.
         for _ in 0..catalog.models().count() {
             for (id, model) in catalog.models() {
-                for (here, there) in model.foreign_keys.iter().flat_map(|key| key.columns.iter().map(move |pair| (key.target, pair))).map(|(target, (here, there))| (*here, (target, *there))) {
+                for (here, there) in model
+                    .foreign_keys
+                    .iter()
+                    .flat_map(|key| key.columns.iter().map(move |pair| (key.target, pair)))
+                    .map(|(target, (here, there))| (*here, (target, *there)))
+                {
                     let path = self.models.get(id.index()).and_then(|about| about.identity.get(&here)).cloned();
                     if let (Some(path), Some(about)) = (path, self.models.get_mut(there.0.index())) {
                         about.identity.entry(there.1).or_insert(path);
@@ -257,7 +282,10 @@ impl About {
             identity: BTreeMap::new(),
             literals: BTreeMap::new(),
             shown,
-            marks: policy.and_then(|policy| model.find_field(&policy.soft_delete.as_ref()?.value)).into_iter().collect(),
+            marks: policy
+                .and_then(|policy| model.find_field(&policy.soft_delete.as_ref()?.value))
+                .into_iter()
+                .collect(),
             caps: BTreeSet::new(),
             smallest_group: 0,
         }

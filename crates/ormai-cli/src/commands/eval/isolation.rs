@@ -62,13 +62,19 @@ fn show(report: &IsolationReport) -> Result<(), Failure> {
     if report.more_leaks > 0 {
         output::line(format!("and {} more leaks\n", report.more_leaks))?;
     }
-    output::table(&["model", "tool", "answered", "refused"], report.tools.iter().map(|tool| {
-        vec![tool.model.clone(), tool.tool.clone(), tool.answered.to_string(), tool.refused.to_string()]
-    }))?;
-    output::table(&["model", "rule", "kind", "took part", "decided"], report.rules.iter().map(|rule| {
-        let count = |count: usize| if count == 0 { "-".to_owned() } else { count.to_string() };
-        vec![rule.model.clone(), rule.rule.clone(), rule.kind.clone(), count(rule.exercised), count(rule.decided)]
-    }))?;
+    output::table(
+        &["model", "tool", "answered", "refused"],
+        report.tools.iter().map(|tool| {
+            vec![tool.model.clone(), tool.tool.clone(), tool.answered.to_string(), tool.refused.to_string()]
+        }),
+    )?;
+    output::table(
+        &["model", "rule", "kind", "took part", "decided"],
+        report.rules.iter().map(|rule| {
+            let count = |count: usize| if count == 0 { "-".to_owned() } else { count.to_string() };
+            vec![rule.model.clone(), rule.rule.clone(), rule.kind.clone(), count(rule.exercised), count(rule.decided)]
+        }),
+    )?;
     list("never decided anything: no row and no principal differs by it", &report.never_decided)?;
     list("never tested", &report.never_tested)?;
     list("not covered", &report.not_covered)?;

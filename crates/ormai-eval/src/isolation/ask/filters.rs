@@ -45,8 +45,11 @@ impl Asking<'_> {
     pub(super) fn related(&mut self, id: ModelId, relation: RelationId, matching: &str, depth: usize) -> Json {
         let target = self.target(id, relation);
         let through = self.rules(id).and_then(|rules| rules.relation(relation)).and_then(|rule| rule.fields.clone());
-        let open: Vec<FieldId> =
-            self.shown(target).into_iter().filter(|field| through.as_ref().is_none_or(|open| open.contains(field))).collect();
+        let open: Vec<FieldId> = self
+            .shown(target)
+            .into_iter()
+            .filter(|field| through.as_ref().is_none_or(|open| open.contains(field)))
+            .collect();
         let filters: Vec<Json> = match self.dice.below(5) {
             0 => Vec::new(),
             1 if through.is_none() && depth > 0 => self.filter(target, depth).into_iter().collect(),

@@ -79,7 +79,11 @@ impl<'a> Asking<'a> {
     /// The relations that the principal may follow.
     fn relations(&self, id: ModelId) -> Vec<RelationId> {
         let Some(rules) = self.rules(id) else { return Vec::new() };
-        self.model(id).relation_ids().map(|(relation, _)| relation).filter(|relation| rules.relation(*relation).is_some()).collect()
+        self.model(id)
+            .relation_ids()
+            .map(|(relation, _)| relation)
+            .filter(|relation| rules.relation(*relation).is_some())
+            .collect()
     }
 
     fn target(&self, id: ModelId, relation: RelationId) -> ModelId {
@@ -113,7 +117,12 @@ impl<'a> Asking<'a> {
         if !seen.is_empty() && self.dice.chance(75) {
             return self.dice.pick(&seen);
         }
-        let own: Vec<&'a Row> = self.plantation.of(id).filter(|planted| Some(planted.owner) == self.asker.owner).map(|planted| &planted.row).collect();
+        let own: Vec<&'a Row> = self
+            .plantation
+            .of(id)
+            .filter(|planted| Some(planted.owner) == self.asker.owner)
+            .map(|planted| &planted.row)
+            .collect();
         if own.is_empty() { self.any_row(id) } else { self.dice.pick(&own) }
     }
 
@@ -122,7 +131,9 @@ impl<'a> Asking<'a> {
         let name = self.name(id, field);
         for _ in 0..4 {
             let row = if self.dice.chance(60) { self.own_row(id) } else { self.any_row(id) };
-            let Some(value) = row.and_then(|row| row.get(name)).filter(|value| !value.is_null()).cloned() else { continue };
+            let Some(value) = row.and_then(|row| row.get(name)).filter(|value| !value.is_null()).cloned() else {
+                continue;
+            };
             if self.dice.chance(15)
                 && let Some(near) = self.dice.pick(&values::neighbours(&value))
             {

@@ -11,7 +11,10 @@ impl Asking<'_> {
     pub(in crate::isolation) fn round(&mut self, id: ModelId) -> Vec<Ask> {
         let name = self.model(id).name.clone();
         let Some(rules) = self.rules(id) else {
-            return vec![Ask::new("query", id, json!({"model": name})), Ask::new("describe_schema", id, json!({"model": name}))];
+            return vec![
+                Ask::new("query", id, json!({"model": name})),
+                Ask::new("describe_schema", id, json!({"model": name})),
+            ];
         };
         let most = u64::from(rules.budget.max_rows.min(500));
         let mut asks = vec![
@@ -19,7 +22,8 @@ impl Asking<'_> {
             Ask::new("describe_schema", id, json!({"model": name})),
         ];
         // Ties and nothing at all, in both directions, over several pages.
-        let fields: Vec<FieldId> = self.shown(id).into_iter().filter(|field| self.model(id).field(*field).ty.has_order()).collect();
+        let fields: Vec<FieldId> =
+            self.shown(id).into_iter().filter(|field| self.model(id).field(*field).ty.has_order()).collect();
         for field in self.dice.some(&fields, 2) {
             let direction = self.dice.pick(&["asc", "desc"]).unwrap_or("desc");
             let mut query = json!({"model": name, "limit": 3, "with_total": true, "order": [{"field": self.name(id, field), "direction": direction}]});
@@ -41,7 +45,11 @@ impl Asking<'_> {
             asks.push(Ask::new("query", id, json!({"model": name, "limit": 12, "include": [include]})));
             for matching in ["any", "all", "none"] {
                 let filter = self.related(id, relation, matching, 0);
-                asks.push(Ask::new("query", id, json!({"model": name, "limit": most.min(50), "with_total": true, "filters": [filter]})));
+                asks.push(Ask::new(
+                    "query",
+                    id,
+                    json!({"model": name, "limit": most.min(50), "with_total": true, "filters": [filter]}),
+                ));
             }
         }
         for _ in 0..3 {
@@ -75,7 +83,11 @@ impl Asking<'_> {
         }
         if self.dice.chance(30) {
             let fields = self.open(id);
-            put(&mut query, "select", self.dice.some(&fields, 3).into_iter().map(|field| json!(self.name(id, field))).collect());
+            put(
+                &mut query,
+                "select",
+                self.dice.some(&fields, 3).into_iter().map(|field| json!(self.name(id, field))).collect(),
+            );
         }
         if self.dice.chance(70) {
             query.insert("limit".to_owned(), json!(1 + self.dice.below(6)));
@@ -115,22 +127,34 @@ impl Asking<'_> {
         }
         put(&mut aggregate, "aggregations", figures);
         if self.dice.chance(65) {
-            let groups = match self.rules(id).and_then(|rules| rules.aggregations.as_ref()).and_then(|open| open.group_by.clone()) {
+            let groups = match self
+                .rules(id)
+                .and_then(|rules| rules.aggregations.as_ref())
+                .and_then(|open| open.group_by.clone())
+            {
                 Some(open) => open,
                 None => shown,
             };
             let most = 1 + self.dice.below(2);
-            put(&mut aggregate, "group_by", self.dice.some(&groups, most).into_iter().map(|field| json!(self.name(id, field))).collect());
+            put(
+                &mut aggregate,
+                "group_by",
+                self.dice.some(&groups, most).into_iter().map(|field| json!(self.name(id, field))).collect(),
+            );
         }
         put(&mut aggregate, "filters", self.filters(id, 1, 1));
         Ask::new("aggregate", id, Json::Object(aggregate))
     }
 
     fn order(&mut self, id: ModelId) -> Vec<Json> {
-        let fields: Vec<FieldId> = self.shown(id).into_iter().filter(|field| self.model(id).field(*field).ty.has_order()).collect();
+        let fields: Vec<FieldId> =
+            self.shown(id).into_iter().filter(|field| self.model(id).field(*field).ty.has_order()).collect();
         let most = self.dice.below(3);
         let chosen = self.dice.some(&fields, most);
-        chosen.into_iter().map(|field| json!({"field": self.name(id, field), "direction": self.dice.pick(&["asc", "desc"])})).collect()
+        chosen
+            .into_iter()
+            .map(|field| json!({"field": self.name(id, field), "direction": self.dice.pick(&["asc", "desc"])}))
+            .collect()
     }
 
     fn open(&self, id: ModelId) -> Vec<FieldId> {
@@ -181,7 +205,8 @@ impl Asking<'_> {
             }
             (2, Some(field)) => json!({"model": name, "order": [{"field": self.name(id, field), "direction": "desc"}]}),
             (3, Some(field)) => {
-                let group = json!({"model": name, "aggregations": [{"function": "count"}], "group_by": [self.name(id, field)]});
+                let group =
+                    json!({"model": name, "aggregations": [{"function": "count"}], "group_by": [self.name(id, field)]});
                 let figure = json!({"model": name, "aggregations": [{"function": self.dice.pick(&["max", "min", "count"]), "field": self.name(id, field)}]});
                 let arguments = if self.dice.chance(50) { group } else { figure };
                 return Ask::new("aggregate", id, arguments);
@@ -216,25 +241,47 @@ impl Asking<'_> {
     fn behind(&mut self, id: ModelId, secret: &str) -> Option<Json> {
         let closed = |asking: &Self, relation: RelationId| -> Vec<FieldId> {
             let target = asking.target(id, relation);
-            let through = asking.rules(id).and_then(|rules| rules.relation(relation)).and_then(|rule| rule.fields.clone());
+            let through =
+                asking.rules(id).and_then(|rules| rules.relation(relation)).and_then(|rule| rule.fields.clone());
             match through {
-                Some(open) => asking.model(target).field_ids().map(|(field, _)| field).filter(|field| !open.contains(field)).collect(),
+                Some(open) => asking
+                    .model(target)
+                    .field_ids()
+                    .map(|(field, _)| field)
+                    .filter(|field| !open.contains(field))
+                    .collect(),
                 None => asking.hidden(target),
             }
         };
-        let relations: Vec<(RelationId, Vec<FieldId>)> = self.relations(id).into_iter().map(|relation| (relation, closed(self, relation))).filter(|(_, fields)| !fields.is_empty()).collect();
-        let narrow: Vec<_> = relations.iter().filter(|(relation, _)| self.rules(id).and_then(|rules| rules.relation(*relation)).is_some_and(|rule| rule.fields.is_some())).cloned().collect();
+        let relations: Vec<(RelationId, Vec<FieldId>)> = self
+            .relations(id)
+            .into_iter()
+            .map(|relation| (relation, closed(self, relation)))
+            .filter(|(_, fields)| !fields.is_empty())
+            .collect();
+        let narrow: Vec<_> = relations
+            .iter()
+            .filter(|(relation, _)| {
+                self.rules(id).and_then(|rules| rules.relation(*relation)).is_some_and(|rule| rule.fields.is_some())
+            })
+            .cloned()
+            .collect();
         let (relation, fields) = self.dice.pick(if narrow.is_empty() { &relations } else { &narrow })?;
         let (target, word) = (self.target(id, relation), &self.model(id).relation(relation).name);
         // A text is compared with a text; what does not fit would be refused for that.
-        let texts: Vec<FieldId> = fields.iter().copied().filter(|field| self.model(target).field(*field).ty.is_text()).collect();
+        let texts: Vec<FieldId> =
+            fields.iter().copied().filter(|field| self.model(target).field(*field).ty.is_text()).collect();
         let field = self.dice.pick(if texts.is_empty() { &fields } else { &texts })?;
         let field = self.name(target, field);
         let name = &self.model(id).name;
         Some(match self.dice.below(3) {
             0 => json!({"model": name, "include": [{"relation": word, "select": [field]}]}),
-            1 => json!({"model": name, "include": [{"relation": word, "filters": [{"field": field, "op": "eq", "value": secret}]}]}),
-            _ => json!({"model": name, "filters": [{"relation": word, "match": "any", "filters": [{"field": field, "op": "eq", "value": secret}]}]}),
+            1 => {
+                json!({"model": name, "include": [{"relation": word, "filters": [{"field": field, "op": "eq", "value": secret}]}]})
+            }
+            _ => {
+                json!({"model": name, "filters": [{"relation": word, "match": "any", "filters": [{"field": field, "op": "eq", "value": secret}]}]})
+            }
         })
     }
 }

@@ -66,9 +66,12 @@ impl Asking<'_> {
             ),
             None => (BTreeSet::new(), BTreeSet::new()),
         };
-        let unique: BTreeSet<FieldId> = model.primary_key.iter().chain(model.unique_keys.iter().flatten()).copied().collect();
-        let refers: BTreeSet<FieldId> = model.foreign_keys.iter().flat_map(|key| key.columns.iter().map(|(here, _)| *here)).collect();
-        let identity: BTreeSet<FieldId> = self.subject.about(id).into_iter().flat_map(|about| about.identity.keys().copied()).collect();
+        let unique: BTreeSet<FieldId> =
+            model.primary_key.iter().chain(model.unique_keys.iter().flatten()).copied().collect();
+        let refers: BTreeSet<FieldId> =
+            model.foreign_keys.iter().flat_map(|key| key.columns.iter().map(|(here, _)| *here)).collect();
+        let identity: BTreeSet<FieldId> =
+            self.subject.about(id).into_iter().flat_map(|about| about.identity.keys().copied()).collect();
         let stays: BTreeSet<FieldId> = identity.union(&refers).copied().collect();
         for (field, column) in model.field_ids() {
             let is_fresh = unique.contains(&field) && !stays.contains(&field);
@@ -90,7 +93,8 @@ impl Asking<'_> {
                 }
             }
             4 => {
-                let required: Vec<FieldId> = self.rules(id).map(|rules| rules.write.required_fields.clone()).unwrap_or_default();
+                let required: Vec<FieldId> =
+                    self.rules(id).map(|rules| rules.write.required_fields.clone()).unwrap_or_default();
                 let names: Vec<String> = data.keys().cloned().collect();
                 let left = match self.dice.pick(&required) {
                     Some(field) => Some(self.name(id, field).to_owned()),
@@ -114,7 +118,9 @@ impl Asking<'_> {
         let row = if self.dice.chance(60) { self.own_row(id) } else { self.any_row(id) };
         let key = row.map_or_else(|| json!(1), |row| key_of(model, row));
         let mut data = Map::new();
-        let is_own = row.is_some_and(|row| self.plantation.of(id).any(|planted| planted.row == *row && Some(planted.owner) == self.asker.owner));
+        let is_own = row.is_some_and(|row| {
+            self.plantation.of(id).any(|planted| planted.row == *row && Some(planted.owner) == self.asker.owner)
+        });
         match self.dice.below(10) {
             0 | 1 => self.point_elsewhere(id, &mut data, &mut ask),
             2 | 3 => self.give_away(id, &mut data, &mut ask, is_own),
@@ -175,7 +181,8 @@ impl Asking<'_> {
                 json!({"model": model.name, "ids": ids, "data": data})
             }
             _ => {
-                let filter = self.few(id, many.max(1)).or_else(|| self.filter(id, 1)).unwrap_or_else(|| json!({"and": []}));
+                let filter =
+                    self.few(id, many.max(1)).or_else(|| self.filter(id, 1)).unwrap_or_else(|| json!({"and": []}));
                 json!({"model": model.name, "filters": [filter], "data": data})
             }
         };
@@ -185,7 +192,8 @@ impl Asking<'_> {
     /// A filter that some rows of the principal's own satisfy, and a few others.
     fn few(&mut self, id: ModelId, many: usize) -> Option<Json> {
         let shown = self.shown(id);
-        let keys: Vec<FieldId> = self.model(id).primary_key.iter().copied().filter(|field| shown.contains(field)).collect();
+        let keys: Vec<FieldId> =
+            self.model(id).primary_key.iter().copied().filter(|field| shown.contains(field)).collect();
         if let [key] = keys.as_slice()
             && self.dice.chance(70)
         {
@@ -217,7 +225,10 @@ impl Asking<'_> {
         for field in self.dice.some(&fields, many) {
             let value = self.other_value(id, field);
             let mut value = value;
-            if !self.shown(id).contains(&field) && model.field(field).ty.is_text() && model.field(field).length.is_none_or(|length| length >= 40) {
+            if !self.shown(id).contains(&field)
+                && model.field(field).ty.is_text()
+                && model.field(field).length.is_none_or(|length| length >= 40)
+            {
                 let secret = self.secret();
                 ask.secrets.push(secret.clone());
                 value = secret.into();
@@ -230,7 +241,12 @@ impl Asking<'_> {
     /// oneself in a stranger's.
     fn give_away(&mut self, id: ModelId, data: &mut Map<String, Json>, ask: &mut Ask, is_own: bool) {
         let Some(about) = self.subject.about(id) else { return };
-        let fields: Vec<FieldId> = about.identity.keys().copied().filter(|field| self.rules(id).is_some_and(|rules| rules.field(*field).is_some())).collect();
+        let fields: Vec<FieldId> = about
+            .identity
+            .keys()
+            .copied()
+            .filter(|field| self.rules(id).is_some_and(|rules| rules.field(*field).is_some()))
+            .collect();
         let Some(field) = self.dice.pick(&fields) else { return };
         let Some(path) = about.identity.get(&field) else { return };
         ask.tries.push(format!("{}.{} check", self.model(id).name, self.name(id, field)));
@@ -241,8 +257,17 @@ impl Asking<'_> {
     /// Refers to a row that may be somebody else's, or nobody's.
     fn point_elsewhere(&mut self, id: ModelId, data: &mut Map<String, Json>, ask: &mut Ask) {
         let model = self.model(id);
-        let is_open = |field: &FieldId| self.rules(id).is_some_and(|rules| rules.field(*field).is_some() && !rules.write.auto_set.iter().any(|(auto, _)| auto == field));
-        let keys: Vec<_> = model.foreign_keys.iter().filter(|key| key.columns.iter().any(|(here, _)| is_open(here))).cloned().collect();
+        let is_open = |field: &FieldId| {
+            self.rules(id).is_some_and(|rules| {
+                rules.field(*field).is_some() && !rules.write.auto_set.iter().any(|(auto, _)| auto == field)
+            })
+        };
+        let keys: Vec<_> = model
+            .foreign_keys
+            .iter()
+            .filter(|key| key.columns.iter().any(|(here, _)| is_open(here)))
+            .cloned()
+            .collect();
         let keys: Vec<_> = keys
             .into_iter()
             .map(|key| (key.target, key.columns.into_iter().filter(|(here, _)| is_open(here)).collect::<Vec<_>>()))
