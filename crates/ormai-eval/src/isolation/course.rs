@@ -57,6 +57,8 @@ pub(super) struct Course<'a> {
     pub(super) unknown: BTreeSet<String>,
     pub(super) expected: Option<&'a Expected>,
     seen: HashMap<(usize, usize), bool>,
+    /// The planted rows that each principal sees.
+    visible: HashMap<usize, Arc<[usize]>>,
     /// Fields that say which row, and stand in other rows too.
     keys: BTreeSet<(usize, usize)>,
     calls: usize,
@@ -112,6 +114,7 @@ impl<'a> Course<'a> {
             unknown: BTreeSet::new(),
             expected,
             seen: HashMap::new(),
+            visible: HashMap::new(),
             keys,
             calls: 0,
         }
@@ -136,14 +139,23 @@ impl<'a> Course<'a> {
 
     /// Makes requests of one principal about one model.
     pub(super) fn asked(
-        &self,
-        asker: &'a Asker,
+        &mut self,
+        (at, asker): (usize, &'a Asker),
         dice: &mut Dice,
         next_number: &mut usize,
         make: impl FnOnce(&mut Asking<'_>) -> Vec<Ask>,
     ) -> Vec<Ask> {
-        let view = self.view(asker);
+        let (view, sight) = (self.view(asker), self.sight());
+        let plantation = self.plantation;
+        let seen = self.visible.entry(at).or_insert_with(|| {
+            let rows = plantation.rows.iter().enumerate();
+            rows.filter(|(_, planted)| sight.sees(&view, &asker.principal, planted.model, &planted.row))
+                .map(|(at, _)| at)
+                .collect()
+        });
+        let seen = Arc::clone(seen);
         let mut asking = Asking {
+            seen,
             subject: self.subject,
             asker,
             view,

@@ -17,5 +17,8 @@ mod isolation;
 mod record;
 mod replay;
 mod report;
+<<<<<<< HEAD
 mod scenarios;
+=======
+>>>>>>> w-isolation
 mod witness;
