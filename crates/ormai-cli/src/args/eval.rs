@@ -16,6 +16,9 @@ pub(crate) struct Eval {
 pub(crate) enum EvalCommand {
     /// Run scenarios: pages of Markdown with requests and what should come of them
     Run(Run),
+    /// Try to reach other tenants' data with requests made from the policy and the database, beside canary rows
+    /// that are rolled back: exit code 1 on any leak
+    Isolation(Isolation),
     /// Write the calls of the audit trail into a file, so that they can be made again
     Record(Record),
     /// Make recorded calls again: a line for each that ends otherwise, and exit code 1
@@ -46,6 +49,28 @@ pub(crate) struct Run {
     /// Also report in JUnit's XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Isolation {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Let this principal ask too, `{"tenant_id": "acme-corp", "roles": ["support"]}`; may be repeated. Without
+    /// it two tenants of the database do, beside those of the canary rows
+    #[arg(long = "principal", value_name = "JSON")]
+    pub(crate) principals: Vec<String>,
+    /// Choose other rows and requests; the same number chooses the same
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How many requests are made
+    #[arg(long, value_name = "COUNT", default_value_t = ormai_eval::isolation::DEFAULT_REQUESTS)]
+    pub(crate) requests: usize,
+    /// The most rows of a model that are read
+    #[arg(long, value_name = "COUNT", default_value_t = ormai_eval::isolation::DEFAULT_MAX_ROWS)]
+    pub(crate) max_rows: u32,
+    /// Also write a page with pictures
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

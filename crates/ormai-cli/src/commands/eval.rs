@@ -5,6 +5,7 @@
 mod bench;
 mod determinism;
 mod diff;
+mod isolation;
 mod place;
 mod progress;
 mod record;
@@ -14,6 +15,7 @@ mod run;
 use std::path::Path;
 
 use ormai_eval::record::{FileError, Who};
+use ormai_eval::report::Report;
 
 use crate::args::eval::{Eval, EvalCommand};
 use crate::failure::Failure;
@@ -21,6 +23,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(config: &Path, eval: Eval, as_json: bool) -> Result<(), Failure> {
     match eval.command {
         EvalCommand::Run(run) => run::run(run, as_json).await,
+        EvalCommand::Isolation(isolation) => isolation::run(config, isolation, as_json).await,
         EvalCommand::Record(record) => record::run(config, record, as_json).await,
         EvalCommand::Replay(replay) => replay::run(config, replay, as_json).await,
         EvalCommand::Diff(diff) => diff::run(config, diff, as_json).await,
@@ -36,6 +39,11 @@ fn who(option: &str, json: &str) -> Result<Who, Failure> {
             "`{option}` is no principal: {error}; write one such as '{{\"tenant_id\": \"acme-corp\", \"roles\": [\"support\"]}}'"
         ))
     })
+}
+
+fn write_page(path: &Path, report: &Report) -> Result<(), Failure> {
+    std::fs::write(path, report.html())
+        .map_err(|error| Failure::failed(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 impl From<FileError> for Failure {

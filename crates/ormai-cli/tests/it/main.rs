@@ -21,6 +21,8 @@ mod misuse;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(test)]
+mod policy_changes;
+#[cfg(test)]
 mod row_level_security;
 #[cfg(test)]
 mod scenarios;

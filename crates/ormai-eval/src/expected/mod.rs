@@ -25,7 +25,7 @@ use ormai::catalog::Catalog;
 use ormai::policy::document::PolicyDocument;
 use ormai::principal::Principal;
 use ormai_reference::world::{Cell, Kind, Policy, Request, Who, World};
-use ormai_reference::{Code, Eye, Hashes, Links, Outcome, Seen, View};
+use ormai_reference::{Code, Ending, Eye, Hashes, Links, Outcome, Seen, View};
 use serde_json::Value as Json;
 
 pub use compare::{Difference, Wrong};
@@ -45,6 +45,8 @@ pub struct Expected {
     given: BTreeSet<String>,
     /// Columns in which something stands that is not of their kind.
     odd: BTreeSet<reads::Place>,
+    /// Columns of JSON, in which a document that is null looks like none.
+    documents: BTreeSet<reads::Place>,
     /// Models to which others refer by keys that make them go along, or be changed.
     follows: BTreeSet<String>,
     /// The most rows of a query that are written down.
@@ -70,6 +72,9 @@ pub struct Answer {
     /// What was asked; `None` where it could not even be read.
     pub request: Option<Request>,
     tenant: String,
+    /// Whether it is for the database alone to refuse it: it may hold its rows to fewer keys than the catalog
+    /// tells of, or to more.
+    by_the_database: bool,
 }
 
 impl Answer {
@@ -107,6 +112,7 @@ impl Expected {
             reads,
             given: BTreeSet::new(),
             odd: BTreeSet::new(),
+            documents: catalog::documents(catalog),
             follows: catalog::follows(catalog),
             most: 5_000,
             links: Arc::default(),
@@ -163,14 +169,23 @@ impl Expected {
         let tenant = principal.tenant_id().to_string();
         let request = match request::read(tool, arguments)? {
             Ok(request) => request,
-            Err(code) => return Ok(Answer { outcome: Outcome::Refused([code].into()), request: None, tenant }),
+            Err(code) => {
+                let outcome = Outcome::Refused([code].into());
+                return Ok(Answer { outcome, request: None, tenant, by_the_database: false });
+            }
         };
         let asker = self.asker(principal, now);
         self.check(&asker.view, &request)?;
         let (links, seen) = (Arc::clone(&self.links), Arc::clone(&asker.seen));
         let eye = Eye::remembering(&self.world, &asker.view, &asker.who, &asker.now, links, seen);
-        let outcome = eye.answer(&request, self.most);
-        Ok(Answer { outcome, request: Some(request), tenant })
+        let (outcome, by_the_database) = match &request {
+            Request::Write(write) => {
+                let (outcome, ending) = eye.write(write);
+                (outcome, ending == Ending::Keys)
+            }
+            read => (eye.answer(read, self.most), false),
+        };
+        Ok(Answer { outcome, request: Some(request), tenant, by_the_database })
     }
 
     /// Whether a call was answered as it must be. `pages` are the results of [`Toolset::call`] as JSON: one for each
