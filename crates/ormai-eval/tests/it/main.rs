@@ -17,8 +17,5 @@ mod isolation;
 mod record;
 mod replay;
 mod report;
-<<<<<<< HEAD
 mod scenarios;
-=======
->>>>>>> w-isolation
 mod witness;

@@ -162,16 +162,7 @@ impl Asking<'_> {
         if data.is_empty() {
             self.change(id, &mut data, &mut ask, 1);
         }
-<<<<<<< HEAD
-        let own: Vec<Json> = self
-            .plantation
-            .of(id)
-            .filter(|planted| Some(planted.owner) == self.asker.owner)
-            .map(|planted| key_of(model, &planted.row))
-            .collect();
-=======
         let own: Vec<Json> = self.seen_rows(id).into_iter().map(|row| key_of(model, row)).collect();
->>>>>>> w-isolation
         let around = cap.map_or(3, |cap| usize::try_from(cap).unwrap_or(3));
         // Just as many as are allowed, one more, and a few.
         let many = [around, around + 1, 2, 1, around + 2];
