@@ -146,11 +146,11 @@ impl PageReport {
     pub fn blessed(&self) -> Option<String> {
         let mut edits: Vec<&Edit> = self.failures().filter_map(|failure| failure.edit.as_ref()).collect();
         edits.sort_by_key(|edit| edit.span.start);
-        let ends_lines_like_windows = self.text.split_once('\n').is_some_and(|(line, _)| line.ends_with('\r'));
         let (mut out, mut at) = (String::with_capacity(self.text.len()), 0);
         for edit in &edits {
             out.push_str(self.text.get(at..edit.span.start)?);
-            match ends_lines_like_windows {
+            // Lines end as the one before does.
+            match out.rsplit_once('\n').is_some_and(|(before, _)| before.ends_with('\r')) {
                 true => out.push_str(&edit.text.replace('\n', "\r\n")),
                 false => out.push_str(&edit.text),
             }
