@@ -125,7 +125,7 @@ impl Trail {
     ///
     /// [`TrailError`]: then nothing may be answered.
     pub async fn note(&self, record: &Record) -> Result<(), TrailError> {
-        self.take(Said::Body(Arc::new(body(Kind::Record, record)?)), Durability::Process).await
+        self.take(Said::Note(Arc::new(closing(record)?)), Durability::Process).await
     }
 
     /// Takes the closed record of a call that nobody waits for any more. A store that does not take
@@ -142,13 +142,15 @@ impl Trail {
     }
 
     /// Every store has begun to take it when this is first polled, and goes on also when it is
-    /// dropped: a caller that goes away leaves no record in a part of the stores.
+    /// dropped: a caller that goes away leaves no record in a part of the stores. None of them waits
+    /// for another.
     async fn take(&self, said: Said, durability: Durability) -> Result<(), TrailError> {
         let begun: Vec<_> = self.writers.iter().map(|writer| (writer, writer.begin(said.clone()))).collect();
         if self.calls.load(Ordering::Relaxed) > 1 {
             // Whoever is ready to say something does so now.
             tokio::task::yield_now().await;
         }
+        begun.iter().for_each(|(_, appending)| appending.serve());
         let mut outcome = Ok(());
         for (writer, appending) in begun {
             // Those that can still take it do, also when another cannot.

@@ -1,6 +1,7 @@
 //! What the command line takes.
 
 pub(crate) mod audit;
+pub(crate) mod eval;
 
 use std::path::PathBuf;
 
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Idempotency(Idempotency),
     /// Read, verify, export and prune the audit trail
     Audit(audit::Audit),
+    /// Prove isolation: scenarios, replays of calls, what a policy changes, and how long calls take
+    Eval(eval::Eval),
 }
 
 #[derive(Debug, Args)]

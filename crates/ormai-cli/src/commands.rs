@@ -6,6 +6,7 @@ pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod describe;
+pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod idempotency;
 pub(crate) mod init;

@@ -48,6 +48,7 @@ const STORES: &[(&str, &[&str])] = &[
 ];
 
 /// The policy as text, with what to call it in findings.
+#[derive(Clone)]
 pub(crate) struct PolicySource {
     pub(crate) name: String,
     pub(crate) text: String,
@@ -89,6 +90,14 @@ impl Config {
                     .because(&text, &reader.findings))
             }
         }
+    }
+
+    /// The same with another database, if one is named.
+    pub(crate) fn at(mut self, url: Option<&str>) -> Self {
+        if let Some(url) = url {
+            self.url = url.to_owned();
+        }
+        self
     }
 
     /// Connects to the database.

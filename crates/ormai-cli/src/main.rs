@@ -52,5 +52,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Approvals(approvals) => commands::approvals::run(&config, approvals.command, json).await,
         Command::Idempotency(idempotency) => commands::idempotency::run(&config, idempotency.command, json).await,
         Command::Audit(audit) => commands::audit::run(&config, audit, json).await,
+        Command::Eval(eval) => commands::eval::run(&config, eval, json).await,
     }
 }

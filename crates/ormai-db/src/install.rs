@@ -35,6 +35,13 @@ impl OwnTable {
         }
     }
 
+    pub(crate) fn drop(self, database: &Database) -> Statement {
+        match self {
+            Self::Idempotency => idempotency::drop(database.dialect()),
+            Self::Approvals => approvals::drop(database.dialect()),
+        }
+    }
+
     fn probe(self, database: &Database) -> Statement {
         match self {
             Self::Idempotency => idempotency::probe(database.dialect()),

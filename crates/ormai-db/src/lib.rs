@@ -42,13 +42,15 @@ mod session;
 mod settle;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod tables;
 mod transaction;
 
 pub use database::Database;
 pub use error::{Cause, ConflictKind, DbError};
 pub use install::OwnTable;
-pub use introspect::{IntrospectOptions, introspect};
+pub use introspect::{IntrospectOptions, introspect, table_of};
 pub use limits::ConnectOptions;
 pub use pool::PoolStatus;
 pub use privileges::privileges;
 pub use session::{Changed, Session};
+pub use tables::MadeTables;

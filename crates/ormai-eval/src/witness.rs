@@ -3,8 +3,11 @@
 use std::fmt;
 
 use ormai::catalog::Catalog;
-use ormai::policy::document::{Action, BudgetPolicy, ModelPolicy, PolicyDocument, WriteAction, WritePolicy};
+use ormai::policy::document::{
+    Action, AggregationPolicy, BudgetPolicy, ModelPolicy, PolicyDocument, RelationPolicy, WriteAction, WritePolicy,
+};
 use ormai::prelude::*;
+use ormai::value::ColumnType;
 use serde_json::{Map, Value as Json};
 
 /// Looks at the database as its owner does, past any policy, on the connection of the calls that it
@@ -50,7 +53,11 @@ impl Witness {
     /// [`WitnessError::Unopened`].
     pub async fn of(tools: &Toolset) -> Result<Self, WitnessError> {
         let catalog = tools.engine().policy().catalog().as_ref().clone();
-        let ormai = OrmAi::builder().database(tools.database().clone()).policy(everything(&catalog)).catalog(catalog);
+        let ormai = OrmAi::builder()
+            .database(tools.database().clone())
+            .policy(everything(&catalog))
+            .catalog(catalog)
+            .unrecorded();
         let ormai = ormai.build().await.map_err(|error| WitnessError::Unopened(error.to_string()))?;
         Ok(Self { tools: ormai.tools().clone() })
     }
@@ -81,14 +88,14 @@ impl fmt::Debug for Witness {
     }
 }
 
-fn row(row: &ormai::answer::Row) -> Result<Row, WitnessError> {
+pub(crate) fn row(row: &ormai::answer::Row) -> Result<Row, WitnessError> {
     match serde_json::to_value(row) {
         Ok(Json::Object(row)) => Ok(row),
         Ok(_) | Err(_) => Err(WitnessError::Unread),
     }
 }
 
-fn owner() -> Principal {
+pub(crate) fn owner() -> Principal {
     Principal::new("the owner of the database")
 }
 
@@ -102,8 +109,9 @@ fn everything(catalog: &Catalog) -> PolicyDocument {
         max_selected_fields: most.clone(),
         max_complexity_score: most.clone(),
         max_list_length: most.clone(),
+        max_include_depth: most.clone(),
+        max_filter_depth: most.clone(),
         statement_timeout_ms: Some(600_000.into()),
-        ..BudgetPolicy::default()
     };
     let write = WritePolicy {
         create: Some(WriteAction::Allow.into()),
@@ -114,7 +122,22 @@ fn everything(catalog: &Catalog) -> PolicyDocument {
         ..WritePolicy::default()
     };
     for (_, model) in catalog.models() {
-        document = document.model(&*model.name, ModelPolicy::new().shared().write(write.clone()));
+        let named = |fits: fn(&ColumnType) -> bool| {
+            let fields = model.fields.iter().filter(|field| fits(&field.ty));
+            Some(fields.map(|field| field.name.clone().into()).collect())
+        };
+        let mut policy = ModelPolicy::new().shared().write(write.clone());
+        policy.relations =
+            model.relations.iter().map(|relation| (relation.name.clone().into(), RelationPolicy::default())).collect();
+        policy.aggregations = Some(AggregationPolicy {
+            count: Some(true.into()),
+            sum: named(ColumnType::is_number),
+            avg: named(ColumnType::is_number),
+            min: named(ColumnType::has_extremes),
+            max: named(ColumnType::has_extremes),
+            ..AggregationPolicy::default()
+        });
+        document = document.model(&*model.name, policy);
     }
     document
 }

@@ -9,6 +9,7 @@
 //! - `places`: the numbers that stand for values while a text is built;
 //! - `witness`: the built statement reads and changes the tables of the shape and no others;
 //! - `own`: the statements about OrmAI's own tables, whose texts are constants;
+//! - `tables`: the tables of a catalog, for a database that has none of them;
 //! - `dialect`: what differs between engines, one file each, to be read side by side.
 
 mod aggregate;
@@ -28,6 +29,7 @@ pub mod rls;
 mod select;
 mod source;
 mod statement;
+pub mod tables;
 mod term;
 #[cfg(feature = "testing")]
 mod testing;

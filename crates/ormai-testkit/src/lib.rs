@@ -31,6 +31,7 @@ pub use contents::Contents;
 pub use databases::{Pool, TestDatabase};
 pub use engines::{Engine, run_on};
 pub use fixtures::catalog::guide_catalog;
+pub use fixtures::teams::{teams, teams_policy};
 pub use fixtures::{Dataset, Size, guide_policy, writes_policy};
 pub use ormai_reference as reference;
 pub use scale::{Kills, Scale, Stretch};

@@ -30,6 +30,7 @@ pub struct Builder {
     approvals: Option<Arc<dyn ApprovalStore>>,
     domain: Vec<Arc<dyn DomainTool>>,
     audit: Vec<Arc<dyn AuditStore>>,
+    unrecorded: bool,
     audit_keys: TrailKeys,
     audit_options: TrailOptions,
     #[cfg(feature = "opentelemetry")]
@@ -208,6 +209,13 @@ impl Builder {
         self
     }
 
+    /// Says that no record is meant to be left, where no audit store is given: it is not warned about then.
+    #[must_use]
+    pub fn unrecorded(mut self) -> Self {
+        self.unrecorded = true;
+        self
+    }
+
     /// The secrets that key the records and sign checkpoints.
     #[must_use]
     pub fn audit_keys(mut self, keys: TrailKeys) -> Self {
@@ -285,7 +293,9 @@ impl Builder {
         // Last, so that nothing is begun for an engine that does not come to be.
         let trail = match self.audit.is_empty() {
             true => {
-                tracing::warn!("no audit store was given; calls leave no record");
+                if !self.unrecorded {
+                    tracing::warn!("no audit store was given; calls leave no record");
+                }
                 None
             }
             false => {

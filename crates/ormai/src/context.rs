@@ -318,6 +318,11 @@ impl<'c> RunContext<'c> {
         self
     }
 
+    /// What `now()` means, where that was set.
+    pub fn time(&self) -> Option<Timestamp> {
+        self.now
+    }
+
     /// Who is asking.
     pub fn principal(&self) -> &Principal {
         &self.principal

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ormai_core::cursor::CursorKey;
+use ormai_core::cursor::{CursorKey, derive_key};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::plan::Step;
 use ormai_core::policy::{CompiledPolicy, View};
@@ -19,6 +19,15 @@ pub struct Keys {
     pub cursor: CursorKey,
     /// Hashes values for `action: hash`.
     pub hash: Option<HashKey>,
+}
+
+impl Keys {
+    /// Secrets that are given: that of cursors, of any length, and that behind `action: hash`. `None` when
+    /// the latter is shorter than sixteen bytes.
+    pub fn of(cursor: &[u8], hash: &[u8]) -> Option<Self> {
+        let cursor = CursorKey::new(&derive_key(cursor.iter().copied()));
+        Some(Self { cursor, hash: Some(HashKey::new(hash)?) })
+    }
 }
 
 /// One policy in force, immutable. A reload makes another one.

@@ -1,17 +1,19 @@
 //! What would be done for a request, and why. For operators: it holds SQL and values.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil;
 use ormai_core::answer::Fetched;
 use ormai_core::error::{Error, Result};
 use ormai_core::explain::{Rule, Table, Trace};
+use ormai_core::request::Request;
 use ormai_core::value::{ColumnType, Value};
 use ormai_sql::{Bind, Statement};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::{Call, WriteCall, WriteStatement};
+use crate::{Call, Engine, RunContext, WriteCall, WriteStatement};
 
 /// What stands for the keys of parents in the statements of includes: they are known only
 /// once the rows above have been read.
@@ -74,6 +76,28 @@ pub struct ExplainedStatement {
     pub sql: String,
     /// The values, in the order of the placeholders.
     pub binds: Vec<Json>,
+}
+
+impl Engine {
+    /// What would be done for a request, and why, in this engine's dialect: there need not be a database
+    /// that speaks it. For operators, as [`Toolset::explain`](crate::Toolset::explain).
+    ///
+    /// # Errors
+    ///
+    /// The refusal, when the request would be refused, with the rule that refused.
+    pub fn explain(
+        self: &Arc<Self>,
+        ctx: &RunContext<'_>,
+        request: Request,
+    ) -> std::result::Result<Explanation, Box<Refusal>> {
+        let (engine, context) = (Arc::clone(self), ctx.call());
+        if request.tool().writes() {
+            let (trace, call) = WriteCall::traced(engine, context, &request);
+            return Explanation::of_write(trace, call);
+        }
+        let (trace, call) = Call::traced(engine, context, request);
+        Explanation::of(trace, call)
+    }
 }
 
 impl Explanation {

@@ -23,7 +23,7 @@ use crate::response::{CallResult, Concluded, Data, Facts, Response};
 use crate::schema::{self, Description};
 use crate::telemetry::{self, Metrics, database_error, inside};
 use crate::writes::Word;
-use crate::{Call, DomainTool, Engine, Explanation, Refusal, RunContext, WriteCall};
+use crate::{Call, DomainTool, Engine, Explanation, Refusal, RunContext};
 
 /// The tools: each takes who is asking and what for.
 #[derive(Clone, Debug)]
@@ -48,8 +48,8 @@ impl Toolset {
         &self.database
     }
 
-    /// Where each call leaves its record.
-    pub(crate) fn trail(&self) -> Option<&Trail> {
+    /// Where each call leaves its record; `None` where no store was given.
+    pub fn trail(&self) -> Option<&Trail> {
         self.trail.as_ref()
     }
 
@@ -220,12 +220,7 @@ impl Toolset {
     ///
     /// The refusal, when the request would be refused, with the rule that refused.
     pub fn explain(&self, ctx: &RunContext<'_>, request: Request) -> std::result::Result<Explanation, Box<Refusal>> {
-        if request.tool().writes() {
-            let (trace, call) = WriteCall::traced(self.engine(), ctx.call(), &request);
-            return Explanation::of_write(trace, call);
-        }
-        let (trace, call) = Call::traced(self.engine(), ctx.call(), request);
-        Explanation::of(trace, call)
+        self.engine().explain(ctx, request)
     }
 
     /// Which rule or filter admits or hides the row with a key (a scalar, or an object for a

@@ -10,8 +10,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("ormai-reference", &[]),
     ("ormai", &["ormai-audit", "ormai-core", "ormai-db", "ormai-sql"]),
     // The edges see the public interface and nothing behind it.
-    ("ormai-cli", &["ormai"]),
     ("ormai-eval", &["ormai", "ormai-reference"]),
+    ("ormai-cli", &["ormai", "ormai-eval"]),
     ("ormai-python", &["ormai"]),
     ("ormai-sea-orm", &["ormai"]),
     ("ormai-server", &["ormai"]),

@@ -55,14 +55,16 @@ impl Writers {
     }
 
     /// Takes the lock of a writer of this process, and those of the writers that are gone; with
-    /// the places where they began, as far as they are known.
+    /// the places where they began, as far as they are known. A process that has a writer already
+    /// leaves those that are gone to the next one: it has closed what there was.
     fn meet(&self, directory: &Path, chain: Uuid, begins: At) -> io::Result<Vec<(Uuid, File, Option<At>)>> {
         make_directory(directory)?;
         let door = private(OpenOptions::new().write(true).create(true).truncate(false)).open(directory.join(DOOR))?;
         // Otherwise a file is seen before it is locked.
         door.lock()?;
         let mut gone = Vec::new();
-        for entry in fs::read_dir(directory)? {
+        let looks = self.lock().is_empty();
+        for entry in fs::read_dir(directory)?.take_while(|_| looks) {
             let entry = entry?;
             let Some(other) = entry.file_name().to_str().and_then(|name| Uuid::try_parse(name).ok()) else { continue };
             let path = entry.path();

@@ -4,13 +4,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::queue::{BATCH, Waiting};
+use super::queue::Waiting;
 use super::{End, Inner, Said, lock, unwritten};
 use crate::chain::Chain;
 use crate::checkpoint::Checkpoint;
 use crate::filter::Filter;
 use crate::line::{Body, Kind, Line};
 use crate::store::{Head, StoreError};
+
+/// How many records that are owed go to a store at once: a store that is full takes few.
+const OWED_AT_ONCE: usize = 64;
 
 /// The first line of a chain.
 #[derive(Serialize)]
@@ -22,13 +25,13 @@ struct Begin<'a> {
     heads: &'a [Head],
 }
 
-/// Lines that go into the store together: what is owed before what is said.
+/// Lines that go into the store together.
 struct Linked {
     lines: Vec<Line>,
     /// How many of what is owed.
     owed: usize,
-    /// How many of what is said.
-    said: usize,
+    /// How many before what is said: the first line of a chain.
+    before: usize,
     /// Where the chain ends with them.
     end: End,
 }
@@ -37,26 +40,53 @@ impl Inner {
     /// Appends at once. Whoever does has the chain, and nothing owed is in doubt. The lines of what
     /// was said, without what comes before.
     pub(super) fn append_now(&self, end: &mut End, batch: &[Waiting]) -> Result<Vec<Line>, StoreError> {
-        let owed: Vec<Said> = lock(&self.owed).iter().map(|owed| Said::Closing(owed.closing.clone())).collect();
-        let linked = self.linked(end.clone(), &owed, batch)?;
-        let appended = self.store.append_now(&linked.lines);
-        self.settled(end, linked, appended)
+        let append_now = |end: &mut End, linked: Linked| {
+            let appended = self.store.append_now(&linked.lines);
+            self.settled(end, linked, appended)
+        };
+        loop {
+            let owed: Vec<Said> =
+                lock(&self.owed).iter().take(OWED_AT_ONCE).map(|owed| Said::Closing(owed.closing.clone())).collect();
+            if owed.is_empty() {
+                break;
+            }
+            let linked = self.linked(end, owed.iter(), owed.len())?;
+            append_now(end, linked)?;
+        }
+        let linked = self.linked(end, batch.iter().map(|waiting| &waiting.said), 0)?;
+        append_now(end, linked)
     }
 
     /// Appends as [`Inner::append_now`], and first enters a chain that the store does not know, and
     /// asks after what is in doubt. Only one flush is under way at a time, so that nobody else moves
     /// the chain.
     pub(super) async fn append_all(&self, batch: &[Waiting]) -> Result<Vec<Line>, StoreError> {
-        let mut end = lock(&self.end).clone();
-        if !end.is_entered {
+        let unknown = Some(lock(&self.end)).filter(|end| !end.is_entered).map(|end| end.chain.id());
+        if let Some(chain) = unknown {
             // It repairs what is in doubt, so it comes before the question what is there. Of orphans
             // the next process hears.
-            self.store.enter(end.chain.id()).await?;
+            let entered = self.store.enter(chain).await;
+            let mut end = lock(&self.end);
+            if let Err(error) = entered {
+                // It may know the chain all the same, and takes none twice.
+                end.chain = Chain::new(Uuid::now_v7());
+                return Err(error);
+            }
             end.is_entered = true;
-            lock(&self.end).is_entered = true;
         }
-        let owed = self.still_owed().await?;
-        let linked = self.linked(end, &owed, batch)?;
+        loop {
+            let owed = self.still_owed().await?;
+            if owed.is_empty() {
+                break;
+            }
+            let linked = self.linked(&lock(&self.end), owed.iter(), owed.len())?;
+            self.append(linked).await?;
+        }
+        let linked = self.linked(&lock(&self.end), batch.iter().map(|waiting| &waiting.said), 0)?;
+        self.append(linked).await
+    }
+
+    async fn append(&self, linked: Linked) -> Result<Vec<Line>, StoreError> {
         let appended = self.store.append(&linked.lines).await;
         self.settled(&mut lock(&self.end), linked, appended)
     }
@@ -66,24 +96,31 @@ impl Inner {
         lock(&self.owed).iter().any(|owed| owed.is_doubtful)
     }
 
-    /// The lines of what is owed and of what is said, at the end of the chain.
-    fn linked(&self, mut end: End, owed: &[Said], batch: &[Waiting]) -> Result<Linked, StoreError> {
-        let mut lines = Vec::with_capacity(owed.len() + batch.len() + 1);
+    /// The lines of what is owed or said, at the end of the chain.
+    fn linked<'s>(
+        &self,
+        end: &End,
+        said: impl ExactSizeIterator<Item = &'s Said>,
+        owed: usize,
+    ) -> Result<Linked, StoreError> {
+        let mut end = end.clone();
+        let mut lines = Vec::with_capacity(said.len() + 1);
         if end.chain.seq() == 0 {
             let begin = self.begin(&end.heads)?;
             lines.push(end.chain.link(&begin, &self.keys));
         }
-        for said in owed.iter().chain(batch.iter().map(|waiting| &waiting.said)) {
+        let before = lines.len();
+        for said in said {
             lines.push(self.link(&mut end.chain, said)?);
         }
-        Ok(Linked { lines, owed: owed.len(), said: batch.len(), end })
+        Ok(Linked { lines, owed, before, end })
     }
 
     /// The line of what is said.
     fn link(&self, chain: &mut Chain, said: &Said) -> Result<Line, StoreError> {
         Ok(match said {
             Said::Body(body) => chain.link(body, &self.keys),
-            Said::Closing(closing) => chain.link(&closing.body, &self.keys),
+            Said::Note(closing) | Said::Closing(closing) => chain.link(&closing.body, &self.keys),
             Said::Seal(heads) => {
                 let body = Checkpoint::body(chain, heads, Timestamp::now(), &self.keys);
                 chain.link(&body.ok_or_else(unwritten)?, &self.keys)
@@ -102,25 +139,32 @@ impl Inner {
             Ok(()) => {
                 *end = linked.end;
                 lock(&self.owed).drain(..linked.owed);
-                Ok(linked.lines.split_off(linked.lines.len().saturating_sub(linked.said)))
+                Ok(linked.lines.split_off(linked.before))
             }
             Err(error) => {
                 if matches!(error, StoreError::Doubtful(_)) {
-                    // What was appended in doubt ends its chain, wherever that is.
-                    let heads = vec![Head { chain: end.chain.id(), seq: end.chain.seq(), hash: end.chain.last() }];
-                    *end = End { chain: Chain::new(Uuid::now_v7()), heads, is_entered: false };
-                    lock(&self.owed).iter_mut().take(linked.owed).for_each(|owed| owed.is_doubtful = true);
+                    self.begin_anew(end);
                 }
                 Err(error)
             }
         }
     }
 
+    /// What was appended in doubt ends its chain, wherever that is.
+    pub(super) fn begin_anew(&self, end: &mut End) {
+        if end.chain.seq() > 0 {
+            end.heads = vec![Head { chain: end.chain.id(), seq: end.chain.seq(), hash: end.chain.last() }];
+        }
+        end.chain = Chain::new(Uuid::now_v7());
+        end.is_entered = false;
+        lock(&self.owed).iter_mut().for_each(|owed| owed.is_doubtful = true);
+    }
+
     /// The first of what is owed, without what is there all the same. Only a flush takes anything
     /// away.
     async fn still_owed(&self) -> Result<Vec<Said>, StoreError> {
         let mut still = Vec::new();
-        while still.len() < BATCH {
+        while still.len() < OWED_AT_ONCE {
             let Some(owed) = lock(&self.owed).get(still.len()).cloned() else { break };
             let is_there = owed.is_doubtful && {
                 let named = Filter { id: Some(owed.closing.id.clone()), ..Filter::new() };

@@ -1,15 +1,13 @@
 //! What waits to be appended, and who waits for it.
 
-use std::sync::Mutex;
-
 use tokio::sync::oneshot;
 
-use super::{Said, Writer, lock};
+use super::{Said, Writer};
 use crate::line::Line;
 use crate::store::StoreError;
 
 /// The most lines that go to a store at once.
-pub(super) const BATCH: usize = 512;
+const BATCH: usize = 512;
 
 /// What waits to be appended.
 #[derive(Default)]
@@ -17,6 +15,8 @@ pub(super) struct Queue {
     pub(super) waiting: Vec<Waiting>,
     /// Whether a flush is under way, which takes all that waits.
     pub(super) is_flushing: bool,
+    /// Whether the chain is being ended, or has been: then nothing new is begun.
+    pub(super) has_left: bool,
 }
 
 /// Something that waits to be appended.
@@ -44,7 +44,8 @@ impl Queue {
         self.is_due().then(|| self.batch())
     }
 
-    fn batch(&mut self) -> Vec<Waiting> {
+    /// As much of what waits as goes to a store at once.
+    pub(super) fn batch(&mut self) -> Vec<Waiting> {
         match self.waiting.len() {
             ..=BATCH => std::mem::take(&mut self.waiting),
             _ => self.waiting.drain(..BATCH).collect(),
@@ -80,6 +81,13 @@ impl Drop for Gathered<'_> {
 }
 
 impl Appending<'_> {
+    /// Sees to it that the line is on its way, whatever else is waited for before it.
+    pub(crate) fn serve(&self) {
+        if let Self::Gathered(gathered) = self {
+            gathered.writer.serve();
+        }
+    }
+
     pub(super) async fn ended(self) -> Told {
         let told = match self {
             Self::Done(appended) => return appended,
@@ -90,37 +98,5 @@ impl Appending<'_> {
             }
         };
         told.map_err(|_| StoreError::Doubtful("the runtime ended".to_owned()))?
-    }
-}
-
-/// Stands for a flush that is under way. A runtime that ends drops it half way; then the next one
-/// begins anew.
-pub(super) struct Flushing<'a> {
-    queue: &'a Mutex<Queue>,
-    is_over: bool,
-}
-
-impl<'a> Flushing<'a> {
-    pub(super) fn of(queue: &'a Mutex<Queue>) -> Self {
-        Self { queue, is_over: false }
-    }
-
-    pub(super) fn next(&mut self) -> Option<Vec<Waiting>> {
-        let mut queue = lock(self.queue);
-        if queue.waiting.is_empty() {
-            // Said under the same lock as seen, so that nobody is overlooked.
-            queue.is_flushing = false;
-            self.is_over = true;
-            return None;
-        }
-        Some(queue.batch())
-    }
-}
-
-impl Drop for Flushing<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            lock(self.queue).is_flushing = false;
-        }
     }
 }

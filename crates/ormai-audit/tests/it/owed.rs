@@ -19,6 +19,10 @@ const FULL: u8 = 1;
 const DOUBTFUL: u8 = 2;
 /// Takes nothing, and says that it does not know.
 const LOST: u8 = 3;
+/// Takes nothing, and never answers.
+const STUCK: u8 = 4;
+/// Lets nobody enter.
+const SHUT: u8 = 5;
 
 /// A store that fails as it is told.
 #[derive(Debug)]
@@ -65,7 +69,10 @@ impl AuditStore for Failing {
 
     fn enter(&self, chain: Uuid) -> Storing<'_, Vec<Orphan>> {
         assert!(self.entered.lock().unwrap().insert(chain), "the chain is entered twice");
-        self.lines.enter(chain)
+        match self.state.load(Ordering::SeqCst) {
+            SHUT => Box::pin(async { Err(StoreError::Unavailable("nobody enters".to_owned())) }),
+            _ => self.lines.enter(chain),
+        }
     }
 
     fn settle(&self, chain: Uuid) -> Storing<'_, ()> {
@@ -77,7 +84,12 @@ impl AuditStore for Failing {
     }
 
     fn append<'a>(&'a self, lines: &'a [Line]) -> Storing<'a, ()> {
-        Box::pin(async { self.append_now(lines) })
+        Box::pin(async {
+            if self.state.load(Ordering::SeqCst) == STUCK {
+                std::future::pending::<()>().await;
+            }
+            self.append_now(lines)
+        })
     }
 
     fn is_immediate(&self) -> bool {
@@ -188,6 +200,61 @@ async fn a_chain_is_entered_once_however_often_its_first_line_fails() {
         trail.note(&done(&intent())).await.unwrap();
         assert_eq!(store.entries().len(), 1);
     }
+}
+
+/// A chain that could not be entered may be known all the same: the next try takes another one.
+#[tokio::test]
+async fn a_store_that_let_nobody_enter_takes_lines_afterwards() {
+    for is_immediate in [true, false] {
+        let store = Failing::new(is_immediate);
+        let (trail, one) = (opened(&store).await, intent());
+        trail.intend(&one).await.unwrap();
+        for fails in [LOST, SHUT, SHUT] {
+            store.is(fails);
+            trail.close(&done(&one)).await.unwrap_err();
+        }
+        store.is(WORKS);
+        trail.end().await.unwrap();
+        assert_eq!(store.entries().iter().filter(|(kind, _)| *kind == Kind::Record).count(), 3);
+        let report = verify(&*store, &VerifyOptions::default(), &|_| ()).await.unwrap();
+        assert!(report.is_good() && report.open.is_empty(), "{report:?}");
+    }
+}
+
+/// Whatever another store waits for.
+#[tokio::test]
+async fn a_store_that_appends_at_once_waits_for_no_other() {
+    let (slow, fast) = (Failing::new(false), Failing::new(true));
+    let stores: Vec<Arc<dyn AuditStore>> = vec![slow.clone(), fast.clone()];
+    let trail = Trail::open(stores, TrailKeys::default(), TrailOptions::default()).await.unwrap();
+    slow.is(STUCK);
+    let record = done(&intent());
+    let mut taking = Box::pin(trail.note(&record));
+    let polled = std::future::poll_fn(|context| std::task::Poll::Ready(taking.as_mut().poll(context))).await;
+    assert!(polled.is_pending());
+    assert_eq!(fast.entries(), [(Kind::Record, record.id.clone())]);
+}
+
+/// What it had in hand is owed, and the trail goes on in the next one.
+#[test]
+fn a_runtime_that_ends_half_way_stops_nobody() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (store, one) = (Failing::new(false), intent());
+    let first = runtime();
+    let trail = first.block_on(async {
+        let trail = opened(&store).await;
+        trail.intend(&one).await.unwrap();
+        store.is(STUCK);
+        trail.leave_behind(&done(&one));
+        tokio::task::yield_now().await;
+        trail.leave_behind(&done(&intent()));
+        trail
+    });
+    drop(first);
+    store.is(WORKS);
+    runtime().block_on(trail.end()).unwrap();
+    let records = store.entries().into_iter().filter(|(kind, _)| *kind == Kind::Record).count();
+    assert_eq!(records, 2);
 }
 
 /// One write serves all who say something at the same time, and each hears of its own line.

@@ -50,17 +50,35 @@ impl Default for IntrospectOptions {
 ///
 /// [`DbError`] when the database does not answer, or when its text is not UTF-8.
 pub async fn introspect(database: &Database, options: &IntrospectOptions) -> Result<CatalogBuilder, DbError> {
-    let mut tables = match &database.0 {
-        #[cfg(feature = "postgres")]
-        Source::Postgres(source) => postgres::introspect::tables(source, &options.schemas).await?,
-        #[cfg(feature = "mysql")]
-        Source::MySql(source) => mysql::introspect::tables(source, &options.schemas).await?,
-        #[cfg(feature = "sqlite")]
-        Source::Sqlite(source) => sqlite::introspect::tables(source).await?,
-    };
+    let mut tables = tables(database, options).await?;
     tables.retain(|table| options.include_views || table.kind != ModelKind::View);
     tables.retain(|table| !is_own(&table.name));
     Ok(catalog(&tables, options))
+}
+
+/// The names of all tables and views.
+pub(crate) async fn table_names(database: &Database, options: &IntrospectOptions) -> Result<Vec<String>, DbError> {
+    Ok(tables(database, options).await?.into_iter().map(|table| table.name.name).collect())
+}
+
+/// The table that introspection would call so: `OrderItem` stands for `order_items`.
+///
+/// ```
+/// assert_eq!(ormai_db::table_of("OrderItem"), "order_items");
+/// ```
+pub fn table_of(model: &str) -> String {
+    naming::plural(&naming::snake(model))
+}
+
+async fn tables(database: &Database, options: &IntrospectOptions) -> Result<Vec<Table>, DbError> {
+    match &database.0 {
+        #[cfg(feature = "postgres")]
+        Source::Postgres(source) => postgres::introspect::tables(source, &options.schemas).await,
+        #[cfg(feature = "mysql")]
+        Source::MySql(source) => mysql::introspect::tables(source, &options.schemas).await,
+        #[cfg(feature = "sqlite")]
+        Source::Sqlite(source) => sqlite::introspect::tables(source).await,
+    }
 }
 
 /// Whether a table is one of OrmAI's own, or has a name that is kept for them: no policy can open it.

@@ -27,6 +27,8 @@ const CREATE: Said = Said {
     outcome longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin) ENGINE = InnoDB",
 };
 
+const DROP: Said = Said::alike("DROP TABLE ormai_approvals");
+
 const PROBE: Said = Said::alike("SELECT requested_at FROM ormai_approvals WHERE 1 = 0");
 
 const PARK: Said = Said {
@@ -74,6 +76,11 @@ const SETTLE: Said = Said {
 
 const COLUMNS: [ColumnType; 5] =
     [ColumnType::Text, ColumnType::Text, ColumnType::Text, ColumnType::Text, ColumnType::Text];
+
+/// Takes the table away, with all that is in it.
+pub fn drop(dialect: Dialect) -> Statement {
+    DROP.with(dialect, [], &[])
+}
 
 /// Makes the table, if it is not there.
 pub fn create(dialect: Dialect) -> Statement {

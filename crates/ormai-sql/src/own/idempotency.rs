@@ -24,6 +24,8 @@ const CREATE: Said = Said {
     answer longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, created_at bigint NOT NULL) ENGINE = InnoDB",
 };
 
+const DROP: Said = Said::alike("DROP TABLE ormai_idempotency");
+
 const PROBE: Said = Said::alike("SELECT created_at FROM ormai_idempotency WHERE 1 = 0");
 
 /// Waits for a transaction that claims the same id, and does nothing when that one commits.
@@ -52,6 +54,11 @@ const FORGET: Said = Said {
     postgres: "DELETE FROM ormai_idempotency WHERE created_at < $1 AND substr(id, 1, 9) <> $2",
     mysql: "DELETE FROM ormai_idempotency WHERE created_at < ? AND substr(id, 1, 9) <> ?",
 };
+
+/// Takes the table away, with all that is in it.
+pub fn drop(dialect: Dialect) -> Statement {
+    DROP.with(dialect, [], &[])
+}
 
 /// Makes the table, if it is not there.
 pub fn create(dialect: Dialect) -> Statement {

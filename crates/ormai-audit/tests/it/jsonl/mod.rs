@@ -329,7 +329,10 @@ async fn a_batch_in_doubt_ends_its_chain_and_loses_nothing() {
         let before = fs::read_to_string(&path).unwrap();
         *disk.full_after.lock().unwrap() = Some(before.lines().last().unwrap().len() * 3 / 2);
         *disk.cannot_truncate.lock().unwrap() = true;
-        let refused = tokio::join!(trail.close(&records[0]), trail.close(&records[1]));
+        let refused = {
+            let _two_calls = (trail.attend(), trail.attend());
+            tokio::join!(trail.close(&records[0]), trail.close(&records[1]))
+        };
         assert!(matches!(refused, (Err(_), Err(_))), "{refused:?}");
         let after = fs::read_to_string(&path).unwrap();
         assert_eq!(after.lines().count(), before.lines().count() + 2, "one is whole, of one there is a part");
@@ -353,6 +356,40 @@ async fn a_batch_in_doubt_ends_its_chain_and_loses_nothing() {
         let report = verify(&store, &VerifyOptions::default(), &|_| ()).await.unwrap();
         assert!(report.is_good() && report.open.is_empty(), "{report:?}");
     }
+}
+
+/// A process that has to begin a chain anew closes nothing of others, and takes nothing away from who
+/// will.
+#[tokio::test]
+async fn a_new_chain_of_a_process_leaves_the_dead_to_the_next_one() {
+    let (_directory, path) = place();
+    let (disk, store) = on(&path);
+    let trail = trail(store).await;
+    let mut intent = record("acme");
+    (intent.outcome, intent.success) = (Outcome::Open, false);
+    {
+        let dead = self::trail(open(&path)).await;
+        dead.intend(&intent).await.unwrap();
+    }
+    trail.note(&record("acme")).await.unwrap();
+    let line = fs::read_to_string(&path).unwrap().lines().last().unwrap().len();
+    *disk.full_after.lock().unwrap() = Some(line * 3 / 2);
+    *disk.cannot_truncate.lock().unwrap() = true;
+    let records = [record("acme"), record("acme")];
+    let refused = {
+        let _two_calls = (trail.attend(), trail.attend());
+        tokio::join!(trail.note(&records[0]), trail.note(&records[1]))
+    };
+    assert!(matches!(refused, (Err(_), Err(_))), "{refused:?}");
+    *disk.full_after.lock().unwrap() = None;
+    *disk.cannot_truncate.lock().unwrap() = false;
+    trail.note(&record("acme")).await.unwrap();
+
+    let next = self::trail(open(&path)).await;
+    next.end().await.unwrap();
+    trail.end().await.unwrap();
+    let report = verify(&open(&path), &VerifyOptions::default(), &|_| ()).await.unwrap();
+    assert!(report.is_good() && report.open.is_empty(), "{report:?}");
 }
 
 #[cfg(target_os = "linux")]

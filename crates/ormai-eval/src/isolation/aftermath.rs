@@ -1,0 +1,229 @@
+//! What is tried once everything was asked: rows of strangers change, the audit trail takes nothing, and
+//! callers go away half way.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ormai::audit::{Entry, Kind, Outcome, Record};
+use ormai::catalog::{FieldId, Model, ModelId, ReferentialAction};
+use ormai::prelude::*;
+use serde_json::{Map, Value as Json, json};
+use tokio::sync::Mutex;
+
+use super::ask::Ask;
+use super::changes::Changes;
+use super::course::{Answered, Course};
+use super::dice::Dice;
+use super::ledger::Ledger;
+use super::plant::key_of;
+use super::values;
+use crate::Violation;
+
+/// How often strangers' rows are changed.
+const ROUNDS: usize = 6;
+/// How many reads are made again each time.
+const AGAIN: usize = 24;
+/// How many of the strangers' rows are changed, and how many deleted, each time.
+const TOUCHED: usize = 12;
+/// How many calls are dropped.
+const DROPS: usize = 96;
+/// More often than a call is polled, mostly.
+const POLLS: usize = 16;
+
+impl Course<'_> {
+    /// Changes and deletes rows that a principal does not see, and asks again: each byte is the same.
+    pub(super) async fn undisturbed(&mut self, tx: &RunContext<'_>, dice: &mut Dice) {
+        let askers: BTreeSet<usize> = self.answered.iter().map(|(asker, _, _)| *asker).collect();
+        let askers: Vec<usize> = askers.into_iter().collect();
+        for asker in dice.some(&askers, ROUNDS) {
+            if self.is_over() {
+                return;
+            }
+            let reads: Vec<(Ask, Json)> = self
+                .answered
+                .iter()
+                .filter(|(by, _, _)| *by == asker)
+                .map(|(_, ask, answer)| (ask.clone(), answer.clone()))
+                .collect();
+            let reads = dice.some(&reads, AGAIN);
+            let touched = self.strangers_rows(asker, dice);
+            let witness = self.witness;
+            let this = Mutex::new((&mut *self, dice.clone()));
+            let undone = witness
+                .tools()
+                .transaction(tx, async |inner| {
+                    let mut this = this.lock().await;
+                    let (course, dice) = &mut *this;
+                    course.touch(inner, &touched, dice).await;
+                    for (ask, before) in &reads {
+                        let after = course.call(inner, asker, ask, &ask.arguments).await;
+                        let mut wrongs = Vec::new();
+                        if after.json != *before {
+                            let what = "rows that the principal may not see were changed, and so did the answer";
+                            wrongs.push(Violation::new("non_interference", what));
+                        }
+                        course.judge(asker, ask, &ask.arguments, &Answered { json: after.json, wrongs });
+                    }
+                    Err::<(), Error>(Error::new(ErrorCode::Internal, "undone"))
+                })
+                .await;
+            drop(undone);
+        }
+    }
+
+    /// Planted rows that a principal does not see, and that no condition on other rows looks at.
+    fn strangers_rows(&self, asker: usize, dice: &mut Dice) -> Vec<usize> {
+        let Some(who) = self.asker(asker) else { return Vec::new() };
+        let (view, sight) = (self.view(who), self.sight());
+        let unseen = self.plantation.rows.iter().enumerate().filter(|(_, planted)| {
+            !self.subject.looked_at.contains(&planted.model)
+                && !sight.sees(&view, &who.principal, planted.model, &planted.row)
+        });
+        let unseen: Vec<usize> = unseen.map(|(at, _)| at).collect();
+        dice.some(&unseen, TOUCHED * 2)
+    }
+
+    /// Changes what no condition looks at, and deletes what nothing refers to.
+    async fn touch(&self, inner: &RunContext<'_>, rows: &[usize], dice: &mut Dice) {
+        let owner = inner.for_principal(Principal::new("the owner of the database"));
+        for (number, at) in rows.iter().enumerate() {
+            let Some(planted) = self.plantation.rows.get(*at) else { continue };
+            let model = self.subject.catalog.model(planted.model);
+            let id = key_of(model, &planted.row);
+            if number >= TOUCHED {
+                if !self.takes_along(planted.model) {
+                    let _ = self.witness.tools().call(&owner, "delete", &json!({"model": model.name, "id": id})).await;
+                }
+                continue;
+            }
+            let mut data = Map::new();
+            for field in dice.some(&self.indifferent(planted.model, model), 2) {
+                let column = model.field(field);
+                if let Some(value) = dice.pick(&values::values(column, &[], "changed canary", self.now)) {
+                    data.insert(column.name.clone(), value);
+                }
+            }
+            if !data.is_empty() {
+                let _ = self
+                    .witness
+                    .tools()
+                    .call(&owner, "update", &json!({"model": model.name, "id": id, "data": data}))
+                    .await;
+            }
+        }
+    }
+
+    /// Fields that decide about no row.
+    fn indifferent(&self, id: ModelId, model: &Model) -> Vec<FieldId> {
+        let Some(about) = self.subject.about(id) else { return Vec::new() };
+        let links = |field: &FieldId| {
+            model.relations.iter().any(|relation| relation.link.iter().any(|(here, _)| here == field))
+        };
+        let refers =
+            |field: &FieldId| model.foreign_keys.iter().any(|key| key.columns.iter().any(|(here, _)| here == field));
+        let unique = |field: &FieldId| {
+            model.primary_key.contains(field) || model.unique_keys.iter().flatten().any(|part| part == field)
+        };
+        model
+            .field_ids()
+            .filter(|(field, column)| {
+                let decides = about.identity.contains_key(field)
+                    || about.literals.contains_key(field)
+                    || about.marks.contains(field);
+                !decides && !links(field) && !refers(field) && !unique(field) && !column.generated
+            })
+            .map(|(field, _)| field)
+            .collect()
+    }
+
+    /// Whether other rows go, or change, with a row of a model.
+    fn takes_along(&self, id: ModelId) -> bool {
+        let keys = self.subject.catalog.models().flat_map(|(_, model)| &model.foreign_keys);
+        keys.into_iter().any(|key| key.target == id && key.on_delete != ReferentialAction::Refuse)
+    }
+
+    /// While the audit trail takes nothing, nothing is done and nothing is shown.
+    pub(super) async fn unrecorded(&mut self, tx: &RunContext<'_>) {
+        let Some((asker, ask)) = self.written.clone() else { return };
+        let Some(who) = self.asker(asker) else { return };
+        let witness = self.witness;
+        let this = Mutex::new(&mut *self);
+        let outcome = Mutex::new(None);
+        let undone = witness
+            .tools()
+            .transaction(tx, async |inner| {
+                let this = this.lock().await;
+                this.ledger.fill(true);
+                let ctx = inner.for_principal(who.principal.clone()).now(this.now);
+                let answer = this.tools.call(&ctx, ask.tool, &ask.arguments).await;
+                this.ledger.fill(false);
+                let after = this.state(inner, ask.model, &Json::Null).await;
+                *outcome.lock().await = Some((serde_json::to_value(answer).unwrap_or_default(), after));
+                Err::<(), Error>(Error::new(ErrorCode::Internal, "undone"))
+            })
+            .await;
+        drop(undone);
+        let Some((json, Ok((before, after)))) = outcome.into_inner() else { return };
+        let mut wrongs = Vec::new();
+        if json.get("success") == Some(&Json::Bool(true)) {
+            wrongs.push(Violation::new("audited_once", "a write was answered while the audit trail took no record"));
+        }
+        if !Changes::between(self.subject.catalog.model(ask.model), &before, &after).is_empty() {
+            wrongs.push(Violation::new("audited_once", "a write was made while the audit trail took no intent"));
+        }
+        self.judge(asker, &ask, &ask.arguments, &Answered { json, wrongs });
+    }
+}
+
+/// Callers who go away, at whatever place: each call leaves one record. It reads what was there before.
+pub(super) async fn dropped(
+    ormai: &OrmAi,
+    ledger: &Arc<Ledger>,
+    principal: &Principal,
+    tool: &str,
+    arguments: &Json,
+) -> Option<Violation> {
+    let trail = ormai.trail()?;
+    for number in 0..DROPS {
+        // Where a call waits, and whether it does, is chance.
+        let polls = 1 + number % POLLS;
+        let request_id = format!("isolation-dropped-{number}");
+        let ctx = RunContext::new(principal.clone()).request_id(&request_id);
+        let call = ormai.tools().call(&ctx, tool, arguments);
+        drop(GivenUp { inner: Box::pin(call), polls }.await);
+        // What is said last is written last.
+        let mut last = Record::begin(jiff::Timestamp::now(), "settled", "settled");
+        last.outcome = Outcome::Answered;
+        if trail.note(&last).await.is_err() {
+            return Some(Violation::new("audited_once", "the audit trail took no record after a call was dropped"));
+        }
+        let entries: Vec<Entry> = ledger.take().iter().filter_map(Entry::read).collect();
+        let closed =
+            entries.iter().filter(|entry| entry.place.kind == Kind::Record && entry.request_id == request_id).count();
+        if closed != 1 {
+            let what = format!("a call that was dropped half way left {closed} closed records instead of one");
+            return Some(Violation::new("audited_once", what));
+        }
+    }
+    None
+}
+
+/// A future that is dropped after it was polled so often and was not done.
+struct GivenUp<F> {
+    inner: Pin<Box<F>>,
+    polls: usize,
+}
+
+impl<F: Future> Future for GivenUp<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(output) = self.inner.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        self.polls = self.polls.saturating_sub(1);
+        if self.polls == 0 { Poll::Ready(None) } else { Poll::Pending }
+    }
+}

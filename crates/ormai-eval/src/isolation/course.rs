@@ -1,0 +1,468 @@
+//! Asks, and judges what comes back.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ormai::catalog::ModelId;
+use ormai::policy::{FieldAction, View};
+use ormai::prelude::*;
+use serde_json::{Value as Json, json};
+
+use super::ask::{Ask, Asking};
+use super::changes::{Changes, Writer};
+use super::coverage::{Coverage, tables};
+use super::dice::Dice;
+use super::identity::Asker;
+use super::ledger::Ledger;
+use super::plant::{Plantation, key_of};
+use super::report::Leak;
+use super::sight::{Rows, Sight};
+use super::subject::Subject;
+use super::{records, values};
+use crate::expected::Expected;
+use crate::{Row, Violation, Witness, WitnessError};
+
+/// How many leaks are told in full.
+const TOLD: usize = 50;
+
+/// How many pages of an answer are read.
+const PAGES: usize = 12;
+
+/// Models with no more rows are compared as a whole after a write.
+const WHOLE: usize = 600;
+
+/// The suite while it asks.
+pub(super) struct Course<'a> {
+    pub(super) tools: Toolset,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) witness: &'a Witness,
+    pub(super) subject: &'a Subject,
+    pub(super) rows: &'a Rows,
+    pub(super) plantation: &'a Plantation,
+    pub(super) askers: &'a [Asker],
+    pub(super) now: Timestamp,
+    pub(super) coverage: Coverage,
+    pub(super) leaks: Vec<Leak>,
+    pub(super) more_leaks: usize,
+    pub(super) requests: usize,
+    pub(super) stops: bool,
+    /// Whether the transaction cannot be gone on with.
+    pub(super) broken: Option<String>,
+    /// Reads that were answered, for asking them again: who, what, and the first page.
+    pub(super) answered: Vec<(usize, Ask, Json)>,
+    /// A write that was made.
+    pub(super) written: Option<(usize, Ask)>,
+    /// What the specification does not know.
+    pub(super) unknown: BTreeSet<String>,
+    pub(super) expected: Option<&'a Expected>,
+    seen: HashMap<(usize, usize), bool>,
+    /// The planted rows that each principal sees.
+    visible: HashMap<usize, Arc<[usize]>>,
+    /// Fields that say which row, and stand in other rows too.
+    keys: BTreeSet<(usize, usize)>,
+    calls: usize,
+}
+
+/// An answer to one call.
+pub(super) struct Answered {
+    /// Without what differs from call to call.
+    pub(super) json: Json,
+    pub(super) wrongs: Vec<Violation>,
+}
+
+impl<'a> Course<'a> {
+    #[expect(clippy::too_many_arguments, reason = "it is put together in one place")]
+    pub(super) fn new(
+        tools: Toolset,
+        ledger: Arc<Ledger>,
+        witness: &'a Witness,
+        subject: &'a Subject,
+        rows: &'a Rows,
+        plantation: &'a Plantation,
+        askers: &'a [Asker],
+        now: Timestamp,
+        coverage: Coverage,
+        stops: bool,
+        expected: Option<&'a Expected>,
+    ) -> Self {
+        let mut keys = BTreeSet::new();
+        for (id, model) in subject.catalog.models() {
+            keys.extend(model.primary_key.iter().map(|field| (id.index(), field.index())));
+            for relation in &model.relations {
+                keys.extend(relation.link.iter().map(|(here, _)| (id.index(), here.index())));
+                keys.extend(relation.link.iter().map(|(_, there)| (relation.target.index(), there.index())));
+            }
+        }
+        Self {
+            tools,
+            ledger,
+            witness,
+            subject,
+            rows,
+            plantation,
+            askers,
+            now,
+            coverage,
+            leaks: Vec::new(),
+            more_leaks: 0,
+            requests: 0,
+            stops,
+            broken: None,
+            answered: Vec::new(),
+            written: None,
+            unknown: BTreeSet::new(),
+            expected,
+            seen: HashMap::new(),
+            visible: HashMap::new(),
+            keys,
+            calls: 0,
+        }
+    }
+
+    /// Whether enough is known.
+    pub(super) fn is_over(&self) -> bool {
+        self.broken.is_some() || (self.stops && !self.leaks.is_empty())
+    }
+
+    pub(super) fn asker(&self, at: usize) -> Option<&'a Asker> {
+        self.askers.get(at)
+    }
+
+    pub(super) fn view(&self, asker: &Asker) -> Arc<View> {
+        self.tools.engine().view(asker.principal.roles())
+    }
+
+    pub(super) fn sight(&self) -> Sight<'a> {
+        Sight { catalog: &self.subject.catalog, rows: self.rows, now: self.now }
+    }
+
+    /// Makes requests of one principal about one model.
+    pub(super) fn asked(
+        &mut self,
+        (at, asker): (usize, &'a Asker),
+        dice: &mut Dice,
+        next_number: &mut usize,
+        make: impl FnOnce(&mut Asking<'_>) -> Vec<Ask>,
+    ) -> Vec<Ask> {
+        let (view, sight) = (self.view(asker), self.sight());
+        let plantation = self.plantation;
+        let seen = self.visible.entry(at).or_insert_with(|| {
+            let rows = plantation.rows.iter().enumerate();
+            rows.filter(|(_, planted)| sight.sees(&view, &asker.principal, planted.model, &planted.row))
+                .map(|(at, _)| at)
+                .collect()
+        });
+        let seen = Arc::clone(seen);
+        let mut asking = Asking {
+            seen,
+            subject: self.subject,
+            asker,
+            view,
+            rows: self.rows,
+            plantation: self.plantation,
+            dice,
+            now: self.now,
+            next_number,
+        };
+        make(&mut asking)
+    }
+
+    /// One call, with its record.
+    pub(super) async fn call(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, arguments: &Json) -> Answered {
+        self.calls += 1;
+        let Some(who) = self.asker(asker) else { return Answered { json: Json::Null, wrongs: Vec::new() } };
+        let request_id = format!("isolation-{}", self.calls);
+        let ctx = tx.for_principal(who.principal.clone()).request_id(&request_id).now(self.now);
+        self.ledger.take();
+        let result = self.tools.call(&ctx, ask.tool, arguments).await;
+        let lines = self.ledger.take();
+        let mut json = serde_json::to_value(&result).unwrap_or_default();
+        let told = tables(&self.tools, &ctx, ask);
+        let mut wrongs = records::wrongs(&lines, &request_id, ask, &told, &json);
+        // What differs from call to call, and says nothing.
+        if let Some(metadata) = json.get_mut("metadata").and_then(Json::as_object_mut) {
+            for volatile in ["request_id", "audit_id", "execution_time_ms"] {
+                metadata.remove(volatile);
+            }
+        }
+        self.coverage.count(self.subject, ask, who.principal.roles(), &told, &json);
+        let code = json.pointer("/error/code").and_then(Json::as_str).unwrap_or_default().to_owned();
+        if matches!(code.as_str(), "INTERNAL" | "DATABASE_UNAVAILABLE" | "TIMEOUT" | "AUDIT_UNAVAILABLE") {
+            wrongs.push(Violation::new("answers", format!("the call failed in the database ({code})")));
+            // On PostgreSQL nothing can be asked in the transaction any more.
+            self.broken(format!("`{}` failed with {code}", ask.tool));
+        }
+        wrongs.extend(self.strangers(asker, who, ask, arguments, &json));
+        let recorded = records::texts(&lines, &request_id);
+        wrongs.extend(self.told(who, ask, &recorded));
+        if let Some(cursor) = arguments
+            .get("cursor")
+            .and_then(Json::as_str)
+            .filter(|cursor| recorded.iter().any(|text| text.contains(cursor)))
+        {
+            let _ = cursor;
+            wrongs.push(Violation::new("records_hide", "the record shows the cursor of a page"));
+        }
+        Answered { json, wrongs }
+    }
+
+    /// Canaries in an answer that have no business there.
+    fn strangers(&mut self, at: usize, who: &Asker, ask: &Ask, arguments: &Json, answer: &Json) -> Vec<Violation> {
+        let (text, said) = (answer.to_string(), arguments.to_string());
+        let is_error = answer.get("success") != Some(&Json::Bool(true));
+        let view = self.view(who);
+        let mut wrongs = Vec::new();
+        for token in values::tokens(&text).collect::<BTreeSet<_>>() {
+            let Some(canary) = self.plantation.canaries.get(&token).filter(|_| !said.contains(&values::token(token)))
+            else {
+                continue;
+            };
+            let model = self.subject.catalog.model(canary.model);
+            let Some(planted) = self.plantation.rows.get(canary.row) else { continue };
+            let name = &model.field(canary.field).name;
+            let key = key_of(model, &planted.row);
+            if is_error {
+                wrongs.push(
+                    Violation::new("errors_reveal_nothing", "an error holds a stored value")
+                        .row(&model.name, key)
+                        .field(name),
+                );
+                continue;
+            }
+            if self.is_hidden(&view, canary.model, canary.field) {
+                wrongs.push(
+                    Violation::new("no_denied_fields", "a value is shown that the policy hides")
+                        .row(&model.name, key)
+                        .field(name),
+                );
+                continue;
+            }
+            if self.keys.contains(&(canary.model.index(), canary.field.index())) {
+                continue;
+            }
+            let sight = self.sight();
+            let seen = *self
+                .seen
+                .entry((at, canary.row))
+                .or_insert_with(|| sight.sees(&view, &who.principal, canary.model, &planted.row));
+            if !seen {
+                wrongs.push(
+                    Violation::new("no_cross_tenant_data", "a row is shown that the principal may not see")
+                        .row(&model.name, key)
+                        .field(name),
+                );
+            }
+        }
+        let _ = ask;
+        wrongs
+    }
+
+    /// Whether nobody, or not this principal, sees a field as it is.
+    fn is_hidden(&self, view: &View, model: ModelId, field: ormai::catalog::FieldId) -> bool {
+        let by_view =
+            view.model(model).and_then(|rules| rules.field(field)).is_none_or(|rule| rule.action != FieldAction::Allow);
+        by_view || self.subject.about(model).is_none_or(|about| !about.shown.contains(&field))
+    }
+
+    /// Values of hidden fields in a record.
+    fn told(&self, who: &Asker, ask: &Ask, texts: &[String]) -> Vec<Violation> {
+        let view = self.view(who);
+        let mut wrongs = Vec::new();
+        let found: BTreeSet<usize> = texts.iter().flat_map(|text| values::tokens(text)).collect();
+        for token in found {
+            let Some(canary) = self.plantation.canaries.get(&token).filter(|canary| canary.model == ask.model) else {
+                continue;
+            };
+            if self.is_hidden(&view, canary.model, canary.field) {
+                let model = self.subject.catalog.model(canary.model);
+                wrongs.push(
+                    Violation::new("records_hide", "the record shows a value that the policy hides")
+                        .row(&model.name, Json::Null)
+                        .field(&model.field(canary.field).name),
+                );
+            }
+        }
+        wrongs
+    }
+
+    /// A request that reads, with all of its pages.
+    pub(super) async fn read(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, dice: &mut Dice) {
+        self.requests += 1;
+        let first = self.call(tx, asker, ask, &ask.arguments).await;
+        self.judge(asker, ask, &ask.arguments, &first);
+        let mut pages = vec![first.json];
+        while pages.len() < PAGES && !self.is_over() {
+            let Some(cursor) = pages
+                .last()
+                .and_then(|page| page.pointer("/data/next_cursor"))
+                .and_then(Json::as_str)
+                .map(str::to_owned)
+            else {
+                break;
+            };
+            if pages.len() == 1 && dice.chance(25) {
+                self.misuse(tx, asker, ask, &cursor, dice).await;
+            }
+            let arguments = with(&ask.arguments, "cursor", json!(cursor));
+            let next = self.call(tx, asker, ask, &arguments).await;
+            self.judge(asker, ask, &arguments, &next);
+            pages.push(next.json);
+        }
+        let wrongs = self.unspecified(asker, ask, &pages);
+        let Some(json) = pages.into_iter().next() else { return };
+        if json.get("success") == Some(&Json::Bool(true)) && ask.tool != "describe_schema" {
+            self.answered.push((asker, ask.clone(), json.clone()));
+        }
+        self.judge(asker, ask, &ask.arguments, &Answered { json, wrongs });
+    }
+
+    /// Where the answer is not the one that the specification gives.
+    fn unspecified(&mut self, asker: usize, ask: &Ask, pages: &[Json]) -> Vec<Violation> {
+        let (Some(expected), Some(who)) = (self.expected, self.asker(asker)) else { return Vec::new() };
+        // Without a store of approvals a write that needs one is refused before its rows are looked at.
+        let is_parked =
+            pages.iter().any(|page| page.pointer("/error/code").and_then(Json::as_str) == Some("APPROVAL_REQUIRED"));
+        if ask.tool == "describe_schema" || is_parked {
+            return Vec::new();
+        }
+        let answer = match expected.answer(&who.principal, self.now, ask.tool, &ask.arguments) {
+            Ok(answer) => answer,
+            Err(unknown) => {
+                self.unknown.insert(unknown.to_string());
+                return Vec::new();
+            }
+        };
+        let Err(difference) = expected.agrees(&answer, pages) else { return Vec::new() };
+        let mut violation = Violation::new("as_specified", difference.to_string());
+        (violation.model, violation.row, violation.field) = (difference.model, difference.row, difference.field);
+        vec![violation]
+    }
+
+    /// A cursor is good for its principal and its request.
+    async fn misuse(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, cursor: &str, dice: &mut Dice) {
+        let arguments = with(&ask.arguments, "cursor", json!(cursor));
+        let other = dice.below(self.askers.len());
+        let is_another =
+            self.asker(other).map(|other| &other.principal) != self.asker(asker).map(|asker| &asker.principal);
+        if is_another {
+            let answer = self.call(tx, other, ask, &arguments).await;
+            let mut wrongs = answer.wrongs;
+            if answer.json.get("success") == Some(&Json::Bool(true)) {
+                wrongs.push(Violation::new("no_cross_tenant_data", "a cursor of one principal served another"));
+            }
+            self.judge(other, ask, &arguments, &Answered { json: answer.json, wrongs });
+        }
+        let changed = with(&arguments, "filters", json!([{"and": [{"not": {"and": []}}]}]));
+        let answer = self.call(tx, asker, ask, &changed).await;
+        let mut wrongs = answer.wrongs;
+        if answer.json.get("success") == Some(&Json::Bool(true)) {
+            wrongs.push(Violation::new("answers", "a cursor of one request served another"));
+        }
+        self.judge(asker, ask, &changed, &Answered { json: answer.json, wrongs });
+    }
+
+    /// A request that writes; what it has changed is undone.
+    pub(super) async fn write(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask) {
+        self.requests += 1;
+        let model = self.subject.catalog.model(ask.model);
+        let witness = self.witness;
+        let this = tokio::sync::Mutex::new(&mut *self);
+        let outcome = tokio::sync::Mutex::new(None);
+        let undone = witness
+            .tools()
+            .transaction(tx, async |inner| {
+                let mut this = this.lock().await;
+                let answer = this.call(inner, asker, ask, &ask.arguments).await;
+                let after = this.state(inner, ask.model, &answer.json).await;
+                *outcome.lock().await = Some((answer, after));
+                Err::<(), Error>(Error::new(ErrorCode::Internal, "undone"))
+            })
+            .await;
+        let Some((mut answer, after)) = outcome.into_inner() else {
+            let why = undone.err().map_or_else(String::new, |error| error.to_string());
+            return self.broken(format!("a write could not be tried: {why}"));
+        };
+        answer.wrongs.extend(self.unspecified(asker, ask, std::slice::from_ref(&answer.json)));
+        match after {
+            Ok((before, after)) => {
+                let changes = Changes::between(model, &before, &after);
+                if let Some(who) = self.asker(asker) {
+                    let view = self.view(who);
+                    let writer = Writer { sight: self.sight(), view: &view, principal: &who.principal };
+                    answer.wrongs.extend(writer.wrongs(ask, &answer.json, &changes));
+                    if !changes.is_empty() && self.written.is_none() {
+                        self.written = Some((asker, ask.clone()));
+                    }
+                }
+            }
+            Err(error) => self.broken(format!(
+                "the rows of `{}` could not be read after `{}` {}: {error}; {}",
+                model.name, ask.tool, ask.arguments, answer.json
+            )),
+        }
+        self.judge(asker, ask, &ask.arguments, &answer);
+    }
+
+    /// The rows of a model before a write, and now: all of them, or the canaries of a large one.
+    pub(super) async fn state(
+        &self,
+        ctx: &RunContext<'_>,
+        model: ModelId,
+        answer: &Json,
+    ) -> Result<(Vec<Row>, Vec<Row>), WitnessError> {
+        let described = self.subject.catalog.model(model);
+        let before = self.rows.get(&described.name).map_or(&[][..], Vec::as_slice);
+        if before.len() <= WHOLE {
+            let after = self.witness.rows(ctx, &described.name, u32::MAX).await?;
+            return Ok((before.to_vec(), after));
+        }
+        let Some(part) = described.primary_key.first() else { return Ok((Vec::new(), Vec::new())) };
+        let part = &described.field(*part).name;
+        let mut keys: BTreeMap<String, Json> = BTreeMap::new();
+        let planted = self.plantation.of(model).map(|planted| &planted.row);
+        let answered = answer.get("data").and_then(Json::as_object);
+        for key in planted.chain(answered).filter_map(|row| row.get(part)) {
+            keys.insert(key.to_string(), key.clone());
+        }
+        let looked_at: Vec<Row> = before
+            .iter()
+            .filter(|row| row.get(part).is_some_and(|key| keys.contains_key(&key.to_string())))
+            .cloned()
+            .collect();
+        let keys: Vec<Json> = keys.into_values().collect();
+        let arguments = json!({"model": described.name, "limit": u32::MAX, "filters": [{"field": part, "op": "in", "value": keys}]});
+        let owner = ctx.for_principal(Principal::new("the owner of the database"));
+        let found =
+            serde_json::to_value(self.witness.tools().call(&owner, "query", &arguments).await).unwrap_or_default();
+        match found.pointer("/data/rows").and_then(Json::as_array) {
+            Some(rows) => Ok((looked_at, rows.iter().filter_map(Json::as_object).cloned().collect())),
+            None => Err(WitnessError::Unread),
+        }
+    }
+
+    /// Ends the run, and says why.
+    fn broken(&mut self, why: String) {
+        self.broken.get_or_insert(why);
+    }
+
+    /// Keeps what is wrong.
+    pub(super) fn judge(&mut self, asker: usize, ask: &Ask, arguments: &Json, answer: &Answered) {
+        let Some(who) = self.asker(asker) else { return };
+        for violation in &answer.wrongs {
+            if self.leaks.len() >= TOLD {
+                self.more_leaks += 1;
+                continue;
+            }
+            self.leaks.push(Leak::new(violation.clone(), ask.tool, arguments, &who.principal, &answer.json));
+        }
+    }
+}
+
+pub(super) fn with(arguments: &Json, key: &str, value: Json) -> Json {
+    let mut arguments = arguments.clone();
+    if let Some(object) = arguments.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+    arguments
+}
