@@ -120,9 +120,9 @@ fn programs_read_json_and_junit() {
         assert_eq!(told["summary"]["failed"], 1);
         let scenario = &told["pages"][0]["scenarios"][0];
         assert_eq!((&scenario["title"], &scenario["passed"]), (&Json::from("Orders › Read"), &Json::from(false)));
-        assert_eq!(scenario["failures"][0]["line"], 30);
+        assert_eq!(scenario["failures"][0]["line"], 29);
         assert!(scenario["failures"][0]["came"].as_str().unwrap().contains("\"status\": \"open\""));
         let xml = fs::read_to_string(directory.join("junit.xml")).unwrap();
-        assert!(xml.contains("<failure message=\"the answer is another one\">scenarios/orders.md:30\n"), "{xml}");
+        assert!(xml.contains("<failure message=\"the answer is another one\">scenarios/orders.md:29\n"), "{xml}");
     });
 }
