@@ -34,7 +34,7 @@ pub use found::{Links, Seen};
 pub use rules::{Rule, Rules, View, Writes, permitted};
 pub use shown::{Hashes, Row, Shown, agrees};
 pub use visibility::Eye;
-pub use write::{Ending, Meant, Written, write, write_under};
+pub use write::{Changes, Ending, Meant, Written, write, write_under};
 
 use crate::world::{Cell, Policy, Request, Who, World, Write};
 
@@ -107,8 +107,8 @@ impl Eye<'_> {
         }
     }
 
-    /// What a write is answered, and how it ends.
-    pub fn write(&self, write: &Write) -> (Outcome, Ending) {
+    /// What a write is answered, how it ends, and which rows it changes.
+    pub fn write(&self, write: &Write) -> (Outcome, Ending, Changes) {
         write::outcome(self, write)
     }
 }

@@ -92,11 +92,25 @@ fn write_by(eye: &Eye<'_>, write: &Write) -> Written {
     Written { outcome, world, ending, meant }
 }
 
-/// What a write is answered, and how it ends.
-pub(super) fn outcome(eye: &Eye<'_>, write: &Write) -> (Outcome, Ending) {
+/// The rows that a write has changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// As they were.
+    pub found: Vec<Vec<Cell>>,
+    /// As they are; none where they are gone.
+    pub changed: Vec<Vec<Cell>>,
+}
+
+/// What a write is answered, how it ends, and which rows it changes.
+pub(super) fn outcome(eye: &Eye<'_>, write: &Write) -> (Outcome, Ending, Changes) {
     match attempt(eye, write, &mut Meant::default()) {
-        Err((ending, reasons)) => (Outcome::Refused(reasons), ending),
-        Ok(done) => done.outcome(eye, write),
+        Err((ending, reasons)) => (Outcome::Refused(reasons), ending, Changes::default()),
+        Ok(done) => {
+            let found = done.found.iter().map(|row| row.to_vec()).collect();
+            let changes = Changes { found, changed: done.changed.clone() };
+            let (outcome, ending) = done.outcome(eye, write);
+            (outcome, ending, if ending == Ending::Done { changes } else { Changes::default() })
+        }
     }
 }
 

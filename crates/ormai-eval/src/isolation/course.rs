@@ -35,6 +35,8 @@ const WHOLE: usize = 600;
 /// The suite while it asks.
 pub(super) struct Course<'a> {
     pub(super) tools: Toolset,
+    /// The same without an audit trail.
+    pub(super) unrecorded: Toolset,
     pub(super) ledger: Arc<Ledger>,
     pub(super) witness: &'a Witness,
     pub(super) subject: &'a Subject,
@@ -74,7 +76,7 @@ pub(super) struct Answered {
 impl<'a> Course<'a> {
     #[expect(clippy::too_many_arguments, reason = "it is put together in one place")]
     pub(super) fn new(
-        tools: Toolset,
+        (tools, unrecorded): (Toolset, Toolset),
         ledger: Arc<Ledger>,
         witness: &'a Witness,
         subject: &'a Subject,
@@ -96,6 +98,7 @@ impl<'a> Course<'a> {
         }
         Self {
             tools,
+            unrecorded,
             ledger,
             witness,
             subject,
@@ -175,11 +178,15 @@ impl<'a> Course<'a> {
         let request_id = format!("isolation-{}", self.calls);
         let ctx = tx.for_principal(who.principal.clone()).request_id(&request_id).now(self.now);
         self.ledger.take();
-        let result = self.tools.call(&ctx, ask.tool, arguments).await;
+        let tools = if ask.is_unrecorded { &self.unrecorded } else { &self.tools };
+        let result = tools.call(&ctx, ask.tool, arguments).await;
         let lines = self.ledger.take();
         let mut json = serde_json::to_value(&result).unwrap_or_default();
         let told = tables(&self.tools, &ctx, ask);
-        let mut wrongs = records::wrongs(&lines, &request_id, ask, &told, &json);
+        let mut wrongs = match ask.is_unrecorded {
+            true => Vec::new(),
+            false => records::wrongs(&lines, &request_id, ask, &told, &json),
+        };
         // What differs from call to call, and says nothing.
         if let Some(metadata) = json.get_mut("metadata").and_then(Json::as_object_mut) {
             for volatile in ["request_id", "audit_id", "execution_time_ms"] {
@@ -391,7 +398,7 @@ impl<'a> Course<'a> {
                     let view = self.view(who);
                     let writer = Writer { sight: self.sight(), view: &view, principal: &who.principal };
                     answer.wrongs.extend(writer.wrongs(ask, &answer.json, &changes));
-                    if !changes.is_empty() && self.written.is_none() {
+                    if !changes.is_empty() && self.written.is_none() && !ask.is_unrecorded {
                         self.written = Some((asker, ask.clone()));
                     }
                 }

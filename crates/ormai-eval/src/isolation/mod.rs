@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use ormai::Builder;
 use ormai::catalog::ModelId;
 use ormai::policy::PolicyDocument;
 use ormai::prelude::*;
@@ -200,19 +201,20 @@ impl Isolation {
         Ok(report)
     }
 
-    /// A toolset under the policy, with an audit trail of its own.
-    async fn recorded(&self, is_slow: bool) -> Result<(OrmAi, Arc<Ledger>), IsolationError> {
-        let ledger = Arc::new(Ledger::new(is_slow));
-        let ormai = OrmAi::builder()
+    fn builder(&self) -> Builder {
+        OrmAi::builder()
             .database(self.tools.database().clone())
             .catalog(self.tools.engine().policy().catalog().as_ref().clone())
             .policy(self.document.clone())
             .hash_key(*b"of the isolation suite alone")
             .cursor_key([7; 32])
-            .audit(Arc::clone(&ledger) as _)
-            .build()
-            .await
-            .map_err(|error| IsolationError::Build(error.to_string()))?;
+    }
+
+    /// A toolset under the policy, with an audit trail of its own.
+    async fn recorded(&self, is_slow: bool) -> Result<(OrmAi, Arc<Ledger>), IsolationError> {
+        let ledger = Arc::new(Ledger::new(is_slow));
+        let built = self.builder().audit(Arc::clone(&ledger) as _).build().await;
+        let ormai = built.map_err(|error| IsolationError::Build(error.to_string()))?;
         Ok((ormai, ledger))
     }
 
@@ -260,6 +262,7 @@ impl Isolation {
             rows
         };
         let coverage = Coverage::of(&self.document, subject);
+        let unrecorded = self.builder().build().await.map_err(|error| IsolationError::Build(error.to_string()))?;
         let (expected, unknown) = match Expected::new(&subject.catalog, &self.document) {
             Ok(expected) => {
                 let given = rows.iter().fold(expected.most_rows(COMPARED), |expected, (model, rows)| {
@@ -270,7 +273,7 @@ impl Isolation {
             Err(unknown) => (None, Some(unknown.to_string())),
         };
         let mut course = Course::new(
-            ormai.tools().clone(),
+            (ormai.tools().clone(), unrecorded.tools().clone()),
             Arc::clone(ledger),
             witness,
             subject,

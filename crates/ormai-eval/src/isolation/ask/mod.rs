@@ -26,13 +26,15 @@ pub(super) struct Ask {
     pub(super) arguments: Json,
     /// What no record may show of it.
     pub(super) secrets: Vec<String>,
+    /// Whether it is made without an audit trail, which has a write look at its rows first.
+    pub(super) is_unrecorded: bool,
     /// The rules that it is made to try, as the coverage names them.
     pub(super) tries: Vec<String>,
 }
 
 impl Ask {
     fn new(tool: &'static str, model: ModelId, arguments: Json) -> Self {
-        Self { tool, model, arguments, secrets: Vec::new(), tries: Vec::new() }
+        Self { tool, model, arguments, secrets: Vec::new(), is_unrecorded: false, tries: Vec::new() }
     }
 }
 

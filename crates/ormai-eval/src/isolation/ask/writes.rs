@@ -8,7 +8,7 @@ use ormai::value::ColumnType;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Ask, Asking};
-use crate::isolation::identity::Owner;
+use crate::isolation::identity::{OWNERS, Owner};
 use crate::isolation::plant::key_of;
 use crate::isolation::values::{self, values};
 
@@ -42,6 +42,7 @@ impl Asking<'_> {
         if self.rules(id).is_some_and(|rules| rules.write.require_reason) {
             ask.tries.push(format!("{name} require_reason"));
         }
+        ask.is_unrecorded = self.dice.chance(35);
         let dry = self.dice.chance(20);
         if let Some(arguments) = ask.arguments.as_object_mut() {
             if given {
@@ -82,9 +83,9 @@ impl Asking<'_> {
                 data.insert(column.name.clone(), value);
             }
         }
-        match self.dice.below(9) {
+        match self.dice.below(10) {
             0 | 1 => self.point_elsewhere(id, &mut data, &mut ask),
-            2 => self.give_away(id, &mut data, &mut ask, true),
+            2 | 9 => self.give_away(id, &mut data, &mut ask, true),
             3 => {
                 for field in self.dice.some(&auto.iter().copied().collect::<Vec<_>>(), 1) {
                     ask.tries.push(format!("{}.{} auto_set", model.name, self.name(id, field)));
@@ -291,7 +292,8 @@ impl Asking<'_> {
         let column = self.model(id).field(field);
         let about = self.subject.about(id);
         if let Some(path) = about.and_then(|about| about.identity.get(&field)) {
-            return Owner::stranger().value(self.subject, path);
+            let owner = self.dice.pick(&OWNERS).unwrap_or(Owner::stranger());
+            return owner.value(self.subject, path);
         }
         if column.nullable && self.dice.chance(15) {
             return Json::Null;

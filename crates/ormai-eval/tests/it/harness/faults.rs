@@ -18,7 +18,6 @@ const NOTICED: &[(&str, &[&str])] = &[
     ("mask-forgotten", &["masks_applied"]),
     ("written-row-unredacted", &["masks_applied"]),
     ("answer-without-record", &["audited_once"]),
-    ("check-forgotten", &["no_cross_tenant_data"]),
     ("reference-without-scope", &["no_cross_tenant_data", "errors_reveal_nothing"]),
     ("dry-run-kept", &["no_cross_tenant_data"]),
 ];
