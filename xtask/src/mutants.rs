@@ -1,6 +1,8 @@
 //! `cargo xtask mutants`: switches one deliberate fault after another on, and shows that the
 //! laws notice each.
 
+mod isolation;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -29,6 +31,9 @@ pub(crate) struct Arguments {
     /// How many cases each law is given on each engine
     #[arg(long, value_name = "N", default_value_t = 1_200)]
     cases: u32,
+    /// Have `ormai eval isolation` look for the faults instead of the laws, on every engine
+    #[arg(long, conflicts_with = "cases")]
+    isolation: bool,
 }
 
 /// How a run of the laws ended.
@@ -45,7 +50,10 @@ struct Kill {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let binary = build()?;
+    if arguments.isolation {
+        return isolation::run(&arguments.faults);
+    }
+    let binary = build("ormai")?;
     let faults = listed(&binary, &arguments.faults)?;
     let mut services = Services::start()?;
     let sound = verdict(&mut services, &binary, None, arguments.cases)?;
@@ -83,9 +91,9 @@ impl Verdict {
     }
 }
 
-/// Builds the tests of `ormai` with the faults in them, as the step of the tests does, and
-/// says where they are.
-fn build() -> Result<PathBuf, Failure> {
+/// Builds the tests with the faults in them, as the step of the tests does, and says where those of
+/// a crate are.
+fn build(crate_name: &str) -> Result<PathBuf, Failure> {
     let arguments = ["test", "--workspace", "--all-features", "--test", "it", "--no-run", "--message-format", "json"];
     let messages = project::output(project::cargo(arguments).stderr(Stdio::inherit()))?;
     messages
@@ -93,10 +101,10 @@ fn build() -> Result<PathBuf, Failure> {
         .filter_map(|line| serde_json::from_str::<Json>(line).ok())
         .filter(|message| {
             let package = message.get("package_id").and_then(Json::as_str).unwrap_or_default();
-            package.contains("/crates/ormai#")
+            package.contains(&format!("/crates/{crate_name}#"))
         })
         .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .ok_or_else(|| "cargo names no test binary of `ormai`".to_owned())
+        .ok_or_else(|| format!("cargo names no test binary of `{crate_name}`"))
 }
 
 /// The faults and what they do, as the binary itself lists them.

@@ -25,6 +25,8 @@ mod policy_changes;
 #[cfg(test)]
 mod row_level_security;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod strangers_database;
 #[cfg(test)]
 mod writes;

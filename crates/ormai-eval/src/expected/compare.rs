@@ -56,7 +56,7 @@ pub enum Wrong {
 }
 
 impl Difference {
-    fn new(wrong: Wrong, what: impl Into<String>) -> Self {
+    pub(super) fn new(wrong: Wrong, what: impl Into<String>) -> Self {
         let what = what.into();
         Self { wrong, what, model: None, row: None, path: None, field: None, expected: None, got: None }
     }
@@ -95,7 +95,7 @@ impl fmt::Display for Difference {
 
 impl std::error::Error for Difference {}
 
-type Compared = Result<(), Box<Difference>>;
+pub(super) type Compared = Result<(), Box<Difference>>;
 
 fn differs(difference: Difference) -> Compared {
     Err(Box::new(difference))

@@ -12,6 +12,7 @@ mod compare;
 mod condition;
 mod covered;
 mod document;
+mod left;
 mod limits;
 mod reads;
 mod request;
@@ -25,7 +26,7 @@ use ormai::catalog::Catalog;
 use ormai::policy::document::PolicyDocument;
 use ormai::principal::Principal;
 use ormai_reference::world::{Cell, Kind, Policy, Request, Who, World};
-use ormai_reference::{Code, Ending, Eye, Hashes, Links, Outcome, Seen, View};
+use ormai_reference::{Changes, Code, Ending, Eye, Hashes, Links, Outcome, Seen, View};
 use serde_json::Value as Json;
 
 pub use compare::{Difference, Wrong};
@@ -75,6 +76,7 @@ pub struct Answer {
     /// Whether it is for the database alone to refuse it: it may hold its rows to fewer keys than the catalog
     /// tells of, or to more.
     by_the_database: bool,
+    changes: Changes,
 }
 
 impl Answer {
@@ -171,21 +173,22 @@ impl Expected {
             Ok(request) => request,
             Err(code) => {
                 let outcome = Outcome::Refused([code].into());
-                return Ok(Answer { outcome, request: None, tenant, by_the_database: false });
+                let changes = Changes::default();
+                return Ok(Answer { outcome, request: None, tenant, by_the_database: false, changes });
             }
         };
         let asker = self.asker(principal, now);
         self.check(&asker.view, &request)?;
         let (links, seen) = (Arc::clone(&self.links), Arc::clone(&asker.seen));
         let eye = Eye::remembering(&self.world, &asker.view, &asker.who, &asker.now, links, seen);
-        let (outcome, by_the_database) = match &request {
+        let (outcome, by_the_database, changes) = match &request {
             Request::Write(write) => {
-                let written = eye.write(write);
-                (written.outcome, written.ending == Ending::Keys)
+                let (outcome, ending, changes) = eye.write(write);
+                (outcome, ending == Ending::Keys, changes)
             }
-            read => (eye.answer(read, self.most), false),
+            read => (eye.answer(read, self.most), false, Changes::default()),
         };
-        Ok(Answer { outcome, request: Some(request), tenant, by_the_database })
+        Ok(Answer { outcome, request: Some(request), tenant, by_the_database, changes })
     }
 
     /// Whether a call was answered as it must be. `pages` are the results of [`Toolset::call`] as JSON: one for each
@@ -198,6 +201,16 @@ impl Expected {
     /// [`Toolset::call`]: ormai::Toolset::call
     pub fn agrees(&self, answer: &Answer, pages: &[Json]) -> Result<(), Box<Difference>> {
         compare::agrees(self, answer, pages, &mut held(&self.hashes))
+    }
+
+    /// Whether a call has left the rows of a model as it must: `rows` are all of them, read behind it where it was made.
+    /// A call that is refused, that is only tried, or that waits for an approval leaves them as they were.
+    ///
+    /// # Errors
+    ///
+    /// The first row that differs.
+    pub fn leaves(&self, answer: &Answer, page: &Json, model: &str, rows: &[Row]) -> Result<(), Box<Difference>> {
+        left::leaves(self, answer, page, model, rows)
     }
 
     fn asker(&self, principal: &Principal, now: Timestamp) -> Arc<Asker> {

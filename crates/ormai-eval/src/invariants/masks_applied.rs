@@ -5,7 +5,7 @@ use ormai::policy::{FieldAction, Mask, MaskPart};
 use ormai::request::Request;
 use serde_json::Value as Json;
 
-use super::attributed::{Source, sources, with_keys};
+use super::attributed::{Source, sources};
 use super::evidence::{Evidence, undecided};
 use super::no_cross_tenant_data::shown_from;
 use super::ownership::named;
@@ -42,8 +42,7 @@ async fn found(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessErr
         let fields = aggregate.group_by.iter().map(String::as_str).chain(of_figures);
         return Ok(fields.filter_map(|field| told(evidence, model, field)).collect());
     }
-    let keyed = with_keys(evidence).await;
-    let data = keyed.as_ref().and_then(|keyed| keyed.data()).unwrap_or(data);
+    let data = evidence.keyed_data().await.unwrap_or(data);
     let shown = shown::rows(evidence.catalog(), model, request.tool(), data);
     let tables = evidence.tables(shown.iter().map(|row| row.model)).await?;
     let tables = shown_from(evidence, request.tool(), model, &tables);

@@ -7,7 +7,7 @@ use ormai::policy::{FieldAction, Operation};
 use ormai::request::{Request, Tool};
 use serde_json::Value as Json;
 
-use super::attributed::{Source, alike, sources, with_keys};
+use super::attributed::{Source, alike, sources};
 use super::evidence::{Evidence, undecided};
 use super::ownership::{For, Standing, named};
 use super::shown::{self, Shown};
@@ -64,8 +64,7 @@ async fn rows(
     tool: Tool,
     data: &Json,
 ) -> Result<Vec<Violation>, WitnessError> {
-    let keyed = with_keys(evidence).await;
-    let data = keyed.as_ref().and_then(|keyed| keyed.data()).unwrap_or(data);
+    let data = evidence.keyed_data().await.unwrap_or(data);
     let shown = shown::rows(evidence.catalog(), model, tool, data);
     let models: Vec<ModelId> = shown.iter().map(|row| row.model).collect();
     let tables = evidence.tables(models).await?;

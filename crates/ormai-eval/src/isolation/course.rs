@@ -35,6 +35,8 @@ const WHOLE: usize = 600;
 /// The suite while it asks.
 pub(super) struct Course<'a> {
     pub(super) tools: Toolset,
+    /// The same without an audit trail.
+    pub(super) unrecorded: Toolset,
     pub(super) ledger: Arc<Ledger>,
     pub(super) witness: &'a Witness,
     pub(super) subject: &'a Subject,
@@ -57,6 +59,8 @@ pub(super) struct Course<'a> {
     pub(super) unknown: BTreeSet<String>,
     pub(super) expected: Option<&'a Expected>,
     seen: HashMap<(usize, usize), bool>,
+    /// The planted rows that each principal sees.
+    visible: HashMap<usize, Arc<[usize]>>,
     /// Fields that say which row, and stand in other rows too.
     keys: BTreeSet<(usize, usize)>,
     calls: usize,
@@ -72,7 +76,7 @@ pub(super) struct Answered {
 impl<'a> Course<'a> {
     #[expect(clippy::too_many_arguments, reason = "it is put together in one place")]
     pub(super) fn new(
-        tools: Toolset,
+        (tools, unrecorded): (Toolset, Toolset),
         ledger: Arc<Ledger>,
         witness: &'a Witness,
         subject: &'a Subject,
@@ -94,6 +98,7 @@ impl<'a> Course<'a> {
         }
         Self {
             tools,
+            unrecorded,
             ledger,
             witness,
             subject,
@@ -112,6 +117,7 @@ impl<'a> Course<'a> {
             unknown: BTreeSet::new(),
             expected,
             seen: HashMap::new(),
+            visible: HashMap::new(),
             keys,
             calls: 0,
         }
@@ -136,14 +142,23 @@ impl<'a> Course<'a> {
 
     /// Makes requests of one principal about one model.
     pub(super) fn asked(
-        &self,
-        asker: &'a Asker,
+        &mut self,
+        (at, asker): (usize, &'a Asker),
         dice: &mut Dice,
         next_number: &mut usize,
         make: impl FnOnce(&mut Asking<'_>) -> Vec<Ask>,
     ) -> Vec<Ask> {
-        let view = self.view(asker);
+        let (view, sight) = (self.view(asker), self.sight());
+        let plantation = self.plantation;
+        let seen = self.visible.entry(at).or_insert_with(|| {
+            let rows = plantation.rows.iter().enumerate();
+            rows.filter(|(_, planted)| sight.sees(&view, &asker.principal, planted.model, &planted.row))
+                .map(|(at, _)| at)
+                .collect()
+        });
+        let seen = Arc::clone(seen);
         let mut asking = Asking {
+            seen,
             subject: self.subject,
             asker,
             view,
@@ -163,11 +178,15 @@ impl<'a> Course<'a> {
         let request_id = format!("isolation-{}", self.calls);
         let ctx = tx.for_principal(who.principal.clone()).request_id(&request_id).now(self.now);
         self.ledger.take();
-        let result = self.tools.call(&ctx, ask.tool, arguments).await;
+        let tools = if ask.is_unrecorded { &self.unrecorded } else { &self.tools };
+        let result = tools.call(&ctx, ask.tool, arguments).await;
         let lines = self.ledger.take();
         let mut json = serde_json::to_value(&result).unwrap_or_default();
         let told = tables(&self.tools, &ctx, ask);
-        let mut wrongs = records::wrongs(&lines, &request_id, ask, &told, &json);
+        let mut wrongs = match ask.is_unrecorded {
+            true => Vec::new(),
+            false => records::wrongs(&lines, &request_id, ask, &told, &json),
+        };
         // What differs from call to call, and says nothing.
         if let Some(metadata) = json.get_mut("metadata").and_then(Json::as_object_mut) {
             for volatile in ["request_id", "audit_id", "execution_time_ms"] {
@@ -379,7 +398,7 @@ impl<'a> Course<'a> {
                     let view = self.view(who);
                     let writer = Writer { sight: self.sight(), view: &view, principal: &who.principal };
                     answer.wrongs.extend(writer.wrongs(ask, &answer.json, &changes));
-                    if !changes.is_empty() && self.written.is_none() {
+                    if !changes.is_empty() && self.written.is_none() && !ask.is_unrecorded {
                         self.written = Some((asker, ask.clone()));
                     }
                 }

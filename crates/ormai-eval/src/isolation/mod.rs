@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use ormai::Builder;
 use ormai::catalog::ModelId;
 use ormai::policy::PolicyDocument;
 use ormai::prelude::*;
@@ -50,7 +51,7 @@ use crate::expected::Expected;
 use crate::{Row, Witness, WitnessError};
 
 /// How many requests are made when nothing is said.
-pub const DEFAULT_REQUESTS: usize = 2_000;
+pub const DEFAULT_REQUESTS: usize = 3_000;
 /// The most rows of a model when nothing is said.
 pub const DEFAULT_MAX_ROWS: u32 = 500_000;
 /// Databases with no more rows are read once more after the canaries were planted.
@@ -189,7 +190,7 @@ impl Isolation {
                 return Err(IsolationError::Database(why));
             }
         };
-        if !(self.stops && !report.leaks.is_empty()) {
+        if !self.stops || report.leaks.is_empty() {
             self.dropped(subject, &mut report).await?;
         }
         report.is_isolated = report.leaks.is_empty();
@@ -200,19 +201,20 @@ impl Isolation {
         Ok(report)
     }
 
-    /// A toolset under the policy, with an audit trail of its own.
-    async fn recorded(&self, is_slow: bool) -> Result<(OrmAi, Arc<Ledger>), IsolationError> {
-        let ledger = Arc::new(Ledger::new(is_slow));
-        let ormai = OrmAi::builder()
+    fn builder(&self) -> Builder {
+        OrmAi::builder()
             .database(self.tools.database().clone())
             .catalog(self.tools.engine().policy().catalog().as_ref().clone())
             .policy(self.document.clone())
             .hash_key(*b"of the isolation suite alone")
             .cursor_key([7; 32])
-            .audit(Arc::clone(&ledger) as _)
-            .build()
-            .await
-            .map_err(|error| IsolationError::Build(error.to_string()))?;
+    }
+
+    /// A toolset under the policy, with an audit trail of its own.
+    async fn recorded(&self, is_slow: bool) -> Result<(OrmAi, Arc<Ledger>), IsolationError> {
+        let ledger = Arc::new(Ledger::new(is_slow));
+        let built = self.builder().audit(Arc::clone(&ledger) as _).build().await;
+        let ormai = built.map_err(|error| IsolationError::Build(error.to_string()))?;
         Ok((ormai, ledger))
     }
 
@@ -260,6 +262,7 @@ impl Isolation {
             rows
         };
         let coverage = Coverage::of(&self.document, subject);
+        let unrecorded = self.builder().build().await.map_err(|error| IsolationError::Build(error.to_string()))?;
         let (expected, unknown) = match Expected::new(&subject.catalog, &self.document) {
             Ok(expected) => {
                 let given = rows.iter().fold(expected.most_rows(COMPARED), |expected, (model, rows)| {
@@ -270,7 +273,7 @@ impl Isolation {
             Err(unknown) => (None, Some(unknown.to_string())),
         };
         let mut course = Course::new(
-            ormai.tools().clone(),
+            (ormai.tools().clone(), unrecorded.tools().clone()),
             Arc::clone(ledger),
             witness,
             subject,
@@ -320,11 +323,11 @@ impl Isolation {
         let mut round: Vec<(usize, ask::Ask)> = Vec::new();
         for (at, asker) in askers.iter().enumerate() {
             for model in &named {
-                let asks = course.asked(asker, &mut dice, &mut next_number, |asking| asking.round(*model));
+                let asks = course.asked((at, asker), &mut dice, &mut next_number, |asking| asking.round(*model));
                 round.extend(asks.into_iter().map(|ask| (at, ask)));
             }
         }
-        let reads = self.requests * 3 / 5;
+        let reads = self.requests * 2 / 5;
         let many = round.len().min(reads * 2 / 3);
         let round = dice.some(&round, many);
         let tell = |course: &Course<'_>| {
@@ -341,11 +344,15 @@ impl Isolation {
             course.read(tx, *at, ask, &mut dice).await;
             tell(course);
         }
+        let writable: Vec<ModelId> =
+            course.subject.models.iter().filter(|about| about.is_written).map(|about| about.id).collect();
         while course.requests < self.requests && !named.is_empty() && !course.is_over() {
             let at = dice.below(askers.len());
-            let (Some(asker), Some(model)) = (askers.get(at), dice.pick(&named)) else { break };
             let is_read = course.requests < reads;
-            let asks = course.asked(asker, &mut dice, &mut next_number, |asking| {
+            // Where nothing can be written, that is soon known.
+            let models = if is_read || writable.is_empty() || dice.chance(5) { &named } else { &writable };
+            let (Some(asker), Some(model)) = (askers.get(at), dice.pick(models)) else { break };
+            let asks = course.asked((at, asker), &mut dice, &mut next_number, |asking| {
                 vec![if is_read { asking.read(model) } else { asking.write(model) }]
             });
             for ask in &asks {

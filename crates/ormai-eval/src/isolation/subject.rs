@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ormai::catalog::{Catalog, FieldId, Model, ModelId};
 use ormai::condition::{self, LikePattern, List, Node, Operand};
-use ormai::policy::document::{Action, Literal, ModelPolicy, PolicyDocument};
+use ormai::policy::document::{Action, Literal, ModelPolicy, PolicyDocument, WriteAction};
 use ormai::principal::PrincipalPath;
 use ormai::value::ColumnType;
 use serde_json::Value as Json;
@@ -31,6 +31,8 @@ pub(super) struct About {
     pub(super) id: ModelId,
     /// Whether the policy names it.
     pub(super) is_named: bool,
+    /// Whether the policy opens it to any write.
+    pub(super) is_written: bool,
     /// The fields that hold an attribute of the principal, by scope or by reference.
     pub(super) identity: BTreeMap<FieldId, PrincipalPath>,
     /// What conditions compare fields with.
@@ -276,6 +278,7 @@ impl About {
         Self {
             id,
             is_named: policy.is_some(),
+            is_written: policy.is_some_and(is_written),
             identity: BTreeMap::new(),
             literals: BTreeMap::new(),
             shown,
@@ -287,6 +290,15 @@ impl About {
             smallest_group: 0,
         }
     }
+}
+
+/// Whether some layer opens a write.
+fn is_written(policy: &ModelPolicy) -> bool {
+    let layers = std::iter::once(policy).chain(policy.roles.values().map(|overlay| &overlay.policy));
+    layers.filter_map(|layer| layer.write_policy.as_ref()).any(|write| {
+        let actions = [&write.create, &write.update, &write.delete, &write.bulk_update];
+        actions.into_iter().flatten().any(|action| action.value != WriteAction::Deny)
+    })
 }
 
 /// What stands in a comparison.

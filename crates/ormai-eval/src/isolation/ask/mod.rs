@@ -26,13 +26,15 @@ pub(super) struct Ask {
     pub(super) arguments: Json,
     /// What no record may show of it.
     pub(super) secrets: Vec<String>,
+    /// Whether it is made without an audit trail, which has a write look at its rows first.
+    pub(super) is_unrecorded: bool,
     /// The rules that it is made to try, as the coverage names them.
     pub(super) tries: Vec<String>,
 }
 
 impl Ask {
     fn new(tool: &'static str, model: ModelId, arguments: Json) -> Self {
-        Self { tool, model, arguments, secrets: Vec::new(), tries: Vec::new() }
+        Self { tool, model, arguments, secrets: Vec::new(), is_unrecorded: false, tries: Vec::new() }
     }
 }
 
@@ -43,6 +45,8 @@ pub(super) struct Asking<'a> {
     pub(super) view: Arc<View>,
     pub(super) rows: &'a Rows,
     pub(super) plantation: &'a Plantation,
+    /// The planted rows that the principal sees, by position.
+    pub(super) seen: Arc<[usize]>,
     pub(super) dice: &'a mut Dice,
     pub(super) now: jiff::Timestamp,
     /// Numbers new texts.
@@ -103,8 +107,18 @@ impl<'a> Asking<'a> {
         stored.get(at)
     }
 
-    /// A row of the principal's own, if it has any.
+    /// The planted rows of a model that the principal sees.
+    fn seen_rows(&self, id: ModelId) -> Vec<&'a Row> {
+        let seen = self.seen.iter().filter_map(|at| self.plantation.rows.get(*at));
+        seen.filter(|planted| planted.model == id).map(|planted| &planted.row).collect()
+    }
+
+    /// A row of the principal's own, if it has any: one that it sees, mostly.
     fn own_row(&mut self, id: ModelId) -> Option<&'a Row> {
+        let seen = self.seen_rows(id);
+        if !seen.is_empty() && self.dice.chance(75) {
+            return self.dice.pick(&seen);
+        }
         let own: Vec<&'a Row> = self
             .plantation
             .of(id)

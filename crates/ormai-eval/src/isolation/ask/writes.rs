@@ -8,7 +8,7 @@ use ormai::value::ColumnType;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Ask, Asking};
-use crate::isolation::identity::Owner;
+use crate::isolation::identity::{OWNERS, Owner};
 use crate::isolation::plant::key_of;
 use crate::isolation::values::{self, values};
 
@@ -42,6 +42,7 @@ impl Asking<'_> {
         if self.rules(id).is_some_and(|rules| rules.write.require_reason) {
             ask.tries.push(format!("{name} require_reason"));
         }
+        ask.is_unrecorded = self.dice.chance(35);
         let dry = self.dice.chance(20);
         if let Some(arguments) = ask.arguments.as_object_mut() {
             if given {
@@ -82,9 +83,9 @@ impl Asking<'_> {
                 data.insert(column.name.clone(), value);
             }
         }
-        match self.dice.below(9) {
+        match self.dice.below(10) {
             0 | 1 => self.point_elsewhere(id, &mut data, &mut ask),
-            2 => self.give_away(id, &mut data, &mut ask),
+            2 | 9 => self.give_away(id, &mut data, &mut ask, true),
             3 => {
                 for field in self.dice.some(&auto.iter().copied().collect::<Vec<_>>(), 1) {
                     ask.tries.push(format!("{}.{} auto_set", model.name, self.name(id, field)));
@@ -118,9 +119,12 @@ impl Asking<'_> {
         let row = if self.dice.chance(60) { self.own_row(id) } else { self.any_row(id) };
         let key = row.map_or_else(|| json!(1), |row| key_of(model, row));
         let mut data = Map::new();
+        let is_own = row.is_some_and(|row| {
+            self.plantation.of(id).any(|planted| planted.row == *row && Some(planted.owner) == self.asker.owner)
+        });
         match self.dice.below(10) {
             0 | 1 => self.point_elsewhere(id, &mut data, &mut ask),
-            2 | 3 => self.give_away(id, &mut data, &mut ask),
+            2 | 3 => self.give_away(id, &mut data, &mut ask, is_own),
             4 => {
                 let fixed = self.rules(id).map(|rules| rules.write.immutable_fields.clone()).unwrap_or_default();
                 if let Some(field) = self.dice.pick(&fixed) {
@@ -154,17 +158,12 @@ impl Asking<'_> {
         let cap = self.rules(id).and_then(|rules| rules.write.max_affected_rows);
         let mut data = Map::new();
         if self.dice.chance(15) {
-            self.give_away(id, &mut data, &mut ask);
+            self.give_away(id, &mut data, &mut ask, true);
         }
         if data.is_empty() {
             self.change(id, &mut data, &mut ask, 1);
         }
-        let own: Vec<Json> = self
-            .plantation
-            .of(id)
-            .filter(|planted| Some(planted.owner) == self.asker.owner)
-            .map(|planted| key_of(model, &planted.row))
-            .collect();
+        let own: Vec<Json> = self.seen_rows(id).into_iter().map(|row| key_of(model, row)).collect();
         let around = cap.map_or(3, |cap| usize::try_from(cap).unwrap_or(3));
         // Just as many as are allowed, one more, and a few.
         let many = [around, around + 1, 2, 1, around + 2];
@@ -200,8 +199,7 @@ impl Asking<'_> {
             && self.dice.chance(70)
         {
             let name = self.name(id, *key);
-            let own = self.plantation.of(id).filter(|planted| Some(planted.owner) == self.asker.owner);
-            let own: Vec<Json> = own.filter_map(|planted| planted.row.get(name).cloned()).collect();
+            let own: Vec<Json> = self.seen_rows(id).into_iter().filter_map(|row| row.get(name).cloned()).collect();
             return Some(json!({"field": name, "op": "in", "value": self.dice.some(&own, many)}));
         }
         let field = self.dice.pick(&shown)?;
@@ -240,8 +238,9 @@ impl Asking<'_> {
         }
     }
 
-    /// Names another owner in a field that says whose a row is.
-    fn give_away(&mut self, id: ModelId, data: &mut Map<String, Json>, ask: &mut Ask) {
+    /// Names another owner in a field that says whose a row is: a stranger in a row of one's own, and
+    /// oneself in a stranger's.
+    fn give_away(&mut self, id: ModelId, data: &mut Map<String, Json>, ask: &mut Ask, is_own: bool) {
         let Some(about) = self.subject.about(id) else { return };
         let fields: Vec<FieldId> = about
             .identity
@@ -252,7 +251,8 @@ impl Asking<'_> {
         let Some(field) = self.dice.pick(&fields) else { return };
         let Some(path) = about.identity.get(&field) else { return };
         ask.tries.push(format!("{}.{} check", self.model(id).name, self.name(id, field)));
-        data.insert(self.name(id, field).to_owned(), Owner::stranger().value(self.subject, path));
+        let owner = if is_own { Owner::stranger() } else { self.asker.owner.unwrap_or(Owner::first()) };
+        data.insert(self.name(id, field).to_owned(), owner.value(self.subject, path));
     }
 
     /// Refers to a row that may be somebody else's, or nobody's.
@@ -292,7 +292,8 @@ impl Asking<'_> {
         let column = self.model(id).field(field);
         let about = self.subject.about(id);
         if let Some(path) = about.and_then(|about| about.identity.get(&field)) {
-            return Owner::stranger().value(self.subject, path);
+            let owner = self.dice.pick(&OWNERS).unwrap_or(Owner::stranger());
+            return owner.value(self.subject, path);
         }
         if column.nullable && self.dice.chance(15) {
             return Json::Null;

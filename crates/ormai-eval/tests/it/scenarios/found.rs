@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use ormai_eval::scenario::{Runner, Source, junit};
 
-use super::support::{PAGE, failures, page, run};
+use super::support::{PAGE, failures, findings, page, run};
 
 #[tokio::test]
 async fn a_page_that_comes_as_it_says_passes() {
@@ -93,4 +93,61 @@ async fn junit_tells_of_pages_scenarios_and_failures() {
         }
     }
     assert_snapshot!(junit(&pages).unwrap());
+}
+
+/// The database deletes by itself what points to a row, whosever it is: no policy stands in between. The
+/// answer on the page is what comes, and the invariant that it breaks is told all the same.
+#[tokio::test]
+async fn a_broken_invariant() {
+    let page = r#"# Cascades
+
+```yaml models
+Order: {id: integer key, tenant_id: text}
+Claim: {id: integer key, tenant_id: text, order_id: integer -> Order cascade}
+```
+
+| Order | tenant_id |
+|------:|-----------|
+|     1 | acme      |
+
+| Claim | tenant_id | order_id |
+|------:|-----------|---------:|
+|     7 | globex    |        1 |
+
+```yaml policy
+models:
+  Order:
+    fields: {id: allow}
+    scoping: {tenant_id: principal.tenant_id}
+    write_policy: {delete: allow}
+  Claim:
+    fields: {id: allow}
+    scoping: {tenant_id: principal.tenant_id}
+```
+
+```text invariants
+no_cross_tenant_data
+```
+
+```json principal
+{"tenant_id": "acme", "user_id": "ann"}
+```
+
+```json request delete
+{"model": "Order", "id": 1}
+```
+
+```json answer
+{"id": 1}
+```
+"#;
+    let report = run(page).await;
+    assert_snapshot!(failures(&report));
+    assert_eq!(report.blessed(), None, "nothing that is written would mend it");
+}
+
+#[tokio::test]
+async fn an_invariant_that_is_not_there() {
+    let page = page("```json principal", "```text invariants\nall\nno_cross_tenant_date\n```\n\n```json principal");
+    assert_snapshot!(findings(&run(&page).await));
 }
