@@ -58,13 +58,18 @@ impl Observed {
     }
 
     /// Everything that must be the same when the same is asked again: the answer without the name
-    /// of the call and of its record, and without its time.
+    /// of the call, of its record and of what waits for an approval, and without its time.
     pub fn comparable(&self) -> Json {
         let mut result = self.result.clone();
         if let Some(metadata) = result.get_mut("metadata").and_then(Json::as_object_mut) {
             for key in OF_EACH_CALL {
                 metadata.remove(key);
             }
+        }
+        if let Some(data) = result.get_mut("data").and_then(Json::as_object_mut)
+            && data.get("status").is_some_and(|status| status == "pending_approval")
+        {
+            data.remove("approval_id");
         }
         result
     }

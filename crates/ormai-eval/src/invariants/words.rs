@@ -89,6 +89,12 @@ fn of_principal(principal: &Principal) -> Vec<String> {
     texts
 }
 
+/// Whether an attribute of the principal is being named, which is no field: `principal.tenant_id`.
+fn is_of_principal(before: &str) -> bool {
+    let path = before.rsplit(|character| !is_word(character) && character != '.').next();
+    path.is_some_and(|path| path.starts_with("principal."))
+}
+
 fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
@@ -96,9 +102,10 @@ fn is_word(character: char) -> bool {
 fn places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
     text.match_indices(word)
         .filter(move |(place, found)| {
-            let before = text.get(..*place).and_then(|before| before.chars().next_back());
+            let before = text.get(..*place).unwrap_or_default();
             let after = text.get(place + found.len()..).and_then(|after| after.chars().next());
-            !word.is_empty() && !before.is_some_and(is_word) && !after.is_some_and(is_word)
+            let is_whole = !before.ends_with(is_word) && !after.is_some_and(is_word);
+            !word.is_empty() && is_whole && !is_of_principal(before)
         })
         .map(|(place, _)| place)
 }
