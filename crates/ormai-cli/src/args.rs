@@ -30,9 +30,10 @@ pub(crate) struct Arguments {
 /// What is logged, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Log {
-    /// What to log on the standard error: a level, or a list of TARGET=LEVEL
-    #[arg(long, global = true, value_name = "LEVEL", env = "ORMAI_LOG", default_value = "warn")]
-    pub(crate) log: String,
+    /// What to log on the standard error: a level, or a list of TARGET=LEVEL; `warn` by default, and `error`
+    /// under `eval`, where refused writes are what is looked for
+    #[arg(long, global = true, value_name = "LEVEL", env = "ORMAI_LOG")]
+    pub(crate) log: Option<String>,
     /// How to log: `text` or `json`
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(crate) log_format: LogFormat,

@@ -30,9 +30,9 @@ impl Begun {
     }
 }
 
-/// Begins the log.
-pub(crate) fn begin(log: &Log) -> Result<Begun, Failure> {
-    let levels = levels(&log.log)?;
+/// Begins the log, on a level that holds where none is named.
+pub(crate) fn begin(log: &Log, otherwise: &str) -> Result<Begun, Failure> {
+    let levels = levels(log.log.as_deref().unwrap_or(otherwise))?;
     let levels = if log.log_driver_text {
         telemetry::log_driver_text(true);
         levels.with_target(telemetry::DETAIL, LevelFilter::DEBUG)

@@ -23,7 +23,8 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let as_json = arguments.json;
-    let outcome = log::begin(&arguments.log).and_then(|log| {
+    let level = if matches!(arguments.command, Command::Eval(_)) { "error" } else { "warn" };
+    let outcome = log::begin(&arguments.log, level).and_then(|log| {
         let ran = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -44,26 +44,23 @@
 //! # }
 //! ```
 
+pub mod bench;
+mod determinism;
+pub mod diff;
 pub mod expected;
 pub mod harness;
 pub mod invariants;
 pub mod isolation;
-pub mod scenario;
-mod violation;
-mod witness;
-
-pub use harness::{Call, Case, EvalHarness, EvalResult, Observed, SuiteResult};
-pub use isolation::{Isolation, IsolationError, IsolationProgress, IsolationReport};
-pub use violation::Violation;
-pub use witness::{Row, Witness, WitnessError};
-
-// Recorded calls, and what is made of them.
-pub mod bench;
-mod determinism;
-pub mod diff;
 mod plain;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod scenario;
+mod violation;
+mod witness;
 
 pub use determinism::{Determinism, DeterminismReport, FirstDifference, IGNORED};
+pub use harness::{Call, Case, EvalHarness, EvalResult, Observed, SuiteResult};
+pub use isolation::{Isolation, IsolationError, IsolationProgress, IsolationReport};
+pub use violation::Violation;
+pub use witness::{Row, Witness, WitnessError};

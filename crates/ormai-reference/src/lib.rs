@@ -13,6 +13,7 @@
 //! - `write`: what a change leaves behind,
 //! - `shown`: what is shown of a value, and whether an answer shows just that.
 
+mod after;
 mod asked;
 mod attribute;
 mod condition;
@@ -33,9 +34,9 @@ pub use found::{Links, Seen};
 pub use rules::{Rule, Rules, View, Writes, permitted};
 pub use shown::{Hashes, Row, Shown, agrees};
 pub use visibility::Eye;
-pub use write::{Ending, Meant, Written, write, write_under};
+pub use write::{Changes, Ending, Meant, Written, write, write_under};
 
-use crate::world::{Cell, Policy, Request, Who, World};
+use crate::world::{Cell, Policy, Request, Who, World, Write};
 
 /// An error code, as it stands in answers.
 pub type Code = &'static str;
@@ -86,7 +87,7 @@ impl Eye<'_> {
     /// Answers a request. Of the rows of a query no more than `most` are written down.
     pub fn answer(&self, request: &Request, most: usize) -> Outcome {
         if let Request::Write(write) = request {
-            return write::write_by(self, write).outcome;
+            return self.write(write).0;
         }
         let reasons = asked::reasons(self.world, self.view, request);
         if !reasons.is_empty() {
@@ -102,8 +103,13 @@ impl Eye<'_> {
             Request::Query(query) => page::query(self, query, most),
             Request::Get(get) => page::get(self, get),
             Request::Aggregate(aggregate) => groups::aggregate(self, aggregate),
-            Request::Write(write) => write::write_by(self, write).outcome,
+            Request::Write(write) => self.write(write).0,
         }
+    }
+
+    /// What a write is answered, how it ends, and which rows it changes.
+    pub fn write(&self, write: &Write) -> (Outcome, Ending, Changes) {
+        write::outcome(self, write)
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::after::After;
 use super::data::{self, Values};
 use super::page;
 use super::rules::Rules;
@@ -78,41 +79,78 @@ pub fn write_under(world: &World, view: &View, who: &Who, now: &str, write: &Wri
 }
 
 /// Does a write of a principal who has looked at the world.
-pub(super) fn write_by(eye: &Eye<'_>, write: &Write) -> Written {
-    let (world, view) = (eye.world, eye.view);
+fn write_by(eye: &Eye<'_>, write: &Write) -> Written {
     let mut meant = Meant::default();
-    match attempt(eye, write, &mut meant) {
-        Err((ending, reasons)) => Written { outcome: Outcome::Refused(reasons), world: world.clone(), ending, meant },
-        Ok(Done { before, after, .. }) if write.dry_run => {
-            Written { outcome: Outcome::Preview { before, after }, world: world.clone(), ending: Ending::Tried, meant }
+    let (world, (outcome, ending)) = match attempt(eye, write, &mut meant) {
+        Err((ending, reasons)) => (eye.world.clone(), (Outcome::Refused(reasons), ending)),
+        Ok(done) => {
+            let world = done.world(eye);
+            let (outcome, ending) = done.outcome(eye, write);
+            (if ending == Ending::Done { world } else { eye.world.clone() }, (outcome, ending))
         }
-        Ok(_) if needs_approval(view, write) => {
-            Written { outcome: Outcome::Held, world: world.clone(), ending: Ending::Tried, meant }
-        }
-        Ok(Done { before, after, world }) => {
-            let outcome = match &write.act {
-                Act::BulkUpdate { .. } => Outcome::Changed(after.len()),
-                // Of a row that is gone the answer is what it was.
-                _ => after.into_iter().chain(before).next().map_or(Outcome::Refused([].into()), Outcome::Row),
-            };
-            Written { outcome, world, ending: Ending::Done, meant }
+    };
+    Written { outcome, world, ending, meant }
+}
+
+/// The rows that a write has changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// As they were.
+    pub found: Vec<Vec<Cell>>,
+    /// As they are; none where they are gone.
+    pub changed: Vec<Vec<Cell>>,
+}
+
+/// What a write is answered, how it ends, and which rows it changes.
+pub(super) fn outcome(eye: &Eye<'_>, write: &Write) -> (Outcome, Ending, Changes) {
+    match attempt(eye, write, &mut Meant::default()) {
+        Err((ending, reasons)) => (Outcome::Refused(reasons), ending, Changes::default()),
+        Ok(done) => {
+            let found = done.found.iter().map(|row| row.to_vec()).collect();
+            let changes = Changes { found, changed: done.changed.clone() };
+            let (outcome, ending) = done.outcome(eye, write);
+            (outcome, ending, if ending == Ending::Done { changes } else { Changes::default() })
         }
     }
 }
 
-fn needs_approval(view: &View, write: &Write) -> bool {
-    let rules = view.models.get(&write.model);
-    rules.is_some_and(|rules| rules.writes.opening(write.tool()) == Opening::OnApproval)
+/// A write that nothing refused: the rows as they were and are.
+struct Done<'w> {
+    model: &'w Model,
+    found: Vec<&'w [Cell]>,
+    changed: Vec<Vec<Cell>>,
 }
 
-/// A write that nothing refused: the rows as they were and are, as they are shown.
-struct Done {
-    before: Vec<Row>,
-    after: Vec<Row>,
-    world: World,
+impl Done<'_> {
+    /// The whole database afterwards.
+    fn world(&self, eye: &Eye<'_>) -> World {
+        After { world: eye.world, model: self.model, found: &self.found, changed: &self.changed }.world()
+    }
+
+    fn outcome(self, eye: &Eye<'_>, write: &Write) -> (Outcome, Ending) {
+        let Self { model, mut found, mut changed } = self;
+        let Some(rules) = eye.view.models.get(&model.name) else {
+            return (Outcome::Refused([].into()), Ending::Unasked);
+        };
+        // A preview shows them in the order of their keys.
+        found.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
+        changed.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
+        let before: Vec<Row> = found.into_iter().map(|row| shown(model, rules, row)).collect();
+        let after: Vec<Row> = changed.iter().map(|row| shown(model, rules, row)).collect();
+        match &write.act {
+            _ if write.dry_run => (Outcome::Preview { before, after }, Ending::Tried),
+            _ if rules.writes.opening(write.tool()) == Opening::OnApproval => (Outcome::Held, Ending::Tried),
+            Act::BulkUpdate { .. } => (Outcome::Changed(after.len()), Ending::Done),
+            // Of a row that is gone the answer is what it was.
+            _ => {
+                let row = after.into_iter().chain(before).next();
+                (row.map_or(Outcome::Refused([].into()), Outcome::Row), Ending::Done)
+            }
+        }
+    }
 }
 
-fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refusal> {
+fn attempt<'w>(eye: &Eye<'w>, write: &Write, meant: &mut Meant) -> Result<Done<'w>, Refusal> {
     let mut reasons = asked::reasons(eye.world, eye.view, &Request::Write(write.clone()));
     let Some((model, rules)) = eye.open(&write.model) else {
         return Err((Ending::Unasked, reasons));
@@ -174,19 +212,19 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
     if found.len() as u64 > u64::from(most) {
         return Err(refused(Ending::TooMany, "MAX_AFFECTED_ROWS_EXCEEDED"));
     }
-    let mut world = eye.world.clone();
-    if let Some(stored) = world.models.iter_mut().find(|other| other.name == model.name) {
-        replace(stored, model, &found, &changed);
-    }
-    let mut in_the_way = keys_in_the_way(&world, model, &changed);
+    let after = After { world: eye.world, model, found: &found, changed: &changed };
+    let mut in_the_way = after.keys_in_the_way();
     // Conditions that read other rows read them as they are now.
-    let afterwards = Eye::new(&world, eye.view, eye.who, eye.now);
-    let stays = |row: &Vec<Cell>| {
-        world
-            .model(&model.name)
-            .is_some_and(|model| afterwards.admits(model, rules, row, For::Staying(write.operation())))
+    let world = rules.rows.iter().any(|rule| rule.condition.reads_other_rows()).then(|| after.world());
+    let staying = For::Staying(write.operation());
+    let all_stay = match &world {
+        None => changed.iter().all(|row| eye.admits(model, rules, row, staying)),
+        Some(world) => {
+            let afterwards = Eye::new(world, eye.view, eye.who, eye.now);
+            let model = world.model(&model.name);
+            model.is_some_and(|model| changed.iter().all(|row| afterwards.admits(model, rules, row, staying)))
+        }
     };
-    let all_stay = changed.iter().all(stays);
     if !in_the_way.is_empty() {
         // A row whose own values fail the check does not come as far as the keys.
         in_the_way.extend((!all_stay).then_some("WRITE_NOT_ALLOWED"));
@@ -195,13 +233,7 @@ fn attempt(eye: &Eye<'_>, write: &Write, meant: &mut Meant) -> Result<Done, Refu
     if !all_stay {
         return Err(refused(Ending::Check, "WRITE_NOT_ALLOWED"));
     }
-    // A preview shows them in the order of their keys.
-    let (mut before, mut after) = (found, changed);
-    before.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
-    after.sort_by(|one, other| model.key_of(one).cmp(&model.key_of(other)));
-    let before = before.into_iter().map(|row| shown(model, rules, row)).collect();
-    let after = after.iter().map(|row| shown(model, rules, row)).collect();
-    Ok(Done { before, after, world })
+    Ok(Done { model, found, changed })
 }
 
 /// What the principal lacks: for finding the row, for the check of what is written, and for every model
@@ -281,21 +313,6 @@ fn changed(
     }
 }
 
-/// Puts changed rows in the places of those that were found; new rows go to the end, and what has no
-/// change is gone.
-fn replace(stored: &mut Model, model: &Model, found: &[&[Cell]], changed: &[Vec<Cell>]) {
-    let mut new = changed.iter();
-    let mut rows = Vec::new();
-    for row in &model.rows {
-        match found.iter().any(|found| std::ptr::eq(*found, row.as_slice())) {
-            true => rows.extend(new.next().cloned()),
-            false => rows.push(row.clone()),
-        }
-    }
-    rows.extend(new.cloned());
-    stored.rows = rows;
-}
-
 /// Whether nothing is wrong with a reference.
 fn refers_to_a_visible_row(eye: &Eye<'_>, model: &Model, reference: &Reference, row: &[Cell]) -> bool {
     if !refers(model, reference, row) {
@@ -310,31 +327,6 @@ fn refers_to_a_visible_row(eye: &Eye<'_>, model: &Model, reference: &Reference, 
 /// With a NULL in it a reference refers to nothing.
 fn refers(model: &Model, reference: &Reference, row: &[Cell]) -> bool {
     !reference.link.iter().any(|(here, _)| model.cell(row, here).is_null())
-}
-
-/// What the database says to its rows as they would be.
-fn keys_in_the_way(world: &World, model: &Model, changed: &[Vec<Cell>]) -> BTreeSet<Code> {
-    let mut codes = BTreeSet::new();
-    let Some(stored) = world.model(&model.name) else { return codes };
-    if !std::iter::once(&stored.key).chain(&stored.unique).all(|key| stored.holds_apart(key)) {
-        codes.insert("CONFLICT");
-    }
-    let enforced = |model: &Model| -> Vec<Reference> {
-        model.references.iter().filter(|reference| reference.enforced).cloned().collect()
-    };
-    for reference in enforced(stored) {
-        if changed.iter().any(|row| world.dangles(stored, &reference, row)) {
-            codes.insert("VALIDATION_ERROR");
-        }
-    }
-    // No key changes, so only where rows are gone has another lost what it referred to.
-    let dangles = |other: &Model| {
-        enforced(other).iter().any(|reference| other.rows.iter().any(|row| world.dangles(other, reference, row)))
-    };
-    if changed.is_empty() && world.models.iter().any(dangles) {
-        codes.insert("CONFLICT");
-    }
-    codes
 }
 
 /// A row as it is answered: every open field.

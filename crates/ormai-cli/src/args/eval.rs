@@ -68,6 +68,9 @@ pub(crate) struct Isolation {
     /// The most rows of a model that are read
     #[arg(long, value_name = "COUNT", default_value_t = ormai_eval::isolation::DEFAULT_MAX_ROWS)]
     pub(crate) max_rows: u32,
+    /// Also write a page with pictures
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

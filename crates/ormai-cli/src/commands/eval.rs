@@ -15,6 +15,7 @@ mod run;
 use std::path::Path;
 
 use ormai_eval::record::{FileError, Who};
+use ormai_eval::report::Report;
 
 use crate::args::eval::{Eval, EvalCommand};
 use crate::failure::Failure;
@@ -38,6 +39,11 @@ fn who(option: &str, json: &str) -> Result<Who, Failure> {
             "`{option}` is no principal: {error}; write one such as '{{\"tenant_id\": \"acme-corp\", \"roles\": [\"support\"]}}'"
         ))
     })
+}
+
+fn write_page(path: &Path, report: &Report) -> Result<(), Failure> {
+    std::fs::write(path, report.html())
+        .map_err(|error| Failure::failed(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 impl From<FileError> for Failure {

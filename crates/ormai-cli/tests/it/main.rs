@@ -23,7 +23,11 @@ mod misuse;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(test)]
+mod policy_changes;
+#[cfg(test)]
 mod row_level_security;
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod strangers_database;
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod install;
 mod introspect;
 mod joined;
 mod limits;
+mod made_tables;
 mod privileges;
 mod refusals;
 mod stored;

@@ -6,6 +6,8 @@ use ormai::catalog::{Catalog, Field, Model, ReferentialAction, RelationKind};
 use ormai::value::ColumnType;
 use ormai_reference::world::{self, Cell, Column, Kind, Reference, Relation, World};
 
+use super::reads::Place;
+
 /// The models without their rows.
 pub(super) fn world(catalog: &Catalog) -> World {
     World { models: catalog.models().map(|(_, model)| self::model(catalog, model)).collect() }
@@ -16,6 +18,15 @@ pub(super) fn follows(catalog: &Catalog) -> BTreeSet<String> {
     let keys = catalog.models().flat_map(|(_, model)| &model.foreign_keys);
     let following = keys.filter(|key| key.on_delete != ReferentialAction::Refuse);
     following.map(|key| catalog.model(key.target).name.clone()).collect()
+}
+
+/// Columns of JSON documents.
+pub(super) fn documents(catalog: &Catalog) -> BTreeSet<Place> {
+    let of = |model: &Model| {
+        let documents = model.fields.iter().filter(|field| field.ty == ColumnType::Json);
+        documents.map(|field| (model.name.clone(), field.name.clone())).collect::<Vec<_>>()
+    };
+    catalog.models().flat_map(|(_, model)| of(model)).collect()
 }
 
 fn model(catalog: &Catalog, model: &Model) -> world::Model {

@@ -66,7 +66,12 @@ impl<'e> Looked<'e> {
         given(&model.name)?;
         reads.models.get(&model.name).into_iter().flatten().try_for_each(given)?;
         let odd = reads.fields.get(&model.name).into_iter().flatten().find(|place| self.expected.odd.contains(place));
-        odd.map_or(Ok(()), |(model, field)| Err(odd_values(model, field)))
+        if let Some((model, field)) = odd {
+            return Err(odd_values(model, field));
+        }
+        let read = reads.fields.get(&model.name).into_iter().flatten();
+        let documents = read.into_iter().find(|place| self.expected.documents.contains(place));
+        documents.map_or(Ok(()), |(model, field)| Err(document(model, field)))
     }
 
     /// A field whose values are compared.
@@ -94,7 +99,12 @@ impl<'e> Looked<'e> {
 
     fn filter(&mut self, model: &Model, filter: &Filter) -> Checked {
         match filter {
-            Filter::Field { op: Op::IsNull, .. } => Ok(()),
+            Filter::Field { field, op: Op::IsNull, .. } => {
+                match self.expected.documents.contains(&(model.name.clone(), field.clone())) {
+                    true => Err(document(&model.name, field)),
+                    false => Ok(()),
+                }
+            }
             Filter::Field { field, value, .. } => {
                 self.used(model, field)?;
                 let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
@@ -195,9 +205,16 @@ impl<'e> Looked<'e> {
     /// A value that the reference takes for none, and the engine may take for one.
     fn value(&self, model: &Model, field: &str, value: &Json) -> Checked {
         let Some(column) = model.column(field) else { return Ok(()) };
+        let has_zone = |text: &str| text.get(10..).is_some_and(|time| time.contains(['Z', 'z', '+', '-', '[']));
+        let is_dated = |text: &str| text.len() > 10 && text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
         let may_be = match (&column.kind, value) {
-            (Kind::Date | Kind::Time | Kind::DateTime | Kind::Timestamp | Kind::Decimal, Json::String(text)) => {
-                text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit())
+            (Kind::Time, Json::String(text)) => text.get(2..3) == Some(":"),
+            (Kind::DateTime, Json::String(text)) => is_dated(text) && !has_zone(text),
+            (Kind::Timestamp, Json::String(text)) => is_dated(text) && has_zone(text),
+            (Kind::Decimal, Json::String(text)) => {
+                let plain = text.trim_start_matches('-');
+                let known = |char: char| char.is_ascii_digit() || matches!(char, '.' | 'e' | 'E' | '+' | '-');
+                plain.starts_with(|first: char| first.is_ascii_digit()) && plain.chars().all(known)
             }
             (Kind::Decimal, Json::Number(_)) => true,
             _ => false,
@@ -207,6 +224,10 @@ impl<'e> Looked<'e> {
             false => Ok(()),
         }
     }
+}
+
+fn document(model: &str, field: &str) -> NotCovered {
+    NotCovered::field(model, field, "a document that is null looks like none")
 }
 
 fn odd_values(model: &str, field: &str) -> NotCovered {

@@ -12,6 +12,7 @@ mod compare;
 mod condition;
 mod covered;
 mod document;
+mod left;
 mod limits;
 mod reads;
 mod request;
@@ -25,7 +26,7 @@ use ormai::catalog::Catalog;
 use ormai::policy::document::PolicyDocument;
 use ormai::principal::Principal;
 use ormai_reference::world::{Cell, Kind, Policy, Request, Who, World};
-use ormai_reference::{Code, Eye, Hashes, Links, Outcome, Seen, View};
+use ormai_reference::{Changes, Code, Ending, Eye, Hashes, Links, Outcome, Seen, View};
 use serde_json::Value as Json;
 
 pub use compare::{Difference, Wrong};
@@ -45,6 +46,8 @@ pub struct Expected {
     given: BTreeSet<String>,
     /// Columns in which something stands that is not of their kind.
     odd: BTreeSet<reads::Place>,
+    /// Columns of JSON, in which a document that is null looks like none.
+    documents: BTreeSet<reads::Place>,
     /// Models to which others refer by keys that make them go along, or be changed.
     follows: BTreeSet<String>,
     /// The most rows of a query that are written down.
@@ -70,6 +73,10 @@ pub struct Answer {
     /// What was asked; `None` where it could not even be read.
     pub request: Option<Request>,
     tenant: String,
+    /// Whether it is for the database alone to refuse it: it may hold its rows to fewer keys than the catalog
+    /// tells of, or to more.
+    by_the_database: bool,
+    changes: Changes,
 }
 
 impl Answer {
@@ -107,6 +114,7 @@ impl Expected {
             reads,
             given: BTreeSet::new(),
             odd: BTreeSet::new(),
+            documents: catalog::documents(catalog),
             follows: catalog::follows(catalog),
             most: 5_000,
             links: Arc::default(),
@@ -163,14 +171,24 @@ impl Expected {
         let tenant = principal.tenant_id().to_string();
         let request = match request::read(tool, arguments)? {
             Ok(request) => request,
-            Err(code) => return Ok(Answer { outcome: Outcome::Refused([code].into()), request: None, tenant }),
+            Err(code) => {
+                let outcome = Outcome::Refused([code].into());
+                let changes = Changes::default();
+                return Ok(Answer { outcome, request: None, tenant, by_the_database: false, changes });
+            }
         };
         let asker = self.asker(principal, now);
         self.check(&asker.view, &request)?;
         let (links, seen) = (Arc::clone(&self.links), Arc::clone(&asker.seen));
         let eye = Eye::remembering(&self.world, &asker.view, &asker.who, &asker.now, links, seen);
-        let outcome = eye.answer(&request, self.most);
-        Ok(Answer { outcome, request: Some(request), tenant })
+        let (outcome, by_the_database, changes) = match &request {
+            Request::Write(write) => {
+                let (outcome, ending, changes) = eye.write(write);
+                (outcome, ending == Ending::Keys, changes)
+            }
+            read => (eye.answer(read, self.most), false, Changes::default()),
+        };
+        Ok(Answer { outcome, request: Some(request), tenant, by_the_database, changes })
     }
 
     /// Whether a call was answered as it must be. `pages` are the results of [`Toolset::call`] as JSON: one for each
@@ -183,6 +201,16 @@ impl Expected {
     /// [`Toolset::call`]: ormai::Toolset::call
     pub fn agrees(&self, answer: &Answer, pages: &[Json]) -> Result<(), Box<Difference>> {
         compare::agrees(self, answer, pages, &mut held(&self.hashes))
+    }
+
+    /// Whether a call has left the rows of a model as it must: `rows` are all of them, read behind it where it was made.
+    /// A call that is refused, that is only tried, or that waits for an approval leaves them as they were.
+    ///
+    /// # Errors
+    ///
+    /// The first row that differs.
+    pub fn leaves(&self, answer: &Answer, page: &Json, model: &str, rows: &[Row]) -> Result<(), Box<Difference>> {
+        left::leaves(self, answer, page, model, rows)
     }
 
     fn asker(&self, principal: &Principal, now: Timestamp) -> Arc<Asker> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ormai_reference::world::{Auto, Condition, Model, ModelPolicy, Policy, Term, World};
+use ormai_reference::world::{Auto, Condition, Kind, Model, ModelPolicy, Policy, Term, World};
 
 /// A field of a model.
 pub(super) type Place = (String, String);
@@ -65,9 +65,14 @@ impl<'w> Reader<'w> {
             Condition::Between { term, low, high, .. } => {
                 [term, low, high].into_iter().for_each(|term| self.term(model, term));
             }
-            // That a value is there is seen whatever it is.
-            Condition::IsNull { term: Term::Field { through, .. }, .. } => {
-                self.follow(model, through);
+            // That a value is there is seen whatever it is, but for a document.
+            Condition::IsNull { term: Term::Field { through, field }, .. } => {
+                let target = self.follow(model, through);
+                let is_opaque =
+                    |target: &&Model| target.column(field).is_some_and(|column| column.kind == Kind::Opaque);
+                if let Some(target) = target.filter(is_opaque) {
+                    self.field(target, field);
+                }
             }
             Condition::Bare(term)
             | Condition::In { term, .. }

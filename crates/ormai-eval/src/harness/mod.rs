@@ -7,7 +7,7 @@ mod result;
 mod stage;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use ormai::diagnostic::Diagnostic;
@@ -40,6 +40,7 @@ pub struct EvalHarness {
     tools: Toolset,
     answers: Arc<dyn Answers>,
     policy: Arc<CompiledPolicy>,
+    document: Arc<PolicyDocument>,
     most_rows: u32,
     keeps: bool,
     stage: OnceCell<Stage>,
@@ -67,11 +68,13 @@ impl EvalHarness {
         let catalog = Arc::clone(tools.engine().policy().catalog());
         // Whether there is a key is the business of the toolset; nothing is hashed here.
         let options = CompileOptions { has_hash_key: true };
+        let document = Arc::new(policy.clone());
         let policy = CompiledPolicy::compile(policy, catalog, options).map_err(HarnessError::Policy)?;
         Ok(Self {
             tools: tools.clone(),
             answers: Arc::new(tools.clone()),
             policy: Arc::new(policy),
+            document,
             most_rows: MOST_ROWS,
             keeps: false,
             stage: OnceCell::new(),
@@ -201,7 +204,9 @@ impl EvalHarness {
                 answers: Arc::clone(&self.answers),
                 witness: Witness::of(&self.tools).await?,
                 policy: Arc::clone(&self.policy),
+                document: Arc::clone(&self.document),
                 most_rows: self.most_rows,
+                views: Mutex::default(),
             })
         };
         self.stage.get_or_try_init(open).await

@@ -1,15 +1,17 @@
 //! Who answers, and who bears witness.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ormai::audit::Filter;
-use ormai::policy::CompiledPolicy;
+use ormai::policy::{CompiledPolicy, PolicyDocument, View};
 use ormai::{RunContext, Toolset};
 use serde_json::Value as Json;
 
 use super::{Call, Observed};
 use crate::Witness;
+use crate::invariants::spelled;
 
 /// What an answer comes to: JSON text, as [`ormai::CallResult`] is written.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = String> + Send + 'a>>;
@@ -38,13 +40,30 @@ pub(crate) struct Stage {
     pub(crate) answers: Arc<dyn Answers>,
     pub(crate) witness: Witness,
     pub(crate) policy: Arc<CompiledPolicy>,
+    pub(crate) document: Arc<PolicyDocument>,
     pub(crate) most_rows: u32,
+    /// What the document opens, by roles.
+    pub(crate) views: Mutex<HashMap<Vec<String>, Arc<View>>>,
 }
+
+/// Views beyond this many are made anew.
+const MOST_VIEWS: usize = 256;
 
 /// More records of one call are too many in any case.
 const MOST_RECORDS: usize = 16;
 
 impl Stage {
+    /// What the document opens to the principals of some roles.
+    pub(crate) fn view(&self, roles: &[String]) -> Arc<View> {
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if views.len() >= MOST_VIEWS {
+            views.clear();
+        }
+        let made =
+            || spelled::view(&self.document, self.policy.catalog(), roles).unwrap_or_else(|| self.policy.view(roles));
+        Arc::clone(views.entry(roles.to_vec()).or_insert_with(made))
+    }
+
     /// Makes a call in a context.
     pub(crate) async fn observe(&self, ctx: &RunContext<'_>, call: &Call) -> Observed {
         let text = self.answers.answer(ctx, &call.tool, &call.arguments).await;

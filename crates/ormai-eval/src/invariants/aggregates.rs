@@ -9,7 +9,51 @@ use serde_json::Value as Json;
 use super::evidence::Evidence;
 use super::no_cross_tenant_data::NAME;
 use super::recounted::only_open;
-use crate::{Violation, WitnessError};
+use crate::{Row, Violation, WitnessError};
+
+/// The groups of a request over the rows that the principal may see, however small; `None` where these cannot
+/// be named.
+async fn again(
+    evidence: &Evidence<'_, '_>,
+    mut aggregate: Aggregate,
+    model: ModelId,
+) -> Result<Option<Vec<Row>>, WitnessError> {
+    let tables = evidence.tables(evidence.models()).await?;
+    let Some(filters) = only_open(evidence, &tables, model, &aggregate.filters) else { return Ok(None) };
+    aggregate.filters = filters;
+    aggregate.order.clear();
+    // Which groups are shown is another question.
+    aggregate.limit = Some(u64::from(u32::MAX));
+    let ctx = evidence.ctx().for_principal(crate::witness::owner());
+    let groups = evidence.witness().tools().aggregate(&ctx, aggregate).await;
+    let groups = groups.map_err(|refused| WitnessError::Failed(Box::new(refused.into_error())))?.data;
+    groups.rows.iter().map(crate::witness::row).collect::<Result<_, _>>().map(Some)
+}
+
+/// What makes a group.
+fn key_of(aggregate: &Aggregate, group: &Row) -> Json {
+    aggregate.group_by.iter().map(|field| group.get(field).cloned().unwrap_or_default()).collect()
+}
+
+/// The groups of an answer that are smaller than the policy lets them show.
+pub(super) async fn too_small(
+    evidence: &Evidence<'_, '_>,
+    aggregate: &Aggregate,
+    model: ModelId,
+    (data, least): (&Json, u32),
+) -> Result<Vec<Violation>, WitnessError> {
+    const COUNT: &str = "how_many";
+    let mut counting = aggregate.clone();
+    counting.aggregations.clear();
+    let Some(groups) = again(evidence, counting.count(COUNT), model).await? else { return Ok(Vec::new()) };
+    let small = |group: &&Row| group.get(COUNT).and_then(Json::as_u64).is_some_and(|count| count < u64::from(least));
+    let small: Vec<Json> = groups.iter().filter(small).map(|group| key_of(aggregate, group)).collect();
+    let shown = data.get("rows").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object);
+    let shown = shown.map(|group| key_of(aggregate, group)).filter(|key| small.contains(key));
+    let name = &evidence.catalog().model(model).name;
+    let what = format!("is a group of fewer than {least} rows, which the policy hides");
+    Ok(shown.map(|key| Violation::new("response_within_budget", what.clone()).row(name, key)).collect())
+}
 
 /// Each group of an answer, held to what it is without the rows of others.
 pub(super) async fn found(
@@ -19,22 +63,10 @@ pub(super) async fn found(
     data: &Json,
 ) -> Result<Vec<Violation>, WitnessError> {
     let described = evidence.catalog().model(model);
-    let tables = evidence.tables(evidence.models()).await?;
-    let Some(filters) = only_open(evidence, &tables, model, &aggregate.filters) else {
+    let Some(groups) = again(evidence, aggregate.clone(), model).await? else {
         return Ok(vec![Violation::new(NAME, "could not be decided: the rows are too many to be named one by one")]);
     };
-    let mut again = aggregate.clone();
-    again.filters = filters;
-    again.order.clear();
-    // Which groups are shown, and which are too small, is another question.
-    again.limit = Some(u64::from(u32::MAX));
-    let ctx = evidence.ctx().for_principal(crate::witness::owner());
-    let groups = evidence.witness().tools().aggregate(&ctx, again).await;
-    let groups = groups.map_err(|refused| WitnessError::Failed(Box::new(refused.into_error())))?.data;
-    let groups = groups.rows.iter().map(crate::witness::row).collect::<Result<Vec<_>, _>>()?;
-    let key = |group: &serde_json::Map<String, Json>| {
-        aggregate.group_by.iter().map(|field| group.get(field).cloned().unwrap_or_default()).collect::<Json>()
-    };
+    let key = |group: &Row| key_of(aggregate, group);
     let own: BTreeMap<String, _> = groups.iter().map(|group| (key(group).to_string(), group)).collect();
     let mut violations = Vec::new();
     for (index, group) in data.get("rows").and_then(Json::as_array).into_iter().flatten().enumerate() {

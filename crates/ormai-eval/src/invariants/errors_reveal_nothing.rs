@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use super::evidence::{Evidence, undecided};
 use super::no_denied_fields::open_names;
 use super::stored::{Tables, key_of, value_of};
-use super::words::{Known, is_named_in, said, stands_in, telling};
+use super::words::{Known, Said, telling};
 use super::{Checking, Invariant, Needs};
 use crate::harness::{Observed, differences};
 use crate::{Row, Violation, WitnessError};
@@ -77,8 +77,8 @@ const FOREIGN_WORDS: &[&str] = &[
 ];
 
 fn words(evidence: &Evidence<'_, '_>, error: &Json) -> Vec<Violation> {
-    let (text, known) = (said(error), Known::to(evidence.call()));
-    let small = text.to_lowercase();
+    let (said, known) = (Said::by(error), Known::to(evidence.call()));
+    let small = said.text().to_lowercase();
     let mut violations = Vec::new();
     for word in FOREIGN_WORDS.iter().filter(|word| small.contains(**word) && !known.has(word.trim())) {
         violations.push(Violation::new(NAME, format!("an error says `{}`", word.trim())).field("message"));
@@ -87,7 +87,7 @@ fn words(evidence: &Evidence<'_, '_>, error: &Json) -> Vec<Violation> {
     for (_, model) in evidence.catalog().models() {
         let names = std::iter::once(&model.table.name).chain(model.fields.iter().map(|field| &field.column));
         for name in names.filter(|name| !open.contains(name.as_str()) && !known.has(name)) {
-            if is_named_in(&text, name) {
+            if said.names(name) {
                 violations.push(Violation::new(NAME, format!("an error names the table or column `{name}`")));
             }
         }
@@ -97,7 +97,7 @@ fn words(evidence: &Evidence<'_, '_>, error: &Json) -> Vec<Violation> {
 
 /// Values of rows and fields that the principal may not see.
 async fn values(evidence: &Evidence<'_, '_>, error: &Json) -> Result<Vec<Violation>, WitnessError> {
-    let (text, known) = (said(error), Known::to(evidence.call()));
+    let (said, known) = (Said::by(error), Known::to(evidence.call()));
     let tables = evidence.tables(evidence.catalog().models().map(|(id, _)| id)).await?;
     let (mut innocent, mut found) = (HashSet::new(), Vec::new());
     for (model, described) in evidence.catalog().models() {
@@ -106,7 +106,7 @@ async fn values(evidence: &Evidence<'_, '_>, error: &Json) -> Result<Vec<Violati
             let mut seen = None;
             for (field, one) in described.field_ids() {
                 let Some(value) = row.get(&one.name).and_then(telling) else { continue };
-                if value.len() > text.len() || !stands_in(&text, &value) || !is_named_in(&text, &value) {
+                if !said.names(&value) {
                     continue;
                 }
                 let sees = *seen.get_or_insert_with(|| evidence.eyes().sees(&tables, model, row));

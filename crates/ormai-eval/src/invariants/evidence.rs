@@ -10,6 +10,9 @@ use ormai::error::{Error, ErrorCode};
 use ormai::policy::View;
 use ormai::request::{Filter, Include, Request, Tool};
 
+use serde_json::Value as Json;
+
+use super::attributed::with_keys;
 use super::ownership::{Eyes, looked_at};
 use super::stored::{Table, Tables};
 use crate::harness::{Allowed, Call, Observed, Stage};
@@ -27,6 +30,8 @@ pub struct Evidence<'e, 'c> {
     /// All rows before a call that writes.
     before: Option<Arc<Tables>>,
     tables: tokio::sync::Mutex<HashMap<ModelId, Arc<Table>>>,
+    /// The same answer with the keys of its rows.
+    keyed: tokio::sync::OnceCell<Option<Observed>>,
     allowed: Mutex<Vec<Allowed>>,
 }
 
@@ -37,9 +42,10 @@ impl<'e, 'c> Evidence<'e, 'c> {
         (call, observed): (&'e Call, &'e Observed),
         before: Option<Arc<Tables>>,
     ) -> Self {
-        let view = stage.policy.view(call.principal.roles());
+        let view = stage.view(call.principal.roles());
         let (tables, allowed) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { stage, ctx, now, call, observed, view, before, tables, allowed }
+        let keyed = tokio::sync::OnceCell::new();
+        Self { stage, ctx, now, call, observed, view, before, tables, keyed, allowed }
     }
 
     /// The call.
@@ -105,6 +111,12 @@ impl<'e, 'c> Evidence<'e, 'c> {
     /// The model that the call is about.
     pub fn model(&self) -> Option<ModelId> {
         self.catalog().find(self.request()?.model()?)
+    }
+
+    /// The answer with the keys of its rows, where those can be had; otherwise the answer.
+    pub(crate) async fn keyed_data(&self) -> Option<&Json> {
+        let keyed = self.keyed.get_or_init(|| with_keys(self)).await;
+        keyed.as_ref().unwrap_or(self.observed).data()
     }
 
     pub(crate) fn eyes(&self) -> Eyes<'_> {

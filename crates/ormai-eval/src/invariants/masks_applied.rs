@@ -2,11 +2,12 @@
 
 use ormai::catalog::ModelId;
 use ormai::policy::{FieldAction, Mask, MaskPart};
-use ormai::request::{Request, Tool};
+use ormai::request::Request;
 use serde_json::Value as Json;
 
-use super::attributed::{Source, sources, with_keys};
+use super::attributed::{Source, sources};
 use super::evidence::{Evidence, undecided};
+use super::no_cross_tenant_data::shown_from;
 use super::ownership::named;
 use super::shown::{self, Shown};
 use super::stored::{Tables, value_of};
@@ -41,14 +42,10 @@ async fn found(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessErr
         let fields = aggregate.group_by.iter().map(String::as_str).chain(of_figures);
         return Ok(fields.filter_map(|field| told(evidence, model, field)).collect());
     }
-    let keyed = with_keys(evidence).await;
-    let data = keyed.as_ref().and_then(|keyed| keyed.data()).unwrap_or(data);
+    let data = evidence.keyed_data().await.unwrap_or(data);
     let shown = shown::rows(evidence.catalog(), model, request.tool(), data);
     let tables = evidence.tables(shown.iter().map(|row| row.model)).await?;
-    let tables = match (request.tool(), evidence.before()) {
-        (Tool::Delete, Some(before)) => before,
-        _ => &tables,
-    };
+    let tables = shown_from(evidence, request.tool(), model, &tables);
     let sources = sources(evidence, tables, &shown);
     let mut violations = Vec::new();
     for (row, source) in shown.iter().zip(&sources) {
@@ -112,7 +109,7 @@ const WHOLE: &str = "****";
 
 /// Whether a shown value is what an action makes of a stored one. The key of a hash is not known here: that it
 /// is one is what can be said.
-fn shows(action: &FieldAction, stored: &Json, shown: &Json) -> bool {
+pub(super) fn shows(action: &FieldAction, stored: &Json, shown: &Json) -> bool {
     match action {
         FieldAction::Allow => stored == shown,
         FieldAction::Redact => shown.as_str() == Some(REDACTED),

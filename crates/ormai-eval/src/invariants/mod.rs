@@ -13,6 +13,7 @@ mod ownership;
 mod recounted;
 mod response_within_budget;
 mod shown;
+pub(crate) mod spelled;
 pub(crate) mod stored;
 mod words;
 mod written;

@@ -7,7 +7,7 @@ use ormai::policy::{FieldAction, Operation};
 use ormai::request::{Request, Tool};
 use serde_json::Value as Json;
 
-use super::attributed::{Source, alike, sources, with_keys};
+use super::attributed::{Source, alike, sources};
 use super::evidence::{Evidence, undecided};
 use super::ownership::{For, Standing, named};
 use super::shown::{self, Shown};
@@ -64,16 +64,11 @@ async fn rows(
     tool: Tool,
     data: &Json,
 ) -> Result<Vec<Violation>, WitnessError> {
-    let keyed = with_keys(evidence).await;
-    let data = keyed.as_ref().and_then(|keyed| keyed.data()).unwrap_or(data);
+    let data = evidence.keyed_data().await.unwrap_or(data);
     let shown = shown::rows(evidence.catalog(), model, tool, data);
     let models: Vec<ModelId> = shown.iter().map(|row| row.model).collect();
     let tables = evidence.tables(models).await?;
-    // A row that a write has taken away stood there before; nobody reads back what was planned.
-    let tables = match (tool, evidence.before()) {
-        (Tool::Delete, Some(before)) => before,
-        _ => &tables,
-    };
+    let tables = shown_from(evidence, tool, model, &tables);
     let shown: Vec<Shown<'_>> = shown.into_iter().filter(|row| !row.planned).collect();
     let sources = sources(evidence, tables, &shown);
     let found = For::Finding(Operation::Read);
@@ -82,7 +77,8 @@ async fn rows(
         Tool::Update => vec![found, For::Staying(Operation::Update)],
         _ => vec![found],
     };
-    let mut look = Look { evidence, tables, wanted, standings: HashMap::new(), violations: Vec::new() };
+    let found_in = evidence.before().filter(|_| tool == Tool::Delete);
+    let mut look = Look { evidence, tables, found_in, wanted, standings: HashMap::new(), violations: Vec::new() };
     for (row, source) in shown.iter().zip(&sources) {
         match source {
             Source::Row(stored) => {
@@ -100,9 +96,33 @@ async fn rows(
     Ok(look.violations)
 }
 
+/// The tables from which a tool shows rows: a row that is taken away is shown as it was, and one that is marked
+/// as deleted as it is.
+pub(super) fn shown_from<'t>(
+    evidence: &'t Evidence<'_, '_>,
+    tool: Tool,
+    model: ModelId,
+    after: &'t Tables,
+) -> &'t Tables {
+    let marked = evidence.view().model(model).is_some_and(|rules| rules.soft_delete.is_some());
+    match evidence.before() {
+        Some(before) if tool == Tool::Delete && !marked => before,
+        _ => after,
+    }
+}
+
+/// The row with the key of another one.
+fn same_row<'t>(tables: &'t Tables, model: ModelId, row: &Row) -> Option<&'t Row> {
+    let described = tables.catalog.model(model);
+    let key: Vec<&Json> = described.primary_key.iter().map(|field| value_of(described, row, *field)).collect();
+    tables.with_key(model, &key)
+}
+
 struct Look<'l, 'e, 'c> {
     evidence: &'l Evidence<'e, 'c>,
     tables: &'l Tables,
+    /// Where the principal found the rows that it took away.
+    found_in: Option<&'l Tables>,
     /// As what a row may be shown: as one that is found, or one that was written.
     wanted: Vec<For>,
     standings: HashMap<(ModelId, *const Row), Standing>,
@@ -111,9 +131,13 @@ struct Look<'l, 'e, 'c> {
 
 impl Look<'_, '_, '_> {
     fn standing(&mut self, model: ModelId, stored: &Row) -> Standing {
-        let (eyes, tables, wanted) = (self.evidence.eyes(), self.tables, &self.wanted);
+        let (eyes, wanted) = (self.evidence.eyes(), &self.wanted);
+        let now = (self.tables, stored);
+        // A row that was marked as deleted was found as it was before.
+        let (tables, row) =
+            self.found_in.and_then(|before| Some((before, same_row(before, model, stored)?))).unwrap_or(now);
         let stand = || {
-            let mut standings = wanted.iter().map(|wanted| eyes.standing(tables, model, stored, *wanted));
+            let mut standings = wanted.iter().map(|wanted| eyes.standing(tables, model, row, *wanted));
             let first = standings.next().unwrap_or(Standing::Closed("nothing opens it".to_owned()));
             if first.is_open() { first } else { standings.find(Standing::is_open).unwrap_or(first) }
         };

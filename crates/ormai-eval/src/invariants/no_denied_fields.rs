@@ -1,17 +1,21 @@
 //! `no_denied_fields`
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ormai::catalog::{FieldId, Model, ModelId};
 use ormai::policy::FieldAction;
 use ormai::request::{Filter, Order, Request};
 use serde_json::Value as Json;
 
+use super::attributed::{Source, sources};
 use super::evidence::{Evidence, undecided};
+use super::masks_applied::shows;
+use super::no_cross_tenant_data::shown_from;
 use super::shown::{self, Shown};
-use super::words::{Known, is_named_in, said, stands_in, strings, telling};
+use super::stored::{Tables, value_of};
+use super::words::{Known, Said, telling};
 use super::{Checking, Invariant, Needs};
-use crate::{Violation, WitnessError};
+use crate::{Row, Violation, WitnessError};
 
 const NAME: &str = "no_denied_fields";
 
@@ -205,12 +209,12 @@ fn in_schema(evidence: &Evidence<'_, '_>, data: &Json) -> Vec<Violation> {
 
 /// Names that the principal does not know, in an error.
 fn in_error(evidence: &Evidence<'_, '_>, error: &Json) -> Vec<Violation> {
-    let (text, known) = (said(error), Known::to(evidence.call()));
+    let (said, known) = (Said::by(error), Known::to(evidence.call()));
     let open: HashSet<&str> = open_names(evidence).collect();
     let mut violations = Vec::new();
     for (id, model) in evidence.catalog().models() {
         let rules = evidence.view().model(id);
-        let hidden = |name: &str| !open.contains(name) && !known.has(name) && is_named_in(&text, name);
+        let hidden = |name: &str| !open.contains(name) && !known.has(name) && said.names(name);
         if rules.is_none() && hidden(&model.name) {
             violations
                 .push(Violation::new(NAME, "an error names a model that is not open").row(&model.name, Json::Null));
@@ -239,14 +243,15 @@ pub(super) fn open_names<'e>(evidence: &'e Evidence<'_, '_>) -> impl Iterator<It
 /// Stored values of denied fields, wherever they stand.
 async fn values(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessError> {
     let (observed, known) = (evidence.observed(), Known::to(evidence.call()));
-    let mut leaves = Vec::new();
-    strings(observed.data().unwrap_or(&Json::Null), &mut leaves);
-    let leaves: HashSet<String> = leaves.into_iter().collect();
-    let text = observed.error().map(said).unwrap_or_default();
-    if leaves.is_empty() && text.is_empty() {
+    let said = observed.error().map(Said::by);
+    let tables = evidence.tables(evidence.models()).await?;
+    let unexplained = match (evidence.request(), evidence.model(), observed.data()) {
+        (Some(request), Some(model), Some(data)) => unexplained(evidence, &tables, (&request, model), data),
+        _ => HashMap::new(),
+    };
+    if unexplained.is_empty() && said.is_none() {
         return Ok(Vec::new());
     }
-    let tables = evidence.tables(evidence.models()).await?;
     let mut suspects: BTreeMap<String, (ModelId, FieldId)> = BTreeMap::new();
     let mut innocent = HashSet::new();
     for model in tables.by_model.keys().copied() {
@@ -254,8 +259,7 @@ async fn values(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessEr
         for row in tables.rows(model) {
             for (field, one) in described.field_ids() {
                 let Some(value) = row.get(&one.name).and_then(telling) else { continue };
-                let is_there = leaves.contains(&value) || (text.len() >= value.len() && stands_in(&text, &value));
-                if !is_there {
+                if !unexplained.contains_key(&value) && !said.as_ref().is_some_and(|said| said.names(&value)) {
                     continue;
                 }
                 match rules.and_then(|rules| rules.field(field)) {
@@ -266,10 +270,46 @@ async fn values(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessEr
         }
     }
     let guilty = suspects.into_iter().filter(|(value, _)| !innocent.contains(value) && !known.has(value));
-    let violation = |(_, (model, field)): (String, (ModelId, FieldId))| {
+    let violation = |(value, (model, field)): (String, (ModelId, FieldId))| {
         let model = evidence.catalog().model(model);
-        let what = "the stored value of a denied field stands in the answer";
-        Violation::new(NAME, what).row(&model.name, Json::Null).field(&model.field(field).name)
+        let what =
+            format!("the answer tells the stored value of {}.{}, which is denied", model.name, model.field(field).name);
+        match unexplained.get(&value) {
+            Some((shown, place, field)) => Violation::new(NAME, what).row(shown, place.clone()).field(field),
+            None => Violation::new(NAME, what).field("message"),
+        }
     };
     Ok(guilty.map(violation).collect())
+}
+
+/// The values of an answer that are not those of their own rows and fields, with the model, the place and the
+/// field where each stands.
+fn unexplained(
+    evidence: &Evidence<'_, '_>,
+    tables: &Tables,
+    (request, model): (&Request, ModelId),
+    data: &Json,
+) -> HashMap<String, (String, Json, String)> {
+    let shown = shown::rows(evidence.catalog(), model, request.tool(), data);
+    let tables = shown_from(evidence, request.tool(), model, tables);
+    let sources = sources(evidence, tables, &shown);
+    let mut found = HashMap::new();
+    for (row, source) in shown.iter().zip(&sources).filter(|(row, _)| !row.planned) {
+        let described = evidence.catalog().model(row.model);
+        let rules = evidence.view().model(row.model);
+        for (field, value) in &row.fields {
+            let action = rules.and_then(|rules| rules.field(*field)).map_or(&FieldAction::Allow, |rule| &rule.action);
+            let own = |stored: &Row| shows(action, value_of(described, stored, *field), value);
+            let explained = match source {
+                Source::Row(stored) => own(stored),
+                Source::Like(candidates) => candidates.iter().any(|stored| own(stored)),
+                Source::Nothing => false,
+            };
+            if let Some(value) = telling(value).filter(|_| !explained) {
+                let place = (described.name.clone(), row.place.clone().into(), described.field(*field).name.clone());
+                found.insert(value, place);
+            }
+        }
+    }
+    found
 }

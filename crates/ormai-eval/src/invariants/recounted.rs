@@ -9,7 +9,7 @@ use ormai::policy::ScopeValue;
 use ormai::request::{Filter, Match, Operator, Query, Tool};
 use serde_json::Value as Json;
 
-use super::attributed::{open_key, with_keys};
+use super::attributed::open_key;
 use super::evidence::Evidence;
 use super::no_cross_tenant_data::NAME;
 use super::shown;
@@ -71,8 +71,7 @@ async fn chosen_by_others(
 ) -> Vec<Violation> {
     let (catalog, described) = (evidence.catalog(), evidence.catalog().model(model));
     let Some(key) = open_key(catalog, evidence.view(), model) else { return Vec::new() };
-    let keyed = with_keys(evidence).await;
-    let data = keyed.as_ref().and_then(|keyed| keyed.data()).unwrap_or(data);
+    let data = evidence.keyed_data().await.unwrap_or(data);
     let shown = shown::rows(catalog, model, Tool::Query, data);
     let mut there = HashSet::new();
     for row in shown.iter().filter(|row| row.parent.is_none()) {
@@ -162,6 +161,9 @@ fn open_rows(evidence: &Evidence<'_, '_>, tables: &Tables, model: ModelId) -> Op
     let (open, closed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| eyes.sees(tables, model, row));
     if closed.is_empty() {
         return Some(Vec::new());
+    }
+    if let (true, Some(key)) = (open.is_empty(), described.primary_key.first()) {
+        return Some(vec![compared(&described.field(*key).name, Operator::In, Json::Array(Vec::new()))]);
     }
     if let [key] = described.primary_key.as_slice() {
         let name = &described.field(*key).name;

@@ -5,9 +5,10 @@ use ormai::policy::Budget;
 use ormai::request::{Include, Request};
 use serde_json::Value as Json;
 
+use super::evidence::{Evidence, undecided};
 use super::shown::{self, Shown};
-use super::{Checking, Evidence, Invariant};
-use crate::Violation;
+use super::{Checking, Invariant, Needs, aggregates};
+use crate::{Violation, WitnessError};
 
 const NAME: &str = "response_within_budget";
 
@@ -20,9 +21,27 @@ impl Invariant for ResponseWithinBudget {
         NAME
     }
 
+    fn needs(&self) -> Needs {
+        Needs::Rows
+    }
+
     fn check<'a>(&'a self, evidence: &'a Evidence<'_, '_>) -> Checking<'a> {
-        let found = found(evidence);
-        Box::pin(async move { found })
+        Box::pin(async move {
+            let mut violations = found(evidence);
+            violations.extend(small_groups(evidence).await.unwrap_or_else(|error| undecided(NAME, error)));
+            violations
+        })
+    }
+}
+
+async fn small_groups(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessError> {
+    let (Some(Request::Aggregate(aggregate)), Some(model)) = (evidence.request(), evidence.model()) else {
+        return Ok(Vec::new());
+    };
+    let rules = evidence.view().model(model).and_then(|rules| rules.aggregations.as_ref());
+    match (rules.and_then(|rules| rules.min_group_size), evidence.observed().data()) {
+        (Some(least), Some(data)) => aggregates::too_small(evidence, &aggregate, model, (data, least)).await,
+        _ => Ok(Vec::new()),
     }
 }
 

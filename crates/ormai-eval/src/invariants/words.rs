@@ -7,16 +7,48 @@ use serde_json::Value as Json;
 
 use crate::harness::Call;
 
-/// Everything that an error says: message, hint and details.
-pub(super) fn said(error: &Json) -> String {
-    let mut texts = Vec::new();
-    for key in ["message", "hint", "details"] {
-        strings(error.get(key).unwrap_or(&Json::Null), &mut texts);
-    }
-    texts.join("\n")
+/// What an error says.
+pub(super) struct Said {
+    /// Message and hint.
+    prose: String,
+    /// The words and numbers of the details.
+    details: Vec<String>,
 }
 
-/// All text and numbers in a document, also its keys.
+impl Said {
+    pub(super) fn by(error: &Json) -> Self {
+        let texts = ["message", "hint"].into_iter().filter_map(|key| error.get(key)?.as_str());
+        let prose = texts.collect::<Vec<_>>().join("\n");
+        let mut details = Vec::new();
+        strings(error.get("details").unwrap_or(&Json::Null), &mut details);
+        Self { prose, details }
+    }
+
+    /// All of it.
+    pub(super) fn text(&self) -> String {
+        format!("{}\n{}", self.prose, self.details.join("\n"))
+    }
+
+    /// Whether a text stands there as a name or a value: not as English would write a word, but in quotes,
+    /// in a list of what is known, or by itself.
+    pub(super) fn names(&self, word: &str) -> bool {
+        let plain = word.chars().all(|character| character.is_ascii_lowercase());
+        let as_name = |place: usize| {
+            let before = self.prose.get(..place).unwrap_or_default();
+            // An example of a form is nobody's value.
+            (!plain && !before.ends_with("such as ")) || before.ends_with(['`', '"', '\'']) || is_list(before)
+        };
+        places(&self.prose, word).any(as_name)
+            || self.details.iter().any(|detail| detail == word || (!plain && places(detail, word).next().is_some()))
+    }
+}
+
+/// Whether a list of names is under way: `known: id, name, `.
+fn is_list(before: &str) -> bool {
+    before.rsplit_once("known: ").is_some_and(|(_, listed)| !listed.contains(['.', '\n']))
+}
+
+/// All text and numbers in a document, and its keys.
 pub(super) fn strings(json: &Json, found: &mut Vec<String>) {
     match json {
         Json::String(text) => found.push(text.clone()),
@@ -61,27 +93,6 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Whether a text stands in another one as a word of its own.
-pub(super) fn stands_in(text: &str, word: &str) -> bool {
-    places(text, word).next().is_some()
-}
-
-/// Whether a word stands there as a name: in quotes, in a list of what is known, or not as English
-/// would write it.
-pub(super) fn is_named_in(text: &str, word: &str) -> bool {
-    let plain = word.chars().all(|character| character.is_ascii_lowercase());
-    places(text, word).any(|place| {
-        let before = text.get(..place).and_then(|before| before.chars().next_back());
-        let quoted = before.is_some_and(|before| matches!(before, '`' | '"' | '\''));
-        !plain || quoted || text.get(..place).is_some_and(|before| before.rsplit('\n').next().is_some_and(is_list))
-    })
-}
-
-/// `known: id, name, ` and the beginning of a detail.
-fn is_list(before: &str) -> bool {
-    before.is_empty() || before.rsplit_once("known: ").is_some_and(|(_, listed)| !listed.contains('.'))
-}
-
 fn places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
     text.match_indices(word)
         .filter(move |(place, found)| {
@@ -92,6 +103,11 @@ fn places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't 
         .map(|(place, _)| place)
 }
 
+fn is_bound(number: i64) -> bool {
+    let bounds = [i64::from(i16::MIN), i16::MAX.into(), i32::MIN.into(), i32::MAX.into(), i64::MIN, i64::MAX];
+    bounds.contains(&number)
+}
+
 /// Shorter values stand anywhere by chance.
 const SHORTEST: usize = 4;
 
@@ -99,6 +115,8 @@ const SHORTEST: usize = 4;
 pub(super) fn telling(value: &Json) -> Option<String> {
     let text = match value {
         Json::String(text) => text.clone(),
+        // Where a type ends is no secret.
+        Json::Number(number) if number.as_i64().is_some_and(is_bound) => return None,
         Json::Number(number) => number.to_string(),
         _ => return None,
     };

@@ -58,7 +58,7 @@ impl Outcome {
         }
         let rows = u64::try_from(metadata.row_count).ok();
         let fields = Some(fields(data));
-        let text = without_cursor(data, |data| serde_json::to_vec(data));
+        let text = without_cursor(data, serde_json::to_vec);
         // What cannot be written as JSON cannot be answered either.
         let Ok(text) = text else { return Self::Answered { rows, fields, bytes: None, digest: None, data: None } };
         let bytes = u64::try_from(text.len()).ok();

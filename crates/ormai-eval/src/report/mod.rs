@@ -5,12 +5,14 @@
 
 mod bars;
 mod fields;
+mod isolation;
 mod page;
 mod policy;
 
 use maud::Markup;
 
 use crate::diff::PolicyDiff;
+use crate::isolation::IsolationReport;
 
 /// A page that is put together out of parts.
 #[derive(Debug)]
@@ -29,6 +31,13 @@ impl Report {
     #[must_use]
     pub fn diff(mut self, diff: &PolicyDiff) -> Self {
         self.parts.push(policy::part(diff));
+        self
+    }
+
+    /// Adds what a run of the isolation suite has found and covered.
+    #[must_use]
+    pub fn isolation(mut self, report: &IsolationReport) -> Self {
+        self.parts.push(isolation::part(report));
         self
     }
 

@@ -5,9 +5,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 /// Colours for both schemes; levels go from nothing to all in one hue, and each has a letter too.
 const STYLE: &str = "
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#5b6470;--line:#d5dae1;--wash:#f5f7f9;
---l0:#eceff2;--l1:#d3e3f4;--l2:#a5c8ec;--l3:#5f9fdc;--l4:#1f6fbf;--i4:#fff;--wider:#b3261e;--narrower:#1d7a3e;--either:#8a5a00;--bar:#8aa4bf;--none:#f2c9c6;--some:#cfe3f5;--full:#1f6fbf}
+--l0:#eceff2;--l1:#d3e3f4;--l2:#a5c8ec;--l3:#5f9fdc;--l4:#1f6fbf;--i4:#fff;--wider:#b3261e;--narrower:#1d7a3e;--either:#8a5a00;--bar:#8aa4bf;--none:#f2c9c6}
 @media (prefers-color-scheme:dark){:root{--paper:#14171a;--ink:#e6e9ec;--soft:#9aa5b1;--line:#363d45;--wash:#1c2126;
---l0:#262c32;--l1:#1f3a55;--l2:#24527d;--l3:#3277b5;--l4:#69aef0;--i4:#0b1117;--wider:#ff8a80;--narrower:#7bd88f;--either:#f2c14e;--bar:#51677d;--none:#5c2622;--some:#24425f;--full:#69aef0}}
+--l0:#262c32;--l1:#1f3a55;--l2:#24527d;--l3:#3277b5;--l4:#69aef0;--i4:#0b1117;--wider:#ff8a80;--narrower:#7bd88f;--either:#f2c14e;--bar:#51677d;--none:#5c2622}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1.5rem;max-width:75rem;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:0 0 .5rem}h2{font-size:1.2rem;margin:2rem 0 .5rem}h3{font-size:1rem;margin:1.25rem 0 .4rem}
@@ -30,7 +30,10 @@ svg text{font:600 11px ui-monospace,monospace;text-anchor:middle;dominant-baseli
 .mark-wider{stroke:var(--wider)}.mark-either{stroke:var(--either)}.mark-narrower{stroke:var(--narrower)}
 .mark-wider,.mark-either,.mark-narrower{fill:none;stroke-width:2.5}
 .bar{fill:var(--bar)}.more{fill:var(--wider)}.less{fill:var(--narrower)}.rail{fill:var(--wash)}
-.none{background:var(--none)}.some{background:var(--some)}.full{background:var(--full);color:var(--i4)}
+.none{background:var(--none)}
+.h1{background:var(--l1)}.h2{background:var(--l2)}.h3{background:var(--l3)}.h4{background:var(--l4);color:var(--i4)}
+.r0,.r1,.r2{display:inline-block;width:1.3em;text-align:center;border-radius:.2rem;margin:1px}
+.r0{background:var(--none)}.r1{background:var(--l1)}.r2{background:var(--l4);color:var(--i4)}
 .legend{display:flex;flex-wrap:wrap;gap:.9rem;font-size:.85rem;align-items:center}
 .legend svg{vertical-align:middle}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}

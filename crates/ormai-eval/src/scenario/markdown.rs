@@ -96,7 +96,7 @@ fn number(level: HeadingLevel) -> usize {
 
 fn block(text: &str, info: &str, span: Range<usize>, is_nested: bool) -> Option<Block> {
     let fenced = text.get(span.clone())?;
-    let opening = fenced.lines().next()?;
+    let (opening, _) = fenced.split_once('\n').unwrap_or((fenced, ""));
     let body_start = span.start + opening.len() + 1;
     let info_start = span.start + opening.find(info).filter(|_| !info.is_empty()).unwrap_or(opening.len());
     let last = fenced.trim_end().rfind('\n').map_or(0, |at| at + 1);

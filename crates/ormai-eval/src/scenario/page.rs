@@ -19,9 +19,13 @@ use super::role::{Role, dialect_name};
 use super::rows::{self, PlantedRow};
 use super::tree::Tree;
 use super::{models, reply};
+use crate::invariants::Invariants;
 
 /// When scenarios take place that do not say.
 const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// Stands for all invariants that are built in.
+const ALL: &str = "all";
 
 /// A page that has been read.
 #[derive(Clone, Debug)]
@@ -37,15 +41,9 @@ pub(super) struct Scenario {
     pub(super) line: usize,
     /// `None` where no request is made.
     pub(super) ground: Option<Ground>,
-    pub(super) invariants: Vec<Named>,
+    /// What each request is held to.
+    pub(super) invariants: Invariants,
     pub(super) steps: Vec<Step>,
-}
-
-/// A name with its place.
-#[derive(Clone, Debug)]
-pub(super) struct Named {
-    pub(super) name: String,
-    pub(super) span: Range<usize>,
 }
 
 /// On what requests are made.
@@ -92,7 +90,7 @@ struct Setting {
     policy: Option<Arc<PolicyDocument>>,
     principal: Option<Principal>,
     now: Timestamp,
-    invariants: Vec<Named>,
+    invariants: Invariants,
 }
 
 struct Section {
@@ -123,8 +121,14 @@ struct Reader<'a> {
 ///
 /// Every finding.
 pub(super) fn read(text: &str) -> Result<Page, Vec<Diagnostic>> {
-    let setting =
-        Setting { catalog: None, rows: Vec::new(), policy: None, principal: None, now: NOW, invariants: Vec::new() };
+    let setting = Setting {
+        catalog: None,
+        rows: Vec::new(),
+        policy: None,
+        principal: None,
+        now: NOW,
+        invariants: Invariants::none(),
+    };
     let root = Section { level: 0, title: String::new(), at: 0, setting, steps: Vec::new() };
     let mut reader = Reader { text, sections: vec![root], found: None, scenarios: Vec::new(), findings: Vec::new() };
     for piece in markdown::pieces(text) {
@@ -222,7 +226,11 @@ impl Reader<'_> {
         is_first
     }
 
+    /// Says what is missing, unless it may be what has been found wrong above.
     fn lacks(&mut self, what: &str, block: &Block) {
+        if !self.findings.is_empty() {
+            return;
+        }
         let wrong = error("misplaced-block", format!("no {what} stands above this block"));
         self.findings.push(wrong.at(block.info_span.clone(), ""));
     }
@@ -307,17 +315,22 @@ impl Reader<'_> {
     }
 
     fn invariants(&mut self, block: &Block) {
-        let (start, body) = (block.body.start, self.body(block));
-        let mut invariants = Vec::new();
-        let mut at = start;
-        for line in body.split_inclusive('\n') {
+        let (mut invariants, mut findings, mut at) = (Invariants::none(), Vec::new(), block.body.start);
+        for line in self.body(block).split_inclusive('\n') {
             let name = line.trim();
-            if !name.is_empty() {
-                let from = at + line.find(name).unwrap_or_default();
-                invariants.push(Named { name: name.to_owned(), span: from..from + name.len() });
+            let from = at + line.find(name).unwrap_or_default();
+            match (name, Invariants::named(name)) {
+                ("", _) => {}
+                (ALL, _) => invariants = Invariants::all(),
+                (_, Ok(invariant)) => invariants.push(invariant),
+                (_, Err(unknown)) => {
+                    let wrong = error("unknown-word", format!("there is no invariant `{name}`"));
+                    findings.push(wrong.at(from..from + name.len(), "").help(unknown.hint));
+                }
             }
             at += line.len();
         }
+        self.findings.extend(findings);
         if let Some(setting) = self.setting() {
             setting.invariants = invariants;
         }
@@ -380,10 +393,7 @@ impl Reader<'_> {
         match self.call().map(|call| &mut call.reply) {
             None => self.lacks("request in its section", &block),
             Some(reply @ None) => *reply = Some(Reply { is_error, expected, block }),
-            Some(Some(_)) => {
-                let wrong = error("misplaced-block", "the request above has its answer or error already");
-                self.findings.push(wrong.at(block.info_span, ""));
-            }
+            Some(Some(_)) => self.said_before("answer or error", &block),
         }
     }
 
@@ -391,10 +401,17 @@ impl Reader<'_> {
         match self.call().map(|call| &mut call.sql) {
             None => self.lacks("request in its section", &block),
             Some(sql) if sql.iter().any(|(known, _)| *known == dialect) => {
-                let wrong = format!("the request above has its SQL for {} already", dialect_name(dialect));
-                self.findings.push(error("misplaced-block", wrong).at(block.info_span, ""));
+                self.said_before(&format!("SQL for {}", dialect_name(dialect)), &block);
             }
             Some(sql) => sql.push((dialect, block)),
+        }
+    }
+
+    /// Says what stands twice, unless a request between them may be what has been found wrong.
+    fn said_before(&mut self, what: &str, block: &Block) {
+        if self.findings.is_empty() {
+            let wrong = error("misplaced-block", format!("the request above has its {what} already"));
+            self.findings.push(wrong.at(block.info_span.clone(), ""));
         }
     }
 }

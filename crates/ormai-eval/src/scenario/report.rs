@@ -149,7 +149,11 @@ impl PageReport {
         let (mut out, mut at) = (String::with_capacity(self.text.len()), 0);
         for edit in &edits {
             out.push_str(self.text.get(at..edit.span.start)?);
-            out.push_str(&edit.text);
+            // Lines end as the one before does.
+            match out.rsplit_once('\n').is_some_and(|(before, _)| before.ends_with('\r')) {
+                true => out.push_str(&edit.text.replace('\n', "\r\n")),
+                false => out.push_str(&edit.text),
+            }
             at = edit.span.end;
         }
         out.push_str(self.text.get(at..)?);

@@ -18,6 +18,8 @@ use super::role::dialect_name;
 use super::source::Source;
 use super::sql;
 use super::tree::Tree;
+use crate::EvalHarness;
+use crate::invariants::Invariants;
 
 /// Runs pages.
 #[derive(Clone, Debug)]
@@ -183,18 +185,27 @@ impl Told {
     }
 }
 
+/// What the calls of a scenario have in common.
+struct On<'a> {
+    ground: &'a Ground,
+    harness: EvalHarness,
+    invariants: &'a Invariants,
+}
+
 /// Runs a scenario in a transaction that is rolled back.
 async fn told(laid: &Laid, ground: &Ground, scenario: &Scenario, text: &str) -> Result<Told, String> {
     let ormai = laid.under(&ground.policy).await?;
     let told = Mutex::new(Told::default());
     let tools = ormai.tools();
+    let harness = EvalHarness::new(tools, &ground.policy).map_err(|wrong| wrong.to_string())?;
+    let on = On { ground, harness, invariants: &scenario.invariants };
     let around = RunContext::new(Principal::without_tenant());
     let ended = tools
         .transaction(&around, async |tx| -> Result<(), Error> {
             for step in &scenario.steps {
                 match step {
                     Step::Findings { expected, came } => lock(&told).findings(expected, came, text),
-                    Step::Call(call) => made(tools, tx, ground, call, &told, text).await,
+                    Step::Call(call) => made(tools, tx, &on, call, &told, text).await,
                 }
             }
             Err(undone())
@@ -218,20 +229,25 @@ fn lock(told: &Mutex<Told>) -> std::sync::MutexGuard<'_, Told> {
 }
 
 /// Makes a call and looks at what came.
-async fn made(tools: &Toolset, tx: &RunContext<'_>, ground: &Ground, call: &Call, told: &Mutex<Told>, text: &str) {
+async fn made(tools: &Toolset, tx: &RunContext<'_>, on: &On<'_>, call: &Call, told: &Mutex<Told>, text: &str) {
     let ctx = tx.for_principal(call.principal.clone()).now(call.now);
     let place = line(text, call.span.start);
-    let arguments = match filled(&call.arguments, lock(told).answer.as_ref()) {
+    let before = lock(told).answer.clone();
+    let arguments = match filled(&call.arguments, before.as_ref()) {
         Ok(arguments) => arguments,
         Err(path) => {
             let what = format!("`{path}` leads to nothing in the answer before");
             return lock(told).failures.push(Failure::at(place, what));
         }
     };
-    for (dialect, block) in &call.sql {
-        let explained = explained(ground, &ctx, call, &arguments, *dialect);
-        lock(told).sql(*dialect, block, explained, text);
+    // Before the call: what it writes is undone there, and stays here.
+    if on.invariants.names().next().is_some() {
+        let held = on.harness.run(&ctx, call.tool.name(), arguments.clone(), on.invariants.clone()).await;
+        let violations = held.violations.iter().map(|violation| Failure::at(place, violation.to_string()));
+        lock(told).failures.extend(violations);
     }
+    let explained = |(dialect, block)| (dialect, block, explained(on.ground, &ctx, call, &arguments, dialect));
+    let sql: Vec<_> = call.sql.iter().map(|(dialect, block)| explained((*dialect, block))).collect();
     let result = tools.call(&ctx, call.tool.name(), &arguments).await;
     let is_error = matches!(result, CallResult::Refused { .. });
     let came = Tree::of(&result).ok().and_then(|tree| tree.member(if is_error { "error" } else { "data" }).cloned());
@@ -242,6 +258,9 @@ async fn made(tools: &Toolset, tx: &RunContext<'_>, ground: &Ground, call: &Call
             told.answer = Some(came);
         }
         None => told.failures.push(Failure::at(place, "the answer cannot be written as JSON")),
+    }
+    for (dialect, block, explained) in sql {
+        told.sql(dialect, block, explained, text);
     }
 }
 

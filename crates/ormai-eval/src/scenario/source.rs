@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use super::markdown::{self, Piece};
 use super::role::Role;
 
+/// Directories that hold others' pages.
+const PASSED_OVER: &[&str] = &["node_modules", "target"];
+
 /// A page: a text with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -43,7 +46,10 @@ impl Source {
         paths.sort();
         let mut sources = Vec::new();
         for path in paths {
-            if path.is_dir() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() && (name.starts_with('.') || PASSED_OVER.contains(&&*name)) {
+                continue;
+            } else if path.is_dir() {
                 sources.extend(Self::below(&path)?);
             } else if path.extension().is_some_and(|extension| extension == "md") {
                 sources.push(Self::read(&path)?);

@@ -88,3 +88,9 @@ pub(crate) fn lines(calls: Vec<RecordedCall>) -> impl Iterator<Item = Result<Lin
 pub(crate) fn header() -> String {
     serde_json::to_string(&Header::new(Source::Hand)).unwrap()
 }
+
+/// Puts down what a replay hands over.
+pub(crate) fn kept<T>(list: &mut Vec<T>, item: T) -> std::io::Result<()> {
+    list.push(item);
+    Ok(())
+}

@@ -1,5 +1,6 @@
 //! What evaluation finds, on every engine.
 #![expect(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -9,10 +10,12 @@
 mod bench;
 mod determinism;
 mod diff;
+mod expected;
 mod guide;
 mod harness;
 mod isolation;
 mod record;
 mod replay;
 mod report;
+mod scenarios;
 mod witness;

@@ -11,7 +11,7 @@ use ormai_eval::replay::Replay;
 use ormai_testkit::{Dataset, every_engine, guide_catalog, guide_policy, writes_policy};
 use serde_json::json;
 
-use crate::guide::{NOW, ann, calls, guide, header, reads, recorded};
+use crate::guide::{NOW, ann, calls, guide, header, kept, reads, recorded};
 
 every_engine! {
     async fn a_recording_made_again_ends_as_it_did(test: &TestDatabase) {
@@ -19,7 +19,7 @@ every_engine! {
         let text = recorded(&ormai, &ann().role("support").metadata("tenant_hierarchy", json!(["child-tenant"])), &reads()).await;
         let mut changes = Vec::new();
         let replay = Replay::new(ormai.tools().clone());
-        let summary = replay.run(calls(&text), |change| Ok(changes.push(change.to_string()))).await.unwrap();
+        let summary = replay.run(calls(&text), |change| kept(&mut changes, change.to_string())).await.unwrap();
         assert_eq!(changes, Vec::<String>::new());
         // The tool that is not there may be one that writes, for all that is known of it.
         assert_eq!((summary.calls, summary.same, summary.writes_left_out), (10, 9, 1));
@@ -79,11 +79,11 @@ every_engine! {
         }
         ormai.tools().call_json(&ctx, "query", b"{").await;
         // Two calls within a transaction, which is none itself.
-        let told = ormai.tools().transaction(&ctx, async |tx| {
+        let grouped = ormai.tools().transaction(&ctx, async |tx| {
             ormai.tools().call(tx, "get", &json!({"model": "Order", "id": 1})).await;
             Ok(())
         });
-        told.await.unwrap();
+        grouped.await.unwrap();
         let mut written = CallsWriter::begin(Vec::new(), &Header::new(Source::AuditTrail)).unwrap();
         let found = from_trail(&*store, &Filter::new(), false, &mut written, &mut |_| {}).await.unwrap();
         let (_, text) = written.end().unwrap();
@@ -122,7 +122,7 @@ every_engine! {
 fn wrong(text: &str) -> String {
     match Calls::read(Cursor::new(text.to_owned()), "calls.jsonl") {
         Err(error) => error.to_string(),
-        Ok(mut calls) => calls.find_map(Result::err).expect("a line that is wrong").to_string(),
+        Ok(mut calls) => calls.find_map(Result::err).map(|error| error.to_string()).unwrap(),
     }
 }
 

@@ -9,7 +9,7 @@ use ormai_eval::replay::{Difference, Replay};
 use ormai_testkit::{Dataset, every_engine, guide_catalog, writes_policy};
 use serde_json::json;
 
-use crate::guide::{ann, call, calls, changed, guide, lines, reads, recorded, under};
+use crate::guide::{ann, call, calls, changed, guide, kept, lines, reads, recorded, under};
 
 every_engine! {
     async fn each_outcome_that_changes_is_one_line(test: &TestDatabase) {
@@ -19,7 +19,7 @@ every_engine! {
             let other = under(test, &policy).await;
             let mut lines = Vec::new();
             let replay = Replay::new(other.tools().clone());
-            let summary = replay.run(calls(&text), |change| Ok(lines.push(change.to_string()))).await.unwrap();
+            let summary = replay.run(calls(&text), |change| kept(&mut lines, change.to_string())).await.unwrap();
             assert_eq!(u64::try_from(lines.len()).unwrap(), summary.changed);
             lines.join("\n")
         };
@@ -38,7 +38,7 @@ every_engine! {
         let text = recorded(&ormai, &ann(), &[("query", json!({"model": "Order"}))]).await;
         let mut changes = Vec::new();
         let replay = Replay::new(ormai.tools().clone()).as_principal(Principal::new("globex"));
-        replay.run(calls(&text), |change| Ok(changes.push(change))).await.unwrap();
+        replay.run(calls(&text), |change| kept(&mut changes, change)).await.unwrap();
         let [change] = changes.as_slice() else { panic!("{changes:?}") };
         assert_eq!(change.to_string(), "2: query Order as globex: answered, 3 rows → answered, 2 rows");
         assert_eq!(change.differences, [Difference::Rows]);
@@ -60,12 +60,12 @@ every_engine! {
         ];
         let before = (test.count("orders").await, test.count("order_items").await);
         let mut left_out = Vec::new();
-        let summary = Replay::new(ormai.tools().clone()).run(lines(asked.clone()), |change| Ok(left_out.push(change.to_string())));
+        let summary = Replay::new(ormai.tools().clone()).run(lines(asked.clone()), |change| kept(&mut left_out, change.to_string()));
         let summary = summary.await.unwrap();
         assert_eq!((summary.made, summary.writes_left_out), (1, 4));
         let mut changes = Vec::new();
         let replay = Replay::new(ormai.tools().clone()).with_writes();
-        let summary = replay.run(lines(asked), |change| Ok(changes.push(change.to_string()))).await.unwrap();
+        let summary = replay.run(lines(asked), |change| kept(&mut changes, change.to_string())).await.unwrap();
         assert_eq!((summary.made, summary.same), (5, 3));
         assert_eq!(changes, [
             "5: update Order as acme-corp/user-123: answered, 1 row → refused, RECORD_NOT_FOUND",
@@ -80,7 +80,7 @@ every_engine! {
         let many = lines(vec![known; 500]);
         let mut numbers = Vec::new();
         let replay = Replay::new(ormai.tools().clone()).concurrency(NonZeroUsize::new(8).unwrap());
-        let summary = replay.run(many, |change| Ok(numbers.push(change.line))).await.unwrap();
+        let summary = replay.run(many, |change| kept(&mut numbers, change.line)).await.unwrap();
         assert_eq!(summary.changed, 500);
         assert_eq!(numbers, (2..502).collect::<Vec<u64>>());
     }

@@ -1,5 +1,7 @@
 //! Models with their rows.
 
+use std::collections::HashSet;
+
 use super::cell::{Cell, Kind};
 
 /// A database: a few models and what is in them.
@@ -107,7 +109,7 @@ impl World {
         };
         let target = self.model(&reference.target);
         let found = target.is_some_and(|target| target.rows.iter().any(|other| points_at(target, other)));
-        !found && !here.iter().any(|cell| cell.is_null())
+        !found && !here.iter().any(|cell| cell.is_null() || **cell == Cell::Unknown)
     }
 
     /// Whether every row holds to the foreign and unique keys that the database knows.
@@ -144,12 +146,9 @@ impl Model {
 
     /// Whether no two rows have the same values in some columns; NULL is equal to nothing.
     pub fn holds_apart(&self, key: &[String]) -> bool {
-        let of = |row: &[Cell]| -> Vec<Cell> { key.iter().map(|column| self.cell(row, column).clone()).collect() };
-        let mut values: Vec<Vec<Cell>> = self.rows.iter().map(|row| of(row)).collect();
-        values.retain(|values| !values.contains(&Cell::Null));
-        let count = values.len();
-        values.sort();
-        values.dedup();
-        values.len() == count
+        let of = |row: &Vec<Cell>| -> Vec<Cell> { key.iter().map(|column| self.cell(row, column).clone()).collect() };
+        let is_known = |cell: &Cell| !cell.is_null() && *cell != Cell::Unknown;
+        let mut values = HashSet::new();
+        self.rows.iter().map(of).filter(|values| values.iter().all(is_known)).all(|row| values.insert(row))
     }
 }

@@ -9,6 +9,7 @@ mod identifiers;
 mod include;
 mod predicate;
 mod select;
+mod tables;
 mod truths;
 mod write;
 

@@ -9,7 +9,7 @@ use ormai_eval::report::Report;
 use serde_json::Value as Json;
 
 use super::place::{misfit, policy};
-use super::{progress, who};
+use super::{progress, who, write_page};
 use crate::args::eval::Diff;
 use crate::config::{Config, PolicySource};
 use crate::failure::Failure;
@@ -46,9 +46,7 @@ pub(super) async fn run(config: &Path, diff: Diff, as_json: bool) -> Result<(), 
         compared.map_err(failed)?;
     }
     if let Some(path) = &diff.html {
-        let page = Report::new("What the new policy changes").diff(&found).html();
-        std::fs::write(path, page)
-            .map_err(|error| Failure::failed(format!("`{}` cannot be written: {error}", path.display())))?;
+        write_page(path, &Report::new("What the new policy changes").diff(&found))?;
     }
     if as_json {
         output::json(&found)?;
@@ -77,8 +75,8 @@ fn show(diff: &PolicyDiff) -> Result<(), Failure> {
                 word(change.direction),
                 change.part.as_str().to_owned(),
                 change.subject(),
-                change.old.clone(),
-                change.new.clone(),
+                text(&change.old),
+                text(&change.new),
                 roles,
             ]
         });
@@ -104,6 +102,10 @@ fn show(diff: &PolicyDiff) -> Result<(), Failure> {
         (false, true) => format!("nothing differs ({looked})"),
         (false, false) => format!("nothing is wider ({looked})"),
     })
+}
+
+fn text(text: &str) -> String {
+    super::super::audit::word(&Json::from(text))
 }
 
 fn word(direction: Direction) -> String {

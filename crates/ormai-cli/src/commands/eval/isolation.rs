@@ -4,9 +4,10 @@ use std::path::Path;
 
 use ormai::policy::PolicyDocument;
 use ormai_eval::isolation::{Isolation, IsolationError, IsolationReport};
+use ormai_eval::report::Report;
 
 use super::place::{misfit, policy};
-use super::{progress, who};
+use super::{progress, who, write_page};
 use crate::args::eval;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -37,6 +38,9 @@ pub(super) async fn run(config: &Path, options: eval::Isolation, as_json: bool) 
         .await;
     progress.finish_and_clear();
     let report = ran?;
+    if let Some(path) = &options.html {
+        write_page(path, &Report::new("Isolation").isolation(&report))?;
+    }
     if as_json {
         output::json(&report)?;
     } else {

@@ -43,9 +43,10 @@ pub(super) async fn open(
     if let Some(secret) = environment("ORMAI_CURSOR_KEY").filter(|secret| !secret.is_empty()) {
         builder = builder.cursor_secret(secret);
     }
-    if let Some(store) = audit {
-        builder = builder.audit(store);
-    }
+    builder = match audit {
+        Some(store) => builder.audit(store),
+        None => builder.unrecorded(),
+    };
     match builder.build().await {
         Ok(ormai) => Ok(ormai),
         Err(BuildError::Policy(findings)) => Err(misfit(policy, &findings, as_json)?),
@@ -60,7 +61,9 @@ pub(super) fn misfit(
     as_json: bool,
 ) -> Result<Failure, Failure> {
     if !as_json {
-        output::findings(&policy.name, &policy.text, findings)?;
+        // What is no error is for `ormai check`.
+        let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).cloned().collect();
+        output::findings(&policy.name, &policy.text, &errors)?;
     }
     Ok(Failure::misuse(format!("the policy `{}` does not load", policy.name)).because(&policy.text, findings))
 }

@@ -1,5 +1,8 @@
 //! Calls, held to the invariants.
 
+#[cfg(feature = "faults")]
+mod faults;
+mod laws;
 mod sound;
 mod tampered;
 

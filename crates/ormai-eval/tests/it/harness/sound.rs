@@ -49,6 +49,7 @@ fn reads() -> Vec<Case> {
         ("describe_schema", json!({})),
         ("query", json!({"model": "Order", "select": ["nothing"]})),
         ("query", json!({"model": "User", "filters": [{"field": "ssn", "value": "123-45-6789"}]})),
+        ("query", json!({"model": "Order", "include": [{"relation": "user", "select": ["id", "ssn"]}]})),
         ("query", json!({"model": "Secret"})),
         ("query", json!({"model": "Order", "limit": 5000})),
         ("query", json!({"model": "Order", "cursor": "no cursor"})),
@@ -75,6 +76,14 @@ fn changes() -> Vec<Case> {
             json!({"model": "Order", "data": {"id": 100, "status": "new", "user_id": "user-201", "total": "9.99"}}),
         ),
         ("create", json!({"model": "Order", "data": {"id": 100, "status": "new"}})),
+        (
+            "create",
+            json!({"model": "Document", "data": {"id": 50, "tenant_id": "globex", "title": "Plans", "body": "Text.", "is_public": true}}),
+        ),
+        (
+            "create",
+            json!({"model": "Document", "data": {"id": 50, "tenant_id": "acme-corp", "title": "Plans", "body": "Text.", "is_public": false}}),
+        ),
         ("update", json!({"model": "Order", "id": 1, "data": {"status": "paid"}})),
         ("update", json!({"model": "Order", "id": 4, "data": {"status": "paid"}})),
         ("update", json!({"model": "Order", "id": 1, "data": {"status": "paid"}, "dry_run": true})),

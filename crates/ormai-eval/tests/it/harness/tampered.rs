@@ -136,7 +136,8 @@ every_engine! {
             put(observed, "/data/rows/0/title", json!("globex"));
         });
         assert_eq!(said_of_value.await, [
-            "no_denied_fields: the stored value of a denied field stands in the answer (Document null), field `tenant_id`",
+            "no_denied_fields: the answer tells the stored value of Document.tenant_id, which is denied (Document \
+             \"rows[0]\"), field `title`",
         ]);
     }
 

@@ -182,7 +182,7 @@ fn cell(dice: &mut Dice, model: &Model, column: &Column) -> Cell {
         "tenant_id" => match (&column.kind, dice.chance(35)) {
             (Kind::Int, true) => Cell::Int(7),
             (Kind::Text, true) => Cell::Text("acme".to_owned()),
-            (kind, _) => tenant(dice, &kind),
+            (kind, _) => tenant(dice, kind),
         },
         "org" => Cell::Int(i64::try_from(1 + dice.roll(3)).unwrap_or(1)),
         "owner" => Cell::Text(dice.word(&["ann", "Ann", "bob", "ann ", ""]).to_owned()),
