@@ -14,6 +14,8 @@ mod explain;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod misuse;

@@ -154,7 +154,7 @@ impl Course<'_> {
         let undone = witness
             .tools()
             .transaction(tx, async |inner| {
-                let this = this.lock().await;
+                let mut this = this.lock().await;
                 this.ledger.fill(true);
                 let ctx = inner.for_principal(who.principal.clone()).now(this.now);
                 let answer = this.tools.call(&ctx, ask.tool, &ask.arguments).await;

@@ -212,7 +212,8 @@ impl Writer<'_> {
             let points = |other: &&Row| {
                 key.columns.iter().all(|(here, there)| value(here) == other.get(&target.field(*there).name))
             };
-            let found = self.sight.rows.get(&target.name).into_iter().flatten().find(points);
+            // Planted rows stand last, and are referred to most.
+            let found = self.sight.rows.get(&target.name).into_iter().flat_map(|rows| rows.iter().rev()).find(points);
             if let Some(other) = found.filter(|other| {
                 key.target != ask.model && !self.sight.sees(self.view, self.principal, key.target, other)
             }) {

@@ -59,6 +59,8 @@ pub(super) struct Course<'a> {
     pub(super) unknown: BTreeSet<String>,
     pub(super) expected: Option<&'a Expected>,
     seen: HashMap<(usize, usize), bool>,
+    /// The rows of large models, by the first part of their key.
+    by_key: HashMap<ModelId, HashMap<String, Vec<usize>>>,
     /// The planted rows that each principal sees.
     visible: HashMap<usize, Arc<[usize]>>,
     /// Fields that say which row, and stand in other rows too.
@@ -117,6 +119,7 @@ impl<'a> Course<'a> {
             unknown: BTreeSet::new(),
             expected,
             seen: HashMap::new(),
+            by_key: HashMap::new(),
             visible: HashMap::new(),
             keys,
             calls: 0,
@@ -413,7 +416,7 @@ impl<'a> Course<'a> {
 
     /// The rows of a model before a write, and now: all of them, or the canaries of a large one.
     pub(super) async fn state(
-        &self,
+        &mut self,
         ctx: &RunContext<'_>,
         model: ModelId,
         answer: &Json,
@@ -432,11 +435,15 @@ impl<'a> Course<'a> {
         for key in planted.chain(answered).filter_map(|row| row.get(part)) {
             keys.insert(key.to_string(), key.clone());
         }
-        let looked_at: Vec<Row> = before
-            .iter()
-            .filter(|row| row.get(part).is_some_and(|key| keys.contains_key(&key.to_string())))
-            .cloned()
-            .collect();
+        let index = self.by_key.entry(model).or_insert_with(|| {
+            let mut index: HashMap<String, Vec<usize>> = HashMap::new();
+            for (at, row) in before.iter().enumerate() {
+                index.entry(row.get(part).unwrap_or(&Json::Null).to_string()).or_default().push(at);
+            }
+            index
+        });
+        let positions = keys.keys().filter_map(|key| index.get(key)).flatten();
+        let looked_at: Vec<Row> = positions.filter_map(|at| before.get(*at)).cloned().collect();
         let keys: Vec<Json> = keys.into_values().collect();
         let arguments = json!({"model": described.name, "limit": u32::MAX, "filters": [{"field": part, "op": "in", "value": keys}]});
         let owner = ctx.for_principal(Principal::new("the owner of the database"));

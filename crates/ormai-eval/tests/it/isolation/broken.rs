@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use ormai_testkit::{Engine, TestDatabase, every_engine};
+use ormai_testkit::{Engine, every_engine};
 
 /// One of each kind, found soon: of views, scopes, requests, answers, pages, statements and records.
 const FAULTS: [&str; 7] = [

@@ -6,7 +6,9 @@ mod broken;
 use ormai::policy::{Format, PolicyDocument};
 use ormai::prelude::*;
 use ormai_eval::{Isolation, IsolationReport};
-use ormai_testkit::{Scale, TestDatabase, every_engine, teams, teams_policy};
+use ormai_testkit::{
+    Dataset, Scale, Size, TestDatabase, every_engine, guide_catalog, guide_policy, teams, teams_policy,
+};
 
 /// The suite over tables that use every feature of policies.
 async fn suite(test: &TestDatabase) -> Isolation {
@@ -38,5 +40,18 @@ every_engine! {
         assert!(report.leaks.is_empty(), "{}", told(&report));
         // What could not be tried is not sound.
         assert!(report.not_covered.is_empty(), "found by: {:?}", report.not_covered);
+    }
+
+    /// Of a large database the rows are read once, and writes are looked for by their keys.
+    async fn a_large_database_leaks_nothing_either(test: &TestDatabase) {
+        let size = Size { tenants: 5, users_per_tenant: 3, orders_per_tenant: 1_400, items_per_order: 2, documents_per_tenant: 4 };
+        test.load(&Dataset::generated(size)).await;
+        let document = PolicyDocument::parse(guide_policy(), Format::Yaml).unwrap();
+        let builder = OrmAi::builder().database_url(test.url()).catalog(guide_catalog());
+        let ormai = builder.policy(document.clone()).build().await.unwrap();
+        let report = Isolation::new(ormai.tools(), &document).requests(120).run(&|_| ()).await.unwrap();
+        assert!(report.is_isolated, "{}", told(&report));
+        assert!(report.stored_rows > 20_000 && report.not_covered.is_empty(), "{:?}", report.not_covered);
+        assert_eq!(test.count("orders").await, 7_000);
     }
 }
