@@ -1,6 +1,5 @@
 //! What evaluation finds, on every engine.
 #![expect(
-    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
