@@ -58,6 +58,8 @@ pub const DEFAULT_MAX_ROWS: u32 = 500_000;
 const READ_AGAIN: usize = 20_000;
 /// How many rows of an answer are compared with the specification's.
 const COMPARED: usize = 2_000;
+/// How long a statement of the suite may run, in milliseconds.
+const TIMEOUT_MS: u32 = 1_000;
 /// How many tenants of the database are sampled.
 const SAMPLED: usize = 2;
 
@@ -202,10 +204,15 @@ impl Isolation {
     }
 
     fn builder(&self) -> Builder {
+        // Who sees all rows of a large database asks for what takes long.
+        let mut document = self.document.clone();
+        let timeout =
+            document.budget.statement_timeout_ms.as_ref().map_or(TIMEOUT_MS, |said| said.value.min(TIMEOUT_MS));
+        document.budget.statement_timeout_ms = Some(timeout.into());
         OrmAi::builder()
             .database(self.tools.database().clone())
             .catalog(self.tools.engine().policy().catalog().as_ref().clone())
-            .policy(self.document.clone())
+            .policy(document)
             .hash_key(*b"of the isolation suite alone")
             .cursor_key([7; 32])
     }
@@ -287,7 +294,7 @@ impl Isolation {
         );
         course.unknown.extend(unknown);
         self.ask(tx, &mut course, &askers, progress).await?;
-        Ok(self.report(course, &plantation, stored_rows, askers.len(), ormai))
+        Ok(self.report(course, &plantation, stored_rows, askers.len()))
     }
 
     async fn read_all(
@@ -378,13 +385,12 @@ impl Isolation {
         plantation: &plant::Plantation,
         stored_rows: usize,
         principals: usize,
-        ormai: &OrmAi,
     ) -> IsolationReport {
         let rules = course.coverage.rules();
         let named = |rule: &RuleCoverage| format!("{}: {} `{}`", rule.model, rule.kind, rule.rule);
         IsolationReport {
             seed: self.seed,
-            policy_version: ormai.tools().engine().policy().version().to_owned(),
+            policy_version: self.tools.engine().policy().version().to_owned(),
             principals,
             requests: course.requests,
             planted_rows: plantation.rows.len(),
