@@ -55,8 +55,12 @@ pub(super) struct Course<'a> {
     pub(super) answered: Vec<(usize, Ask, Json)>,
     /// A write that was made.
     pub(super) written: Option<(usize, Ask)>,
-    /// What the specification does not know.
-    pub(super) unknown: BTreeSet<String>,
+    /// Why the specification does not know the policy at all.
+    pub(super) unread: Option<String>,
+    /// What the specification does not know of single answers, and of how many.
+    pub(super) unknown: BTreeMap<String, usize>,
+    /// What was not tried once everything was asked.
+    pub(super) untouched: Vec<String>,
     pub(super) expected: Option<&'a Expected>,
     seen: HashMap<(usize, usize), bool>,
     /// The rows of large models, by the first part of their key.
@@ -116,7 +120,9 @@ impl<'a> Course<'a> {
             broken: None,
             answered: Vec::new(),
             written: None,
-            unknown: BTreeSet::new(),
+            unread: None,
+            unknown: BTreeMap::new(),
+            untouched: Vec::new(),
             expected,
             seen: HashMap::new(),
             by_key: HashMap::new(),
@@ -339,7 +345,7 @@ impl<'a> Course<'a> {
         let answer = match expected.answer(&who.principal, self.now, ask.tool, &ask.arguments) {
             Ok(answer) => answer,
             Err(unknown) => {
-                self.unknown.insert(unknown.to_string());
+                *self.unknown.entry(unknown.to_string()).or_default() += 1;
                 return Vec::new();
             }
         };
@@ -456,7 +462,7 @@ impl<'a> Course<'a> {
     }
 
     /// Ends the run, and says why.
-    fn broken(&mut self, why: String) {
+    pub(super) fn broken(&mut self, why: String) {
         self.broken.get_or_insert(why);
     }
 
