@@ -31,10 +31,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use ormai::Builder;
+use ormai::approvals::MemoryApprovals;
 use ormai::catalog::ModelId;
 use ormai::policy::PolicyDocument;
 use ormai::prelude::*;
+use ormai::{Builder, Dialect};
 use tokio::sync::Mutex;
 
 use course::Course;
@@ -169,7 +170,8 @@ impl Isolation {
         // Whole seconds, which every engine keeps.
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
         let catalog = Arc::clone(self.tools.engine().policy().catalog());
-        let subject = Subject::new(Arc::clone(&catalog), &self.document);
+        let mut subject = Subject::new(Arc::clone(&catalog), &self.document);
+        subject.counts_on = self.tools.database().dialect() == Dialect::MySql;
         let (ormai, ledger) = self.recorded(false).await?;
         let witness = Witness::of(&self.tools).await?;
         let ctx = RunContext::new(Principal::without_tenant()).now(now);
@@ -208,6 +210,7 @@ impl Isolation {
             .policy(self.document.clone())
             .hash_key(*b"of the isolation suite alone")
             .cursor_key([7; 32])
+            .approvals(Arc::new(MemoryApprovals::new()))
     }
 
     /// A toolset under the policy, with an audit trail of its own.
@@ -244,6 +247,7 @@ impl Isolation {
         progress: &dyn Fn(IsolationProgress),
     ) -> Result<IsolationReport, IsolationError> {
         let existing = self.read_all(tx, witness, subject).await?;
+        subject.keep_near(&existing);
         let stored_rows: usize = existing.values().map(Vec::len).sum();
         let plantation = Planter::new(subject, &existing, self.seed, now).plant(tx, witness).await;
         let mut askers = askers(subject);
