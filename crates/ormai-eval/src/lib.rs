@@ -61,6 +61,6 @@ mod witness;
 
 pub use determinism::{Determinism, DeterminismReport, FirstDifference, IGNORED};
 pub use harness::{Call, Case, EvalHarness, EvalResult, Observed, SuiteResult};
-pub use isolation::{Isolation, IsolationError, IsolationProgress, IsolationReport};
+pub use isolation::{Isolation, IsolationError, IsolationProgress, IsolationReport, IsolationVerdict};
 pub use violation::Violation;
 pub use witness::{Row, Witness, WitnessError};

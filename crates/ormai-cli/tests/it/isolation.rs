@@ -53,6 +53,18 @@ every_engine! {
         }
     }
 
+    async fn a_run_that_asks_nothing_is_undecided(database: &TestDatabase) {
+        let directory = demonstration(database).await;
+        let ran = ormai(directory.path(), &["eval", "isolation", "--requests", "0"]);
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("UNDECIDED") && ran.out.contains("no request was made"), "{}", ran.out);
+        assert!(!ran.out.contains("nothing leaked"), "{}", ran.out);
+        let ran = ormai(directory.path(), &["eval", "isolation", "--requests", "0", "--json"]);
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        let report: Json = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((&report["verdict"], &report["is_isolated"]), (&"undecided".into(), &false.into()));
+    }
+
     async fn a_database_that_is_too_large_is_refused_with_a_way_out(database: &TestDatabase) {
         let directory = demonstration(database).await;
         let ran = ormai(directory.path(), &["eval", "isolation", "--max-rows", "3"]);

@@ -37,6 +37,7 @@ impl Course<'_> {
     pub(super) async fn undisturbed(&mut self, tx: &RunContext<'_>, dice: &mut Dice) {
         let askers: BTreeSet<usize> = self.answered.iter().map(|(asker, _, _)| *asker).collect();
         let askers: Vec<usize> = askers.into_iter().collect();
+        let mut changed = 0;
         for asker in dice.some(&askers, ROUNDS) {
             if self.is_over() {
                 return;
@@ -51,12 +52,14 @@ impl Course<'_> {
             let touched = self.strangers_rows(asker, dice);
             let witness = self.witness;
             let this = Mutex::new((&mut *self, dice.clone()));
+            let outcome = Mutex::new(None);
             let undone = witness
                 .tools()
                 .transaction(tx, async |inner| {
                     let mut this = this.lock().await;
                     let (course, dice) = &mut *this;
-                    course.touch(inner, &touched, dice).await;
+                    let effective = course.touch(inner, &touched, dice).await;
+                    *outcome.lock().await = Some(effective);
                     for (ask, before) in &reads {
                         let after = course.call(inner, asker, ask, &ask.arguments).await;
                         let mut wrongs = Vec::new();
@@ -69,7 +72,16 @@ impl Course<'_> {
                     Err::<(), Error>(Error::new(ErrorCode::Internal, "undone"))
                 })
                 .await;
-            drop(undone);
+            match outcome.into_inner() {
+                Some(effective) => changed += effective,
+                None => {
+                    let why = undone.err().map_or_else(String::new, |error| error.to_string());
+                    return self.broken(format!("rows of strangers could not be changed: {why}"));
+                }
+            }
+        }
+        if changed == 0 {
+            self.untouched.push("non_interference: no row of a stranger could be changed or deleted".to_owned());
         }
     }
 
@@ -85,8 +97,10 @@ impl Course<'_> {
         dice.some(&unseen, TOUCHED * 2)
     }
 
-    /// Changes what no condition looks at, and deletes what nothing refers to.
-    async fn touch(&self, inner: &RunContext<'_>, rows: &[usize], dice: &mut Dice) {
+    /// Changes what no condition looks at, and deletes what nothing refers to; tells how many of them went or
+    /// are another now.
+    async fn touch(&self, inner: &RunContext<'_>, rows: &[usize], dice: &mut Dice) -> usize {
+        let mut effective = 0;
         let owner = inner.for_principal(Principal::new("the owner of the database"));
         for (number, at) in rows.iter().enumerate() {
             let Some(planted) = self.plantation.rows.get(*at) else { continue };
@@ -94,7 +108,9 @@ impl Course<'_> {
             let id = key_of(model, &planted.row);
             if number >= TOUCHED {
                 if !self.takes_along(planted.model) {
-                    let _ = self.witness.tools().call(&owner, "delete", &json!({"model": model.name, "id": id})).await;
+                    let gone = json!({"model": model.name, "id": id});
+                    let result = self.witness.tools().call(&owner, "delete", &gone).await;
+                    effective += usize::from(result.success());
                 }
                 continue;
             }
@@ -106,13 +122,15 @@ impl Course<'_> {
                 }
             }
             if !data.is_empty() {
-                let _ = self
-                    .witness
-                    .tools()
-                    .call(&owner, "update", &json!({"model": model.name, "id": id, "data": data}))
-                    .await;
+                let change = json!({"model": model.name, "id": id, "data": data});
+                let result = serde_json::to_value(self.witness.tools().call(&owner, "update", &change).await);
+                let now = result.unwrap_or_default().get_mut("data").map(Json::take);
+                let is_another =
+                    |now: &Map<String, Json>| now.iter().any(|(name, value)| planted.row.get(name) != Some(value));
+                effective += usize::from(now.as_ref().and_then(Json::as_object).is_some_and(is_another));
             }
         }
+        effective
     }
 
     /// Fields that decide about no row.
@@ -146,7 +164,12 @@ impl Course<'_> {
 
     /// While the audit trail takes nothing, nothing is done and nothing is shown.
     pub(super) async fn unrecorded(&mut self, tx: &RunContext<'_>) {
-        let Some((asker, ask)) = self.written.clone() else { return };
+        let Some((asker, ask)) = self.written.clone() else {
+            if self.subject.models.iter().any(|about| about.is_written) {
+                self.untouched.push("audited_once: no write was done, so none while no record is taken".to_owned());
+            }
+            return;
+        };
         let Some(who) = self.asker(asker) else { return };
         let witness = self.witness;
         let this = Mutex::new(&mut *self);
@@ -164,8 +187,16 @@ impl Course<'_> {
                 Err::<(), Error>(Error::new(ErrorCode::Internal, "undone"))
             })
             .await;
-        drop(undone);
-        let Some((json, Ok((before, after)))) = outcome.into_inner() else { return };
+        let (json, (before, after)) = match outcome.into_inner() {
+            Some((json, Ok(states))) => (json, states),
+            Some((_, Err(error))) => {
+                return self.broken(format!("rows could not be read while no record was taken: {error}"));
+            }
+            None => {
+                let why = undone.err().map_or_else(String::new, |error| error.to_string());
+                return self.broken(format!("no write could be tried while no record was taken: {why}"));
+            }
+        };
         let mut wrongs = Vec::new();
         if json.get("success") == Some(&Json::Bool(true)) {
             wrongs.push(Violation::new("audited_once", "a write was answered while the audit trail took no record"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ormai::catalog::ModelId;
-use ormai::policy::{FieldAction, View};
+use ormai::policy::{FieldAction, View, WriteAction};
 use ormai::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -55,8 +55,12 @@ pub(super) struct Course<'a> {
     pub(super) answered: Vec<(usize, Ask, Json)>,
     /// A write that was made.
     pub(super) written: Option<(usize, Ask)>,
-    /// What the specification does not know.
-    pub(super) unknown: BTreeSet<String>,
+    /// Why the specification does not know the policy at all.
+    pub(super) unread: Option<String>,
+    /// What the specification does not know of single answers, and of how many.
+    pub(super) unknown: BTreeMap<String, usize>,
+    /// What was not tried once everything was asked.
+    pub(super) untouched: Vec<String>,
     pub(super) expected: Option<&'a Expected>,
     seen: HashMap<(usize, usize), bool>,
     /// Principals of whom a request took too long.
@@ -118,7 +122,9 @@ impl<'a> Course<'a> {
             broken: None,
             answered: Vec::new(),
             written: None,
-            unknown: BTreeSet::new(),
+            unread: None,
+            unknown: BTreeMap::new(),
+            untouched: Vec::new(),
             expected,
             seen: HashMap::new(),
             slow: BTreeSet::new(),
@@ -344,24 +350,43 @@ impl<'a> Course<'a> {
     /// Where the answer is not the one that the specification gives.
     fn unspecified(&mut self, asker: usize, ask: &Ask, pages: &[Json]) -> Vec<Violation> {
         let (Some(expected), Some(who)) = (self.expected, self.asker(asker)) else { return Vec::new() };
-        // Without a store of approvals a write that needs one is refused before its rows are looked at.
-        let is_parked =
-            pages.iter().any(|page| page.pointer("/error/code").and_then(Json::as_str) == Some("APPROVAL_REQUIRED"))
-                || pages.iter().any(|page| page.pointer("/error/code").and_then(Json::as_str) == Some("TIMEOUT"));
-        if ask.tool == "describe_schema" || is_parked {
+        // What took too long tells nothing.
+        let is_slow =
+            pages.iter().any(|page| page.pointer("/error/code").and_then(Json::as_str) == Some("TIMEOUT"));
+        if ask.tool == "describe_schema" || is_slow {
             return Vec::new();
         }
         let answer = match expected.answer(&who.principal, self.now, ask.tool, &ask.arguments) {
             Ok(answer) => answer,
             Err(unknown) => {
-                self.unknown.insert(unknown.to_string());
+                *self.unknown.entry(unknown.to_string()).or_default() += 1;
                 return Vec::new();
             }
         };
+        // Without OrmAI's own tables a write that needs an approval is refused before its rows are looked at, also
+        // such as would be refused for them; never one that needs none.
+        let needs_approval = |page: &Json| page.pointer("/error/code") == Some(&json!("APPROVAL_REQUIRED"));
+        if answer.refused().is_some() && self.opens_on_approval(who, ask) && pages.iter().any(needs_approval) {
+            return Vec::new();
+        }
         let Err(difference) = expected.agrees(&answer, pages) else { return Vec::new() };
         let mut violation = Violation::new("as_specified", difference.to_string());
         (violation.model, violation.row, violation.field) = (difference.model, difference.row, difference.field);
         vec![violation]
+    }
+
+    /// Whether the policy opens a write once somebody has approved it.
+    fn opens_on_approval(&self, who: &Asker, ask: &Ask) -> bool {
+        let view = self.view(who);
+        let Some(write) = view.model(ask.model).map(|rules| &rules.write) else { return false };
+        let action = match ask.tool {
+            "create" => write.create,
+            "update" => write.update,
+            "delete" => write.delete,
+            "bulk_update" => write.bulk_update,
+            _ => return false,
+        };
+        action == WriteAction::RequireApproval
     }
 
     /// A cursor is good for its principal and its request.
@@ -471,7 +496,7 @@ impl<'a> Course<'a> {
     }
 
     /// Ends the run, and says why.
-    fn broken(&mut self, why: String) {
+    pub(super) fn broken(&mut self, why: String) {
         self.broken.get_or_insert(why);
     }
 

@@ -53,7 +53,8 @@ impl Owner {
         if types.iter().any(ColumnType::is_integer) {
             let is_small = types.contains(&ColumnType::Int16);
             let capital = if self.is_capital { 5 } else { 0 };
-            return (if is_small { 30_000 } else { NUMBERS } + number + capital).into();
+            let first = if is_small { 30_000 } else { NUMBERS };
+            return (subject.numbers.get().copied().unwrap_or(first) + number + capital).into();
         }
         if types.contains(&ColumnType::Uuid) {
             let salt = word.bytes().fold(0_usize, |salt, byte| (salt * 31 + usize::from(byte)) % 0xffff);

@@ -31,10 +31,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use ormai::Builder;
+use ormai::approvals::MemoryApprovals;
 use ormai::catalog::ModelId;
 use ormai::policy::PolicyDocument;
 use ormai::prelude::*;
+use ormai::{Builder, Dialect};
 use tokio::sync::Mutex;
 
 use course::Course;
@@ -43,7 +44,7 @@ use dice::Dice;
 use identity::{Asker, askers, sampled};
 use ledger::Ledger;
 use plant::Planter;
-pub use report::{IsolationReport, Leak, RuleCoverage, ToolCoverage};
+pub use report::{IsolationReport, IsolationVerdict, Leak, RuleCoverage, ToolCoverage};
 use sight::Rows;
 use subject::Subject;
 
@@ -171,7 +172,8 @@ impl Isolation {
         // Whole seconds, which every engine keeps.
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
         let catalog = Arc::clone(self.tools.engine().policy().catalog());
-        let subject = Subject::new(Arc::clone(&catalog), &self.document);
+        let mut subject = Subject::new(Arc::clone(&catalog), &self.document);
+        subject.counts_on = self.tools.database().dialect() == Dialect::MySql;
         let (ormai, ledger) = self.recorded(false).await?;
         let witness = Witness::of(&self.tools).await?;
         let ctx = RunContext::new(Principal::without_tenant()).now(now);
@@ -195,7 +197,7 @@ impl Isolation {
         if !self.stops || report.leaks.is_empty() {
             self.dropped(subject, &mut report).await?;
         }
-        report.is_isolated = report.leaks.is_empty();
+        report.decide();
         report.engine = format!("{:?}", self.tools.database().dialect()).to_lowercase();
         report.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         // What the ledger holds is nobody's any more.
@@ -215,6 +217,7 @@ impl Isolation {
             .policy(document)
             .hash_key(*b"of the isolation suite alone")
             .cursor_key([7; 32])
+            .approvals(Arc::new(MemoryApprovals::new()))
     }
 
     /// A toolset under the policy, with an audit trail of its own.
@@ -251,6 +254,7 @@ impl Isolation {
         progress: &dyn Fn(IsolationProgress),
     ) -> Result<IsolationReport, IsolationError> {
         let existing = self.read_all(tx, witness, subject).await?;
+        subject.keep_near(&existing);
         let stored_rows: usize = existing.values().map(Vec::len).sum();
         let plantation = Planter::new(subject, &existing, self.seed, now).plant(tx, witness).await;
         let mut askers = askers(subject);
@@ -270,7 +274,7 @@ impl Isolation {
         };
         let coverage = Coverage::of(&self.document, subject);
         let unrecorded = self.builder().build().await.map_err(|error| IsolationError::Build(error.to_string()))?;
-        let (expected, unknown) = match Expected::new(&subject.catalog, &self.document) {
+        let (expected, unread) = match Expected::new(&subject.catalog, &self.document) {
             Ok(expected) => {
                 let given = rows.iter().fold(expected.most_rows(COMPARED), |expected, (model, rows)| {
                     expected.with_rows(model, rows.clone())
@@ -292,7 +296,7 @@ impl Isolation {
             self.stops,
             expected.as_ref(),
         );
-        course.unknown.extend(unknown);
+        course.unread = unread;
         self.ask(tx, &mut course, &askers, progress).await?;
         Ok(self.report(course, &plantation, stored_rows, askers.len()))
     }
@@ -401,11 +405,17 @@ impl Isolation {
                 .map(named)
                 .collect(),
             never_tested: rules.iter().filter(|rule| rule.exercised == 0).map(named).collect(),
+            undecided: undecided(&course),
             not_covered: plantation
                 .barren
                 .iter()
                 .map(|(model, why)| format!("{model}: no rows were planted: {why}"))
-                .chain(course.unknown.iter().map(|why| format!("the specification does not know: {why}")))
+                .chain(course.unread.iter().map(|why| format!("the specification does not know the policy: {why}")))
+                .chain(course.unknown.iter().map(|(why, answers)| match answers {
+                    1 => format!("the specification does not know: {why} (1 answer)"),
+                    _ => format!("the specification does not know: {why} ({answers} answers)"),
+                }))
+                .chain(course.untouched.iter().cloned())
                 .chain(course.broken.iter().map(|why| format!("the rest of the requests: {why}")))
                 .collect(),
             tools: course.coverage.tools(),
@@ -415,4 +425,31 @@ impl Isolation {
             ..IsolationReport::default()
         }
     }
+}
+
+/// Why it means little that nothing leaked.
+fn undecided(course: &Course<'_>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let named: Vec<ModelId> =
+        course.subject.models.iter().filter(|about| about.is_named).map(|about| about.id).collect();
+    if named.is_empty() {
+        reasons.push("the policy names no model of the database".to_owned());
+    }
+    reasons.extend(course.broken.iter().map(|why| format!("the run broke off: {why}")));
+    reasons.extend(course.unread.iter().map(|why| {
+        format!("answers were compared with nothing, since the specification does not know the policy: {why}")
+    }));
+    for model in named.iter().filter(|model| course.plantation.of(**model).next().is_none()) {
+        let name = &course.subject.catalog.model(*model).name;
+        reasons.push(match course.plantation.barren.get(name) {
+            Some(why) => format!("no row of a stranger could be planted in `{name}`: {why}"),
+            None => format!("no row of a stranger could be planted in `{name}`"),
+        });
+    }
+    if course.requests == 0 {
+        reasons.push("no request was made".to_owned());
+    } else if course.answered.is_empty() {
+        reasons.push("no read was answered".to_owned());
+    }
+    reasons
 }

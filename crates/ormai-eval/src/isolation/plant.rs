@@ -200,6 +200,7 @@ impl<'a> Planter<'a> {
         for (field, column) in model.field_ids() {
             let is_given = data.contains_key(&column.name);
             let is_left = manner != Manner::Telling && column.has_default;
+            let is_left = is_left || self.subject.is_counted(about.id, field);
             if is_given || column.generated || is_left {
                 continue;
             }

@@ -27,8 +27,12 @@ pub struct IsolationReport {
     pub planted_rows: usize,
     /// How many rows were there before.
     pub stored_rows: usize,
-    /// Whether nothing leaked.
+    /// What the run says about the policy.
+    pub verdict: IsolationVerdict,
+    /// Whether the verdict is that it is isolated.
     pub is_isolated: bool,
+    /// Why a run that found nothing does not say that nothing leaks: too little was tested.
+    pub undecided: Vec<String>,
     /// What leaked.
     pub leaks: Vec<Leak>,
     /// How many more leaked than are shown.
@@ -45,6 +49,19 @@ pub struct IsolationReport {
     pub not_covered: Vec<String>,
     /// How long it took, in milliseconds.
     pub milliseconds: u64,
+}
+
+/// What a run says about a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IsolationVerdict {
+    /// Something leaked.
+    Leaks,
+    /// Nothing leaked, and too little was tested for that to mean anything.
+    #[default]
+    Undecided,
+    /// Nothing leaked.
+    Isolated,
 }
 
 /// Something that leaked, with what it takes to see it again.
@@ -104,22 +121,51 @@ impl fmt::Display for Leak {
     }
 }
 
+/// How much of what was answered is shown: it may be rows of real people.
+const SHOWN: usize = 200;
+
+impl IsolationReport {
+    /// Says what the run has come to; too little was tested for the given reasons.
+    pub(super) fn decide(&mut self) {
+        self.verdict = match (self.leaks.is_empty(), self.undecided.is_empty()) {
+            (false, _) => IsolationVerdict::Leaks,
+            (true, false) => IsolationVerdict::Undecided,
+            (true, true) => IsolationVerdict::Isolated,
+        };
+        self.is_isolated = self.verdict == IsolationVerdict::Isolated;
+    }
+}
+
+/// The beginning of a text.
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 impl Leak {
     pub(super) fn new(
-        violation: Violation,
+        mut violation: Violation,
         tool: &str,
         arguments: &Json,
         principal: &Principal,
         answer: &Json,
     ) -> Self {
         let principal = Who::from(principal);
+        violation.what = beginning(&violation.what);
+        // A row that has no key is told by all that was answered of it.
+        violation.row = violation.row.map(|row| match row.to_string() {
+            long if long.chars().count() > SHOWN => beginning(&long).into(),
+            _ => row,
+        });
         Self {
             violation,
             tool: tool.to_owned(),
             arguments: arguments.clone(),
             command: command(tool, arguments, &principal),
             principal,
-            answer: answer.to_string().chars().take(400).collect(),
+            answer: beginning(&answer.to_string()),
         }
     }
 }
@@ -140,4 +186,37 @@ fn command(tool: &str, arguments: &Json, principal: &Who) -> String {
         principal.metadata.iter().map(|(key, value)| format!("--metadata {}", quoted(&format!("{key}={value}")))),
     );
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_leak_shows_the_beginning_of_an_answer_only() {
+        let long = "é".repeat(5_000);
+        let violation = Violation::new("as_specified", &long).row("Order", json!({"note": long}));
+        let leak = Leak::new(violation, "get", &json!({}), &Principal::new("acme"), &json!({"note": long}));
+        let shown = [leak.answer, leak.violation.what, leak.violation.row.unwrap_or_default().to_string()];
+        assert!(shown.iter().all(|text| (150..210).contains(&text.chars().count())), "{shown:?}");
+    }
+
+    #[test]
+    fn a_report_of_nothing_is_undecided_and_a_leak_is_a_leak_all_the_same() {
+        let mut report = IsolationReport::default();
+        assert_eq!(report.verdict, IsolationVerdict::Undecided);
+        report.undecided.push("no read was answered".to_owned());
+        report.decide();
+        assert_eq!((report.verdict, report.is_isolated), (IsolationVerdict::Undecided, false));
+        let violation = Violation::new("answers", "x");
+        report.leaks.push(Leak::new(violation, "get", &json!({}), &Principal::new("acme"), &Json::Null));
+        report.decide();
+        assert_eq!(report.verdict, IsolationVerdict::Leaks);
+        report.leaks.clear();
+        report.undecided.clear();
+        report.decide();
+        assert!(report.is_isolated);
+    }
 }

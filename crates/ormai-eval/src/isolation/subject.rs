@@ -2,7 +2,7 @@
 //! which fields hold an attribute of the principal, and what conditions compare them with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ormai::catalog::{Catalog, FieldId, Model, ModelId};
 use ormai::condition::{self, LikePattern, List, Node, Operand};
@@ -10,6 +10,8 @@ use ormai::policy::document::{Action, Literal, ModelPolicy, PolicyDocument, Writ
 use ormai::principal::PrincipalPath;
 use ormai::value::ColumnType;
 use serde_json::Value as Json;
+
+use crate::Row;
 
 /// The models of a catalog with what a policy says of them.
 #[derive(Debug)]
@@ -23,6 +25,11 @@ pub(super) struct Subject {
     pub(super) roles: BTreeSet<String>,
     /// The models that conditions on rows of others look at.
     pub(super) looked_at: BTreeSet<ModelId>,
+    /// Whether the database counts keys up from the largest that was ever given, for good: MariaDB and MySQL do,
+    /// whatever is rolled back.
+    pub(super) counts_on: bool,
+    /// Where the numbers of owners begin, where that is not far above any other.
+    pub(super) numbers: OnceLock<usize>,
 }
 
 /// A model.
@@ -61,6 +68,28 @@ pub(super) struct PathUse {
 }
 
 impl Subject {
+    /// Whether a field is a number that is left to the database, lest its counter never comes down again.
+    pub(super) fn is_counted(&self, id: ModelId, field: FieldId) -> bool {
+        let model = self.catalog.model(id);
+        let is_key = model.primary_key.iter().chain(model.unique_keys.iter().flatten()).any(|part| *part == field);
+        self.counts_on && is_key && model.field(field).ty.is_integer() && model.field(field).has_default
+    }
+
+    /// Has the numbers of owners begin just above those that are stored, where a counter would follow them.
+    pub(super) fn keep_near(&self, rows: &BTreeMap<String, Vec<Row>>) {
+        let identities = || self.models.iter().flat_map(|about| about.identity.keys().map(|field| (about.id, *field)));
+        if !identities().any(|(id, field)| self.is_counted(id, field)) {
+            return;
+        }
+        let stored = identities().flat_map(|(id, field)| {
+            let model = self.catalog.model(id);
+            let rows = rows.get(&model.name).map_or(&[][..], Vec::as_slice);
+            rows.iter().filter_map(move |row| row.get(&model.field(field).name)?.as_u64())
+        });
+        let largest = stored.max().and_then(|largest| usize::try_from(largest).ok()).unwrap_or(0);
+        let _ = self.numbers.set(largest.saturating_add(1));
+    }
+
     pub(super) fn new(catalog: Arc<Catalog>, document: &PolicyDocument) -> Self {
         let shows_all = document.default_field_action.as_ref().is_some_and(|action| action.value == Action::Allow);
         let models =
@@ -72,6 +101,8 @@ impl Subject {
             paths: BTreeMap::new(),
             roles: BTreeSet::new(),
             looked_at: BTreeSet::new(),
+            counts_on: false,
+            numbers: OnceLock::new(),
         };
         for (name, policy) in &document.models {
             let Some(id) = catalog.find(&name.value) else { continue };

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::page::tile;
-use crate::isolation::{IsolationReport, Leak, RuleCoverage, ToolCoverage};
+use crate::isolation::{IsolationReport, IsolationVerdict, Leak, RuleCoverage, ToolCoverage};
 
 pub(super) fn part(report: &IsolationReport) -> Markup {
     html! {
@@ -12,12 +12,13 @@ pub(super) fn part(report: &IsolationReport) -> Markup {
             (report.milliseconds) " ms."
         }
         p {
-            @if report.is_isolated {
-                span.verdict.narrower { "✓ nothing leaked" }
-            } @else {
-                span.verdict.wider { "✗ something leaked" }
+            @match report.verdict {
+                IsolationVerdict::Isolated => span.verdict.narrower { "✓ nothing leaked" },
+                IsolationVerdict::Undecided => span.verdict { "? undecided: too little was tested" },
+                IsolationVerdict::Leaks => span.verdict.wider { "✗ something leaked" },
             }
         }
+        (listed("Why it is undecided", &report.undecided))
         ul.tiles {
             (tile(report.leaks.len() + report.more_leaks, "leaks"))
             (tile(report.principals, "principals"))
@@ -220,6 +221,8 @@ mod tests {
         let rule = |exercised, decided| RuleCoverage { model: word(), rule: word(), kind: word(), exercised, decided };
         IsolationReport {
             policy_version: word(),
+            verdict: IsolationVerdict::Leaks,
+            undecided: vec![word()],
             engine: word(),
             leaks: vec![Leak {
                 violation: Violation::new(name, name).row(name, json!(name)).field(name),
@@ -262,7 +265,9 @@ mod tests {
             assert!(page.contains(&format!("title=\"{words}\"")), "{words}");
         }
         assert!(page.contains("something leaked"));
-        let sound = IsolationReport { is_isolated: true, ..IsolationReport::default() };
+        let sound = IsolationReport { verdict: IsolationVerdict::Isolated, ..IsolationReport::default() };
         assert!(Report::new("Isolation").isolation(&sound).html().contains("nothing leaked"));
+        let undecided = Report::new("Isolation").isolation(&IsolationReport::default()).html();
+        assert!(undecided.contains("undecided") && !undecided.contains("nothing leaked"));
     }
 }

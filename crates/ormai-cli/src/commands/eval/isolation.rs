@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ormai::policy::PolicyDocument;
-use ormai_eval::isolation::{Isolation, IsolationError, IsolationReport};
+use ormai_eval::isolation::{Isolation, IsolationError, IsolationReport, IsolationVerdict};
 use ormai_eval::report::Report;
 
 use super::place::{misfit, policy};
@@ -82,15 +82,17 @@ fn show(report: &IsolationReport) -> Result<(), Failure> {
     list("never decided anything: no row and no principal differs by it", &report.never_decided)?;
     list("never tested", &report.never_tested)?;
     list("not covered", &report.not_covered)?;
+    list("undecided", &report.undecided)?;
     let seconds = std::time::Duration::from_millis(report.milliseconds).as_secs_f64();
     output::line(format!(
         "{} requests of {} principals beside {} canary rows among {}, in {seconds:.1} s on {} (seed {})",
         report.requests, report.principals, report.planted_rows, report.stored_rows, report.engine, report.seed
     ))?;
-    output::line(match report.leaks.len() + report.more_leaks {
-        0 => "nothing leaked".to_owned(),
-        1 => "1 LEAK".to_owned(),
-        leaks => format!("{leaks} LEAKS"),
+    output::line(match (report.verdict, report.leaks.len() + report.more_leaks) {
+        (IsolationVerdict::Isolated, _) => "nothing leaked".to_owned(),
+        (IsolationVerdict::Undecided, _) => "UNDECIDED: too little was tested".to_owned(),
+        (IsolationVerdict::Leaks, 1) => "1 LEAK".to_owned(),
+        (IsolationVerdict::Leaks, leaks) => format!("{leaks} LEAKS"),
     })
 }
 

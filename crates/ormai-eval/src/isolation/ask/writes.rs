@@ -76,7 +76,8 @@ impl Asking<'_> {
         let stays: BTreeSet<FieldId> = identity.union(&refers).copied().collect();
         for (field, column) in model.field_ids() {
             let is_fresh = unique.contains(&field) && !stays.contains(&field);
-            if column.generated || !open.contains(&field) || auto.contains(&field) {
+            let is_counted = is_fresh && self.subject.is_counted(id, field);
+            if column.generated || !open.contains(&field) || auto.contains(&field) || is_counted {
                 data.remove(&column.name);
             } else if is_fresh {
                 let value = self.fresh(column);
