@@ -85,8 +85,10 @@ every_engine! {
         let ormai = under(writes_policy().to_owned()).await;
         let create = ("create", json!({"model": "Order", "data": {"status": "new", "user_id": "user-123", "total": "1"}, "idempotency_key": "k-1"}));
         let text = recorded(&ormai, &ann(), &[create]).await;
-        let same = Replay::new(ormai.tools().clone()).with_writes().run(calls(&text), |_| Ok(())).await.unwrap();
-        assert_eq!((same.same, same.same_by_counts), (1, 1), "{same:?}");
+        let mut changes = Vec::new();
+        let same = Replay::new(ormai.tools().clone()).with_writes();
+        let same = same.run(calls(&text), |change| kept(&mut changes, change.to_string())).await.unwrap();
+        assert_eq!((same.same, same.same_by_counts), (1, 1), "{changes:?}");
         let closed = writes_policy().replacen("create: allow", "create: deny", 1);
         assert_ne!(closed, writes_policy());
         let closed = under(closed).await;
