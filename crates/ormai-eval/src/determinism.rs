@@ -2,6 +2,7 @@
 
 use std::io;
 
+use ormai::CallResult;
 use ormai::prelude::*;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -30,6 +31,8 @@ pub struct DeterminismReport {
     pub calls: u64,
     /// That were made, each so many times.
     pub made: u64,
+    /// Of these: that were refused each time.
+    pub refused: u64,
     /// How many times.
     pub runs: u32,
     /// Calls that were not answered the same each time.
@@ -96,15 +99,21 @@ impl Determinism {
             if !call.is_whole() || (call.writes() && !self.writes) {
                 continue;
             }
-            report.made += 1;
             let mut first: Option<Json> = None;
+            let mut refused = 0;
             for run in 1..=self.runs {
                 let result = make(&self.tools, &call, None).await.result;
+                // A call whose transaction never began came to nothing that could be compared.
+                if result.is_none() && first.is_none() {
+                    break;
+                }
+                refused += u32::from(!result.as_ref().is_some_and(CallResult::success));
                 let mut result = serde_json::to_value(&result).map_err(io::Error::other)?;
                 for path in &self.ignored {
                     remove(&mut result, path.split('.'));
                 }
                 let Some(first) = &first else {
+                    report.made += 1;
                     first = Some(result);
                     continue;
                 };
@@ -122,6 +131,7 @@ impl Determinism {
                 });
                 break;
             }
+            report.refused += u64::from(refused == self.runs);
         }
         Ok(report)
     }

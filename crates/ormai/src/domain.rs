@@ -20,8 +20,12 @@ pub type Calling<'a> = Pin<Box<dyn Future<Output = Result<Json>> + Send + 'a>>;
 
 /// A tool of the project's own: it is listed with the others, and each call of it leaves a record.
 ///
-/// It gets the toolset and a context in which its own calls are made: they are scoped like any others,
-/// and their records name that of the tool as their `parent`.
+/// It gets the toolset and a context in which its own calls are made. What it calls through the toolset's
+/// tools is scoped like any other call, and its records name that of the tool as their `parent`.
+///
+/// The tool itself is code of the host, and is trusted like it. With the database itself
+/// ([`Toolset::database`]) it can step past the policy and the trail: no policy holds what it reads or
+/// writes there, nor what it answers.
 ///
 /// ```
 /// use ormai::prelude::*;

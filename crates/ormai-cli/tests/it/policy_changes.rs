@@ -41,6 +41,14 @@ fn call(here: &Path, tool: &str, arguments: &str) {
     ormai(here, &[&["call", tool, arguments], &ACME[..]].concat());
 }
 
+/// What was asked and which keys there are is nobody else's business.
+fn assert_owners_only(file: &Path) {
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).unwrap().permissions()) & 0o777, 0o600);
+    #[cfg(not(unix))]
+    assert!(file.exists());
+}
+
 /// Without what a second brings.
 fn without_rate(text: &str) -> String {
     text.lines().map(|line| line.split(" (").next().unwrap_or(line)).collect::<Vec<_>>().join("\n")
@@ -61,10 +69,22 @@ every_engine! {
         let changed = run(here, &["eval", "replay", "calls.jsonl", "--policy", "narrower.yaml"], 1);
         let twice = run(here, &["eval", "determinism", "calls.jsonl"], 0);
         assert_eq!(run(here, &["eval", "record", "--from-audit", "-o", "twice.jsonl"], 0).replace("twice.jsonl", "calls.jsonl"), recorded);
+        assert_owners_only(&here.join("calls.jsonl"));
         let taken = run(here, &["eval", "record", "--from-audit", "-o", "calls.jsonl"], 2);
         let page = [recorded, without_rate(&same), without_rate(&changed), twice, taken.lines().next().unwrap().split(": ").take(2).collect::<Vec<_>>().join(": ")];
         insta::allow_duplicates! {
             assert_snapshot!("replayed", settled(&page.join("\n---\n"), here));
+        }
+    }
+
+    async fn nothing_compared_is_no_pass(test: &TestDatabase) {
+        let directory = place(test).await;
+        let here = directory.path();
+        fs::write(here.join("none.jsonl"), "{\"format\":\"ormai-calls\",\"version\":1,\"source\":\"hand\"}\n").unwrap();
+        for command in ["replay", "determinism"] {
+            let said = run(here, &["eval", command, "none.jsonl"], 1);
+            assert!(said.contains("nothing was compared"), "{said}");
+            run(here, &["eval", command, "none.jsonl", "--json"], 1);
         }
     }
 
@@ -79,6 +99,7 @@ every_engine! {
         assert_eq!(allowed["roles"][0]["changes"][0]["direction"], "wider");
         assert_eq!(allowed["principals"], 0);
         let page = fs::read_to_string(here.join("review.html")).unwrap();
+        assert_owners_only(&here.join("review.html"));
         assert!(page.contains("something is wider") && page.contains("redacted → shown, wider"));
         insta::allow_duplicates! {
             assert_snapshot!("changes", [wider, narrower, same].join("\n---\n"));

@@ -25,7 +25,7 @@ use serde::Serialize;
 
 pub use calls::{CallChange, CallsDiff};
 pub use change::{Change, Direction, FieldPicture, Level, ModelPicture, Part, RolesDiff};
-pub use rows::{MOST_KEYS, RowsDiff, RowsOptions};
+pub use rows::{MOST_KEYS, ModelRows, RowsDiff, RowsOptions};
 
 use crate::record::Who;
 
@@ -42,8 +42,13 @@ pub struct PolicyDiff {
     pub all_combinations: bool,
     /// What becomes of rows, by principal and model; only where something does.
     pub rows: Vec<RowsDiff>,
-    /// For how many principals rows were compared; 0 where they were not.
+    /// For how many principals rows were compared, of one model at least; 0 where they were not. Who is
+    /// refused by both policies everywhere is not counted.
     pub principals: usize,
+    /// As how many principals both policies were asked.
+    pub principals_asked: usize,
+    /// For how many of them rows were compared and seen, by model.
+    pub models: Vec<ModelRows>,
     /// What becomes of calls; `None` where none were made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<CallsDiff>,

@@ -1,12 +1,13 @@
 //! Which rows become visible, and to whom.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use indexmap::IndexMap;
 use ormai::catalog::Model;
 use ormai::db::Database;
-use ormai::policy::{PolicyDocument, ScopeValue};
+use ormai::policy::PolicyDocument;
 use ormai::prelude::*;
-use ormai::principal::PrincipalPath;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -23,6 +24,17 @@ const MOST_ROWS: u64 = 100_000;
 
 /// For how many tenants principals are made where none are given.
 const TENANTS: usize = 2;
+
+/// In how many rows of each model principals are looked for.
+const SAMPLE: u64 = 1_000;
+
+/// The codes by which a policy closes a model to a principal. With any other, nobody knows what they see.
+const CLOSED: [ErrorCode; 4] = [
+    ErrorCode::ModelNotAllowed,
+    ErrorCode::FieldNotAllowed,
+    ErrorCode::TenantScopeRequired,
+    ErrorCode::PrincipalIncomplete,
+];
 
 /// For how many sets of roles principals are made.
 const MOST_SETS: usize = 8;
@@ -53,7 +65,7 @@ pub struct RowsDiff {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_refusal: Option<String>,
     /// Whether all rows were compared. Where it is false, there were more than were asked for, and what
-    /// comes behind them was not looked at.
+    /// comes behind them was not looked at; or one of the policies was not what refused them (`TIMEOUT`).
     pub complete: bool,
     /// Fields that these rows show now and did not.
     pub fields: Vec<String>,
@@ -63,6 +75,34 @@ impl RowsDiff {
     /// Whether rows or fields become visible, or it was not looked at all of them.
     pub fn is_wider(&self) -> bool {
         self.newly > 0 || !self.fields.is_empty() || !self.complete
+    }
+}
+
+/// For how many principals the rows of a model were compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ModelRows {
+    /// The model.
+    pub model: String,
+    /// For whom they were compared: one of the policies let them ask.
+    pub compared: usize,
+    /// Of these: who saw rows under either policy. With none, the rows show nothing of a change.
+    pub saw_rows: usize,
+    /// Who was refused by both.
+    pub refused: usize,
+}
+
+impl ModelRows {
+    fn of(model: &str) -> Self {
+        Self { model: model.to_owned(), ..Self::default() }
+    }
+
+    /// Whether anything was compared.
+    fn add(&mut self, found: &RowsDiff) -> bool {
+        let is_refused = found.old_refusal.is_some() && found.new_refusal.is_some();
+        self.refused += usize::from(is_refused);
+        self.compared += usize::from(!is_refused);
+        self.saw_rows += usize::from(found.old + found.new > 0);
+        !is_refused
     }
 }
 
@@ -102,8 +142,10 @@ impl Versions {
             true => self.sampled(&old).await?,
             false => options.principals,
         };
-        diff.principals = principals.len();
+        diff.principals_asked = principals.len();
+        let mut models: IndexMap<String, ModelRows> = IndexMap::new();
         for who in principals {
+            let mut is_compared = false;
             let roles = &who.roles;
             let (old_view, new_view) = (self.old.compiled.view(roles), self.new.compiled.view(roles));
             for (id, model) in self.catalog.models() {
@@ -117,6 +159,8 @@ impl Versions {
                     seen(&new, &ctx, model, options.most_rows).await,
                 ];
                 let mut found = compared(seen);
+                let of_model = models.entry(model.name.clone()).or_insert_with(|| ModelRows::of(&model.name));
+                is_compared |= of_model.add(&found);
                 if found.new > 0 {
                     let newly = model.field_ids().filter(|(field, _)| {
                         let open = |rules: Option<&ormai::policy::ModelRules>| {
@@ -137,7 +181,9 @@ impl Versions {
                 }
                 heard(&model.name);
             }
+            diff.principals += usize::from(is_compared);
         }
+        diff.models = models.into_values().collect();
         Ok(())
     }
 
@@ -163,32 +209,26 @@ impl Versions {
     async fn sampled(&self, tools: &Toolset) -> Result<Vec<Who>, DiffError> {
         let failed = |error: crate::WitnessError| DiffError::Database(error.to_string());
         let witness = Witness::of(tools).await.map_err(failed)?;
-        let mut tenants: BTreeSet<String> = BTreeSet::new();
-        let mut found = Vec::new();
-        for (id, model) in self.catalog.models() {
-            let layers = [self.old.compiled.layers(id), self.new.compiled.layers(id)];
-            let scopes = layers.iter().flatten().flat_map(|layers| &layers.rules.scoping);
-            let scope = scopes.into_iter().find(|scope| scope.value == ScopeValue::Principal(PrincipalPath::TenantId));
-            let Some(field) = scope.map(|scope| model.field(scope.field).name.as_str()) else { continue };
-            let ctx = RunContext::new(Principal::without_tenant());
-            let query = Query::model(model.name.as_str()).select([field]).limit(1_000);
+        let mut rows = BTreeMap::new();
+        for (_, model) in self.catalog.models() {
+            let ctx = RunContext::new(crate::witness::owner());
+            let query = Query::model(model.name.as_str()).limit(SAMPLE);
+            // What cannot be read holds nobody; how many saw rows is said in the end.
             let Ok(page) = witness.tools().query(&ctx, query).await else { continue };
-            for tenant in page.rows.iter().filter_map(|row| row.value(field)).map(ormai::value::Value::to_json) {
-                if found.len() < TENANTS && !tenant.is_null() && tenants.insert(tenant.to_string()) {
-                    found.push(tenant);
-                }
-            }
-            if found.len() == TENANTS {
-                break;
-            }
+            let some = page.rows.iter().map(crate::witness::row).collect::<Result<Vec<Row>, _>>().map_err(failed)?;
+            rows.insert(model.name.clone(), some);
         }
+        let documents = [&self.old.document, &self.new.document];
+        let found = crate::isolation::principals_of(Arc::clone(&self.catalog), documents, &rows, TENANTS);
+        let mut found: Vec<Who> = found.iter().map(Who::from).collect();
         if found.is_empty() {
-            found.push(Json::from("a tenant"));
+            found.push(Who { tenant_id: Json::from("a tenant"), ..Who::default() });
         }
         let (sets, _) = super::roles::combinations(&self.roles());
-        let principals = sets.into_iter().take(MOST_SETS).flat_map(|roles| {
-            found.iter().map(move |tenant| Who { tenant_id: tenant.clone(), roles: roles.clone(), ..Who::default() })
-        });
+        let principals = sets
+            .into_iter()
+            .take(MOST_SETS)
+            .flat_map(|roles| found.iter().map(move |who| Who { roles: roles.clone(), ..who.clone() }));
         Ok(principals.collect())
     }
 }
@@ -242,7 +282,11 @@ async fn seen(tools: &Toolset, ctx: &RunContext<'_>, model: &Model, most: u64) -
 fn compared([old, new]: [Seen; 2]) -> RowsDiff {
     let mut found = RowsDiff { complete: true, ..RowsDiff::default() };
     let (old_keys, new_keys) = (keys(&old), keys(&new));
-    let complete = |seen: &Seen| !matches!(seen, Seen::Keys(_, false));
+    let complete = |seen: &Seen| match seen {
+        Seen::Keys(_, complete) => *complete,
+        Seen::Count(_) => true,
+        Seen::Refused(code) => CLOSED.iter().any(|closed| closed.as_str() == code),
+    };
     found.complete = complete(&old) && complete(&new);
     found.old = count(&old);
     found.new = count(&new);

@@ -188,6 +188,7 @@ impl EvalHarness {
         if self.keeps {
             let mut result = written(stage, (&ctx, now), name, &call, invariants).await;
             result.observed = stage.observe(&ctx, &call).await;
+            result.answered = result.observed.success();
             return result;
         }
         let judged = undone(stage, &ctx, async |tx| written(stage, (tx, now), name, &call, invariants).await);
@@ -269,6 +270,7 @@ async fn judge(
         invariants: names(invariants),
         violations,
         allowed,
+        answered: observed.success(),
         observed,
     }
 }
@@ -283,6 +285,7 @@ fn lost(name: &str, call: &Call, invariants: &[Arc<dyn Invariant>], why: &dyn fm
         name: name.to_owned(),
         call: call.clone(),
         observed: Observed { result: Json::Null, records: None },
+        answered: false,
         invariants: names(invariants),
         violations: vec![Violation::new("harness", format!("the call was not made: {why}"))],
         allowed: Vec::new(),

@@ -17,6 +17,8 @@ pub struct EvalResult {
     pub call: Call,
     /// What it came to.
     pub observed: Observed,
+    /// Whether it was answered. A call that is refused breaks few invariants, and shows little.
+    pub answered: bool,
     /// The names of the invariants that were looked at.
     pub invariants: Vec<String>,
     /// What they found.
@@ -72,9 +74,9 @@ pub struct SuiteResult {
 }
 
 impl SuiteResult {
-    /// Whether nothing was found.
+    /// Whether there were cases, and nothing was found: without any, nothing was shown.
     pub fn passed(&self) -> bool {
-        self.results.iter().all(EvalResult::passed)
+        !self.results.is_empty() && self.results.iter().all(EvalResult::passed)
     }
 
     /// All that was found.
@@ -94,6 +96,13 @@ impl fmt::Display for SuiteResult {
             writeln!(f, "{result}")?;
         }
         let (all, failed) = (self.results.len(), self.failures().count());
-        write!(f, "{} of {all} passed", all - failed)
+        write!(f, "{} of {all} passed", all - failed)?;
+        if all == 0 {
+            return f.write_str(": there is no case");
+        }
+        match self.results.iter().filter(|result| result.passed() && !result.answered).count() {
+            0 => Ok(()),
+            refused => write!(f, ", {refused} of them refused"),
+        }
     }
 }

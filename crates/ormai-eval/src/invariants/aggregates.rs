@@ -6,10 +6,12 @@ use ormai::catalog::ModelId;
 use ormai::request::Aggregate;
 use serde_json::Value as Json;
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, undecided};
 use super::no_cross_tenant_data::NAME;
 use super::recounted::only_open;
 use crate::{Row, Violation, WitnessError};
+
+const WITHIN_BUDGET: &str = "response_within_budget";
 
 /// The groups of a request over the rows that the principal may see, however small; `None` where these cannot
 /// be named.
@@ -45,14 +47,16 @@ pub(super) async fn too_small(
     const COUNT: &str = "how_many";
     let mut counting = aggregate.clone();
     counting.aggregations.clear();
-    let Some(groups) = again(evidence, counting.count(COUNT), model).await? else { return Ok(Vec::new()) };
+    let Some(groups) = again(evidence, counting.count(COUNT), model).await? else {
+        return Ok(undecided(WITHIN_BUDGET, "the rows are too many to be named one by one"));
+    };
     let small = |group: &&Row| group.get(COUNT).and_then(Json::as_u64).is_some_and(|count| count < u64::from(least));
     let small: Vec<Json> = groups.iter().filter(small).map(|group| key_of(aggregate, group)).collect();
     let shown = data.get("rows").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object);
     let shown = shown.map(|group| key_of(aggregate, group)).filter(|key| small.contains(key));
     let name = &evidence.catalog().model(model).name;
     let what = format!("is a group of fewer than {least} rows, which the policy hides");
-    Ok(shown.map(|key| Violation::new("response_within_budget", what.clone()).row(name, key)).collect())
+    Ok(shown.map(|key| Violation::new(WITHIN_BUDGET, what.clone()).row(name, key)).collect())
 }
 
 /// Each group of an answer, held to what it is without the rows of others.

@@ -76,17 +76,18 @@ async fn found(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessErr
     let tables = evidence.tables(models.iter().copied()).await?;
     let others = Others::new(evidence, &tables, &models);
     let meant = comparable(evidence, &request, evidence.observed());
-    let mut violations = Vec::new();
+    let (mut violations, mut changed) = (Vec::new(), 0);
     for change in Change::ALL {
         let asked = evidence.undone(async |tx| {
             let owner = tx.for_principal(owner());
             let done = others.change(&owner, change).await;
             (done, if done == 0 { None } else { Some(evidence.again(tx, evidence.call()).await) })
         });
-        let (_, again) = match asked.await {
+        let (done, again) = match asked.await {
             Ok(asked) => asked,
             Err(error) => return Ok(undecided(NAME, error)),
         };
+        changed += done;
         let Some(again) = again else { continue };
         let again = comparable(evidence, &request, &again);
         if again != meant && !is_exempt(&request, &again, &meant) {
@@ -97,6 +98,10 @@ async fn found(evidence: &Evidence<'_, '_>) -> Result<Vec<Violation>, WitnessErr
                 Violation::new(NAME, what).row(&evidence.catalog().model(model).name, json!(places.first()));
             violations.push(violation);
         }
+    }
+    // Where there are no others, nobody can interfere; where there are, the answer was to be put to the test.
+    if changed == 0 && others.are_there {
+        return Ok(undecided(NAME, "no row of others could be changed"));
     }
     Ok(violations)
 }
@@ -130,6 +135,8 @@ struct Others<'o, 'e, 'c> {
     tables: &'o Tables,
     /// Models with the rows that the principal may not see, children first.
     closed: Vec<(ModelId, Vec<&'o Row>)>,
+    /// Whether there are such rows at all, also of what cannot be changed: views, tables without a key.
+    are_there: bool,
 }
 
 /// More rows are not changed one by one.
@@ -168,11 +175,15 @@ impl<'o, 'e, 'c> Others<'o, 'e, 'c> {
         }
         sorted.extend(order);
         let eyes = evidence.eyes();
+        let are_there = models
+            .iter()
+            .filter(|model| !decisive.contains(model))
+            .any(|model| tables.rows(*model).iter().any(|row| !eyes.sees(tables, *model, row)));
         let closed = sorted.into_iter().map(|model| {
             let rows = tables.rows(model).iter().filter(|row| !eyes.sees(tables, model, row));
             (model, rows.collect())
         });
-        Self { evidence, tables, closed: closed.collect() }
+        Self { evidence, tables, closed: closed.collect(), are_there }
     }
 
     /// How many rows were changed.

@@ -31,8 +31,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+<<<<<<< HEAD
 use ormai::approvals::MemoryApprovals;
 use ormai::catalog::ModelId;
+=======
+use ormai::Builder;
+use ormai::catalog::{Catalog, ModelId};
+>>>>>>> w-replay
 use ormai::policy::PolicyDocument;
 use ormai::prelude::*;
 use ormai::{Builder, Dialect};
@@ -50,6 +55,18 @@ use subject::Subject;
 
 use crate::expected::Expected;
 use crate::{Row, Witness, WitnessError};
+
+/// Principals of so many tenants whose attributes stand in these rows, by model: with a user, and with a value
+/// for all that one of two policies reads of their metadata.
+pub(crate) fn principals_of(
+    catalog: Arc<Catalog>,
+    documents: [&PolicyDocument; 2],
+    rows: &BTreeMap<String, Vec<Row>>,
+    most: usize,
+) -> Vec<Principal> {
+    let subject = Subject::of_both(catalog, documents);
+    sampled(&subject, rows, most).into_iter().map(|asker| asker.principal).collect()
+}
 
 /// How many requests are made when nothing is said.
 pub const DEFAULT_REQUESTS: usize = 3_000;

@@ -91,10 +91,26 @@ impl Subject {
     }
 
     pub(super) fn new(catalog: Arc<Catalog>, document: &PolicyDocument) -> Self {
+        let mut subject = Self::bare(catalog, document);
+        subject.read(document);
+        subject.follow_references();
+        subject
+    }
+
+    /// What two policies say together of attributes and roles.
+    pub(super) fn of_both(catalog: Arc<Catalog>, documents: [&PolicyDocument; 2]) -> Self {
+        let mut subject = Self::bare(catalog, documents[1]);
+        documents.into_iter().for_each(|document| subject.read(document));
+        subject.follow_references();
+        subject
+    }
+
+    fn bare(catalog: Arc<Catalog>, document: &PolicyDocument) -> Self {
         let shows_all = document.default_field_action.as_ref().is_some_and(|action| action.value == Action::Allow);
         let models =
             catalog.models().map(|(id, model)| About::new(id, model, document.models.get(&*model.name), shows_all));
         let models = models.collect();
+<<<<<<< HEAD
         let mut subject = Self {
             catalog: Arc::clone(&catalog),
             models,
@@ -104,16 +120,20 @@ impl Subject {
             counts_on: false,
             numbers: OnceLock::new(),
         };
+=======
+        Self { catalog, models, paths: BTreeMap::new(), roles: BTreeSet::new(), looked_at: BTreeSet::new() }
+    }
+
+    fn read(&mut self, document: &PolicyDocument) {
+>>>>>>> w-replay
         for (name, policy) in &document.models {
-            let Some(id) = catalog.find(&name.value) else { continue };
-            subject.layer(id, policy);
+            let Some(id) = self.catalog.find(&name.value) else { continue };
+            self.layer(id, policy);
             for (role, overlay) in &policy.roles {
-                subject.roles.insert(role.value.clone());
-                subject.layer(id, &overlay.policy);
+                self.roles.insert(role.value.clone());
+                self.layer(id, &overlay.policy);
             }
         }
-        subject.follow_references();
-        subject
     }
 
     pub(super) fn about(&self, id: ModelId) -> Option<&About> {

@@ -1,6 +1,6 @@
 //! Files of recorded calls: JSON lines, one call at a time in memory.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
 
@@ -198,13 +198,18 @@ pub struct CallsWriter<W: Write> {
 }
 
 impl CallsWriter<BufWriter<File>> {
-    /// Makes a file, which must not be there yet.
+    /// Makes a file, which must not be there yet. On Unix only its owner may read it: it holds what
+    /// callers asked.
     ///
     /// # Errors
     ///
     /// Those of the file system.
     pub fn create(path: impl AsRef<Path>, header: &Header) -> io::Result<Self> {
-        Self::begin(BufWriter::new(File::create_new(path)?), header)
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Self::begin(BufWriter::new(options.open(path)?), header)
     }
 }
 

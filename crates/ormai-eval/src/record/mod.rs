@@ -8,12 +8,14 @@
 
 mod call;
 mod file;
+mod metadata;
 mod outcome;
 mod recorder;
 mod trail;
 
 pub use call::{Missing, RecordedCall, Who};
 pub use file::{Calls, CallsWriter, FileError, Header, Line, Source, VERSION};
+pub use metadata::MetadataReaders;
 pub use outcome::Outcome;
 pub use recorder::Recorder;
 pub use trail::{FromTrail, TrailReadError, from_record, from_trail};

@@ -10,7 +10,7 @@ use ormai::request::Tool;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{CallsWriter, Missing, Outcome, RecordedCall, Who};
+use super::{CallsWriter, MetadataReaders, Missing, Outcome, RecordedCall, Who};
 
 /// How many lines are read at once: what bounds the memory.
 const PAGE: usize = 1_000;
@@ -42,8 +42,8 @@ pub enum TrailReadError {
     Write(#[from] io::Error),
 }
 
-/// Writes the calls of the records that are meant, in their order. `reads_metadata`: whether the policy
-/// reads the metadata of principals, which no record has. `read` hears now and then how many lines
+/// Writes the calls of the records that are meant, in their order. `readers`: where the policy reads the
+/// metadata of principals, which no record has. `read` hears now and then how many lines
 /// were read.
 ///
 /// # Errors
@@ -52,7 +52,7 @@ pub enum TrailReadError {
 pub async fn from_trail<W: Write>(
     store: &dyn AuditStore,
     filter: &Filter,
-    reads_metadata: bool,
+    readers: &MetadataReaders,
     calls: &mut CallsWriter<W>,
     read: &mut dyn FnMut(u64),
 ) -> Result<FromTrail, TrailReadError> {
@@ -76,7 +76,7 @@ pub async fn from_trail<W: Write>(
             if !filter.matches(&entry) {
                 continue;
             }
-            match from_record(&entry, reads_metadata) {
+            match from_record(&entry, readers) {
                 None => found.skipped += 1,
                 Some(call) => {
                     found.calls += 1;
@@ -95,7 +95,7 @@ pub async fn from_trail<W: Write>(
 
 /// The call of a record; `None` where it is no call of a tool by a caller: one that another call
 /// made, a transaction, a decision, an operator's work.
-pub fn from_record(record: &Record, reads_metadata: bool) -> Option<RecordedCall> {
+pub fn from_record(record: &Record, readers: &MetadataReaders) -> Option<RecordedCall> {
     let tool = Tool::from_name(&record.tool_name);
     let is_domain = record.action == ormai::audit::Action::Tool;
     let is_unread = record.inputs.get("unread").is_some();
@@ -119,7 +119,7 @@ pub fn from_record(record: &Record, reads_metadata: bool) -> Option<RecordedCall
             arguments.insert("reason".to_owned(), Json::from(reason.as_str()));
         }
     }
-    if reads_metadata {
+    if readers.decide(&record.tool_name, &record.inputs) {
         missing.push(Missing::Metadata);
     }
     missing.sort_unstable();

@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures_util::stream::{self, StreamExt as _};
 use ormai::CallResult;
 use ormai::prelude::*;
+use ormai::request::{Tool, read_arguments};
 use serde::Serialize;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
@@ -38,8 +39,15 @@ pub struct Summary {
     pub calls: u64,
     /// That were made again.
     pub made: u64,
-    /// That ended as they did.
+    /// That ended as they did: the next three together.
     pub same: u64,
+    /// Of these: whose answer is the same to the last byte.
+    pub same_whole: u64,
+    /// Whose status is the same, and whose rows and fields are as far as they were recorded; their values
+    /// were not compared. So it is with writes, and with calls out of an audit trail.
+    pub same_by_counts: u64,
+    /// That were refused with the same code both times.
+    pub same_refused: u64,
     /// That did not.
     pub changed: u64,
     /// Of which nobody knew how they had ended.
@@ -187,7 +195,7 @@ impl Replay {
         // A written row has what the database fills in, such as the next number.
         let differences = Difference::between(&call.outcome, &new, !call.writes());
         if differences.is_empty() {
-            return Ended::Same;
+            return Ended::Same(Compared::between(&call.outcome, &new, !call.writes()));
         }
         let principal = self.principal.as_ref().map_or_else(|| call.principal.clone(), Who::from);
         let model = call.model().map(str::to_owned);
@@ -198,14 +206,41 @@ impl Replay {
 
 /// How one call of a replay ended.
 enum Ended {
-    Same,
+    Same(Compared),
     Changed(Box<Change>),
     Unknown,
     WriteLeftOut,
     NotExact,
 }
 
+/// How far two ends of a call that are the same were compared.
+enum Compared {
+    /// To the last byte.
+    Whole,
+    /// By status, rows and fields.
+    Counts,
+    /// By the code of a refusal.
+    Refusal,
+}
+
+impl Compared {
+    fn between(old: &Outcome, new: &Outcome, exactly: bool) -> Self {
+        match (old, new) {
+            (Outcome::Refused { .. }, _) => Self::Refusal,
+            (Outcome::Answered { digest: Some(_), .. }, Outcome::Answered { digest: Some(_), .. }) if exactly => {
+                Self::Whole
+            }
+            _ => Self::Counts,
+        }
+    }
+}
+
 impl Summary {
+    /// How many calls were made again and held to how they had ended. With none, a replay shows nothing.
+    pub fn compared(&self) -> u64 {
+        self.same + self.changed
+    }
+
     fn add(&mut self, ended: Ended, changed: &mut impl FnMut(Change) -> std::io::Result<()>) -> std::io::Result<()> {
         self.calls += 1;
         match ended {
@@ -215,9 +250,14 @@ impl Summary {
                 self.made += 1;
                 self.unknown += 1;
             }
-            Ended::Same => {
+            Ended::Same(compared) => {
                 self.made += 1;
                 self.same += 1;
+                *match compared {
+                    Compared::Whole => &mut self.same_whole,
+                    Compared::Counts => &mut self.same_by_counts,
+                    Compared::Refusal => &mut self.same_refused,
+                } += 1;
             }
             Ended::Changed(change) => {
                 self.made += 1;
@@ -271,9 +311,22 @@ pub(crate) async fn make(tools: &Toolset, call: &RecordedCall, principal: Option
 }
 
 async fn called(tools: &Toolset, ctx: &RunContext<'_>, call: &RecordedCall) -> CallResult {
+    // With its key, a write would be answered from the first time, under whatever policy that was.
+    const KEY: &str = "idempotency_key";
+    let is_own_write = Tool::from_name(&call.tool).is_ok_and(Tool::writes);
+    let without_key = |arguments: &Json| {
+        let mut arguments = arguments.as_object().filter(|_| is_own_write)?.clone();
+        arguments.remove(KEY).map(|_| Json::Object(arguments))
+    };
     match &call.arguments {
-        Json::String(text) => tools.call_json(ctx, &call.tool, text.as_bytes()).await,
-        arguments => tools.call(ctx, &call.tool, arguments).await,
+        Json::String(text) => match read_arguments(text.as_bytes()).ok().and_then(|read| without_key(&read)) {
+            Some(arguments) => tools.call(ctx, &call.tool, &arguments).await,
+            None => tools.call_json(ctx, &call.tool, text.as_bytes()).await,
+        },
+        arguments => match without_key(arguments) {
+            Some(arguments) => tools.call(ctx, &call.tool, &arguments).await,
+            None => tools.call(ctx, &call.tool, arguments).await,
+        },
     }
 }
 

@@ -13,8 +13,10 @@ pub(super) fn rows(diff: &PolicyDiff) -> Markup {
     let most = diff.rows.iter().map(|rows| rows.old.max(rows.new)).max().unwrap_or(0).max(1);
     html! {
         h2 { "Which rows are seen" }
-        @if diff.principals == 0 {
+        @if diff.principals_asked == 0 {
             p.soft { "No database was asked." }
+        } @else if diff.principals == 0 && diff.rows.is_empty() {
+            p { "Nothing was compared: each of " (diff.principals_asked) " principals was refused by both policies." }
         } @else if diff.rows.is_empty() {
             p { "The same rows, for each of " (diff.principals) " principals." }
         } @else {

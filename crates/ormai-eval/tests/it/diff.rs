@@ -275,6 +275,23 @@ every_engine! {
         assert_eq!(found, [("User", 0, vec!["ssn".to_owned()])]);
     }
 
+    async fn principals_of_the_database_have_what_scopes_ask_for(test: &TestDatabase) {
+        let scoped = guide_policy().replace("scoping: {tenant_id: principal.tenant_id}\n    row_policies:\n      - name: parent_access", "scoping: {tenant_id: principal.tenant_id, user_id: principal.user_id}\n    row_policies:\n      - name: parent_access");
+        assert_ne!(scoped, guide_policy());
+        let diff = on(test, &scoped, guide_policy(), Vec::new()).await;
+        let orders = diff.models.iter().find(|model| model.model == "Order").unwrap();
+        assert_eq!((orders.compared, orders.refused), (4, 0), "{orders:?}");
+        assert!(orders.saw_rows > 0 && diff.rows.iter().any(|rows| rows.model == "Order" && rows.newly > 0), "{diff:#?}");
+    }
+
+    async fn who_is_refused_is_not_compared(test: &TestDatabase) {
+        let nobody = Who::default();
+        let diff = on(test, guide_policy(), guide_policy(), vec![nobody, Who::from(&ann())]).await;
+        let orders = diff.models.iter().find(|model| model.model == "Order").unwrap();
+        assert_eq!((orders.compared, orders.saw_rows, orders.refused), (1, 1, 1));
+        assert_eq!(diff.principals_asked, 2);
+    }
+
     async fn more_rows_than_are_compared_are_no_clean_bill(test: &TestDatabase) {
         let ormai = guide(test).await;
         let versions = versions(guide_policy(), guide_policy());

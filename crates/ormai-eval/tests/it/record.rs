@@ -4,9 +4,11 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use ormai::audit::{Filter, MemoryStore};
-use ormai::policy::Format;
+use ormai::policy::{Format, PolicyDocument};
 use ormai::prelude::*;
-use ormai_eval::record::{Calls, CallsWriter, Header, Missing, Outcome, RecordedCall, Recorder, Source, from_trail};
+use ormai_eval::record::{
+    Calls, CallsWriter, Header, MetadataReaders, Missing, Outcome, RecordedCall, Recorder, Source, from_trail,
+};
 use ormai_eval::replay::Replay;
 use ormai_testkit::{Dataset, every_engine, guide_catalog, guide_policy, writes_policy};
 use serde_json::json;
@@ -85,7 +87,7 @@ every_engine! {
         });
         grouped.await.unwrap();
         let mut written = CallsWriter::begin(Vec::new(), &Header::new(Source::AuditTrail)).unwrap();
-        let found = from_trail(&*store, &Filter::new(), false, &mut written, &mut |_| {}).await.unwrap();
+        let found = from_trail(&*store, &Filter::new(), &MetadataReaders::default(), &mut written, &mut |_| {}).await.unwrap();
         let (_, text) = written.end().unwrap();
         let read: Vec<RecordedCall> = calls(&text).map(|line| line.unwrap().call).collect();
         let missing: Vec<_> = read.iter().map(|call| (call.tool.as_str(), call.missing.as_slice())).collect();
@@ -106,17 +108,43 @@ every_engine! {
         assert_eq!((summary.calls, summary.same, summary.not_exact, summary.writes_left_out), (7, 2, 4, 1));
     }
 
-    async fn no_call_of_the_trail_is_whole_where_the_policy_reads_metadata(test: &TestDatabase) {
+    async fn calls_that_metadata_decides_are_not_whole_in_a_trail(test: &TestDatabase) {
         test.load(&Dataset::demo()).await;
         let store = Arc::new(MemoryStore::new());
         let builder = OrmAi::builder().database_url(test.url()).catalog(guide_catalog()).audit(Arc::clone(&store) as _);
         let ormai = builder.policy_text(guide_policy(), Format::Yaml).build().await.unwrap();
+        let readers = MetadataReaders::of(&PolicyDocument::parse(guide_policy(), Format::Yaml).unwrap());
         let parent = Principal::new("root").metadata("tenant_hierarchy", json!(["parent-tenant", "child-tenant"]));
-        ormai.tools().call(&RunContext::new(parent), "query", &json!({"model": "Order"})).await;
-        let mut written = CallsWriter::begin(Vec::new(), &Header::new(Source::AuditTrail)).unwrap();
-        let found = from_trail(&*store, &Filter::new(), true, &mut written, &mut |_| {}).await.unwrap();
-        assert_eq!((found.calls, found.not_exact), (1, 1));
+        let asked = [
+            json!({"model": "Order"}),
+            json!({"model": "User", "filters": [{"field": "name", "op": "eq", "value": "a.b"}]}),
+            json!({"model": "User", "include": [{"relation": "orders"}]}),
+        ];
+        for arguments in &asked {
+            ormai.tools().call(&RunContext::new(parent.clone()), "query", arguments).await;
+        }
+        let mut written = CallsWriter::begin(Vec::new(), &Header::new(Source::Hand)).unwrap();
+        from_trail(&*store, &Filter::new(), &readers, &mut written, &mut |_| {}).await.unwrap();
+        let (_, text) = written.end().unwrap();
+        let missing: Vec<bool> =
+            calls(&text).map(|line| line.unwrap().call.missing.contains(&Missing::Metadata)).collect();
+        assert_eq!(missing, [true, false, true]);
     }
+}
+
+#[test]
+fn a_comment_that_names_metadata_decides_nothing() {
+    let read = |text: &str| MetadataReaders::of(&PolicyDocument::parse(text, Format::Yaml).unwrap());
+    let order = json!({"model": "Order"});
+    let rules = "models: {Order: {fields: {id: allow}, scoping: {tenant_id: principal.tenant_id}}}";
+    assert!(!read(&format!("# principal.metadata.tenants was read here\n{rules}")).decide("query", &order));
+    let role = rules.replace(
+        "}}}",
+        "}, roles: {lead: {row_policies: [{name: more, condition: 'tenant_id IN principal.metadata.more'}]}}}}",
+    );
+    let role = read(&role);
+    assert!(role.decide("query", &order) && role.decide("create", &json!({"model": "User"})));
+    assert!(!role.decide("query", &json!({"model": "User"})));
 }
 
 fn wrong(text: &str) -> String {

@@ -67,11 +67,52 @@ every_engine! {
         let replay = Replay::new(ormai.tools().clone()).with_writes();
         let summary = replay.run(lines(asked), |change| kept(&mut changes, change.to_string())).await.unwrap();
         assert_eq!((summary.made, summary.same), (5, 3));
+        // What was written is not compared byte for byte, and it is not said to be.
+        assert_eq!((summary.same_whole, summary.same_by_counts, summary.same_refused), (0, 3, 0));
         assert_eq!(changes, [
             "5: update Order as acme-corp/user-123: answered, 1 row → refused, RECORD_NOT_FOUND",
             "6: query Order as acme-corp/user-123: answered, 1 row → answered, 0 rows",
         ]);
         assert_eq!((test.count("orders").await, test.count("order_items").await), before);
+    }
+
+    async fn a_write_is_not_answered_from_the_key_of_its_first_time(test: &TestDatabase) {
+        test.load(&Dataset::demo()).await;
+        let under = async |policy: String| {
+            let builder = OrmAi::builder().database_url(test.url()).catalog(guide_catalog());
+            builder.policy_text(&policy, Format::Yaml).build().await.unwrap()
+        };
+        let ormai = under(writes_policy().to_owned()).await;
+        // This database has no place for keys: a write with one is refused.
+        let arguments = json!({"model": "Order", "data": {"id": 900, "status": "new", "user_id": "user-123", "total": "1"}, "idempotency_key": "k-1"});
+        assert!(!ormai.tools().call(&RunContext::new(ann()), "create", &arguments).await.success());
+        let outcome = Outcome::Answered { rows: Some(1), fields: None, bytes: None, digest: None, data: None };
+        let asked = vec![RecordedCall { outcome, ..call("create", arguments) }];
+        let mut changes = Vec::new();
+        let same = Replay::new(ormai.tools().clone()).with_writes();
+        let same = same.run(lines(asked.clone()), |change| kept(&mut changes, change.to_string())).await.unwrap();
+        assert_eq!((same.same, same.same_by_counts), (1, 1), "{changes:?}");
+        let closed = writes_policy().replace("create: allow", "create: deny");
+        assert_ne!(closed, writes_policy());
+        let closed = under(closed).await;
+        let mut changes = Vec::new();
+        let replay = Replay::new(closed.tools().clone()).with_writes();
+        replay.run(lines(asked), |change| kept(&mut changes, change.to_string())).await.unwrap();
+        assert_eq!(changes, ["2: create Order as acme-corp/user-123: answered, 1 row → refused, WRITE_NOT_ALLOWED"]);
+    }
+
+    async fn a_summary_says_how_far_calls_were_compared(test: &TestDatabase) {
+        let ormai = guide(test).await;
+        let text = recorded(&ormai, &ann(), &[("query", json!({"model": "Order"})), ("query", json!({"model": "Nothing"}))]).await;
+        let whole = Replay::new(ormai.tools().clone()).run(calls(&text), |_| Ok(())).await.unwrap();
+        assert_eq!((whole.same, whole.same_whole, whole.same_by_counts, whole.same_refused), (2, 1, 0, 1));
+        let counted = Outcome::Answered { rows: Some(3), fields: None, bytes: None, digest: None, data: None };
+        let counted = RecordedCall { outcome: counted, ..call("query", json!({"model": "Order"})) };
+        let unknown = RecordedCall { outcome: Outcome::Unknown, ..counted.clone() };
+        let counts = Replay::new(ormai.tools().clone()).run(lines(vec![counted]), |_| Ok(())).await.unwrap();
+        assert_eq!((counts.same, counts.same_whole, counts.same_by_counts, counts.compared()), (1, 0, 1, 1));
+        let nothing = Replay::new(ormai.tools().clone()).run(lines(vec![unknown]), |_| Ok(())).await.unwrap();
+        assert_eq!((nothing.made, nothing.compared()), (1, 0));
     }
 
     async fn changes_come_in_the_order_of_the_calls(test: &TestDatabase) {

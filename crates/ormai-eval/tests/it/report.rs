@@ -60,6 +60,8 @@ fn diff(name: &str) -> PolicyDiff {
             ..RowsDiff::default()
         }],
         principals: 1,
+        principals_asked: 1,
+        models: Vec::new(),
         calls: Some(CallsDiff {
             calls: 1,
             made: 1,

@@ -27,7 +27,12 @@ pub(super) async fn run(config: &Path, determinism: Determinism, as_json: bool) 
         output::json(&report)?;
     } else {
         let (made, runs) = (report.made, report.runs);
-        output::line(format!("{made} of {} calls made {runs} times each: {} differ", report.calls, report.differing))?;
+        let refused = match report.refused {
+            0 => String::new(),
+            count => format!(", {count} refused each time"),
+        };
+        let (calls, differing) = (report.calls, report.differing);
+        output::line(format!("{made} of {calls} calls made {runs} times each: {differing} differ{refused}"))?;
         if let Some(first) = &report.first {
             output::line(format!("line {}: {} as {}, in run {}", first.line, first.tool, first.principal, first.run))?;
             output::line(format!("  at     {}", first.path))?;
@@ -35,5 +40,10 @@ pub(super) async fn run(config: &Path, determinism: Determinism, as_json: bool) 
             output::line(format!("  then   {}", first.other))?;
         }
     }
-    if report.differing > 0 { Err(Failure::told()) } else { Ok(()) }
+    match (report.differing, report.made) {
+        (_, 0) if as_json => Err(Failure::told()),
+        (_, 0) => Err(Failure::failed("nothing was compared: no call of the file could be made again")),
+        (0, _) => Ok(()),
+        _ => Err(Failure::told()),
+    }
 }

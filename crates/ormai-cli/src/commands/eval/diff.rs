@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use ormai::policy::PolicyDocument;
-use ormai_eval::diff::{CallsDiff, DiffError, Direction, PolicyDiff, RowsDiff, RowsOptions, Versions, Which};
+use ormai_eval::diff::{
+    CallsDiff, DiffError, Direction, ModelRows, PolicyDiff, RowsDiff, RowsOptions, Versions, Which,
+};
 use ormai_eval::record::{Calls, Who};
 use ormai_eval::report::Report;
 use serde_json::Value as Json;
@@ -91,9 +93,16 @@ fn show(diff: &PolicyDiff) -> Result<(), Failure> {
     if let Some(calls) = &diff.calls {
         show_calls(calls)?;
     }
-    let rows = match diff.principals {
-        0 => "no rows were compared".to_owned(),
-        count => format!("rows were compared for {count} principals"),
+    for ModelRows { model, compared, refused, .. } in diff.models.iter().filter(|model| model.saw_rows == 0) {
+        let model = text(model);
+        output::line(format!(
+            "{model}: nobody saw a row under either policy ({compared} found none, {refused} were refused by both)"
+        ))?;
+    }
+    let rows = match (diff.principals, diff.principals_asked) {
+        (0, 0) => "no rows were compared".to_owned(),
+        (count, asked) if count == asked => format!("rows were compared for {count} principals"),
+        (count, asked) => format!("rows were compared for {count} of {asked} principals; the others were refused"),
     };
     let sets = if diff.all_combinations { "all" } else { "some" };
     let looked = format!("{sets} {} sets of roles; {rows}", diff.roles.len());

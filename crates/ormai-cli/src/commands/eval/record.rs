@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use ormai_eval::record::{CallsWriter, Header, Source, from_trail};
+use ormai::policy::PolicyDocument;
+use ormai_eval::record::{CallsWriter, Header, MetadataReaders, Source, from_trail};
 
+use super::place::misfit;
 use super::progress;
 use crate::args::eval::Record;
 use crate::config::Config;
@@ -19,14 +21,15 @@ pub(super) async fn run(config: &Path, record: Record, as_json: bool) -> Result<
         0 => Failure::failed("there is no audit trail: `audit` is off in the configuration"),
         count => Failure::misuse(format!("there is no store number {}; the configuration names {count}", record.store)),
     })?;
+    let policy = PolicyDocument::parse(&config.policy.text, config.policy.format)
+        .map_err(|findings| misfit(&config.policy, &findings, as_json).unwrap_or_else(|failure| failure))?;
+    // No record has the metadata of its principal: where the policy reads it, a call is not known as it was.
+    let readers = MetadataReaders::of(&policy);
     let name = record.output.display();
     let mut calls = CallsWriter::create(&record.output, &Header::new(Source::AuditTrail))
         .map_err(|error| Failure::misuse(format!("`{name}` cannot be made: {error}")))?;
-    // No record has the metadata of its principal: where the policy reads it, no call is known as it was.
-    let reads_metadata = config.policy.text.contains("principal.metadata");
     let progress = progress::counting("reading", "lines");
-    let found =
-        from_trail(&**store, &filter, reads_metadata, &mut calls, &mut |lines| progress.set_position(lines)).await;
+    let found = from_trail(&**store, &filter, &readers, &mut calls, &mut |lines| progress.set_position(lines)).await;
     progress.finish_and_clear();
     let found = found.map_err(|error| Failure::failed(error.to_string()))?;
     calls.end()?;

@@ -13,6 +13,9 @@ use crate::args::eval::Replay;
 use crate::failure::Failure;
 use crate::output;
 
+/// Said also of none.
+const CHANGED: &str = "changed";
+
 pub(super) async fn run(config: &Path, replay: Replay, as_json: bool) -> Result<(), Failure> {
     let calls = Calls::open(&replay.calls)?;
     let principal = replay.principal.as_deref().map(|json| who("--as", json)).transpose()?;
@@ -44,19 +47,30 @@ pub(super) async fn run(config: &Path, replay: Replay, as_json: bool) -> Result<
     if as_json {
         output::json(&json!({"changes": changes, "summary": summary}))?;
     } else {
-        let mut said = format!("{} calls: {} the same, {} changed", summary.calls, summary.same, summary.changed);
+        let mut said = format!("{} calls", summary.calls);
+        let mut before = ": ";
         for (count, what) in [
+            (summary.same_whole, "the same to the last byte"),
+            (summary.same_by_counts, "the same by status and counts only"),
+            (summary.same_refused, "refused both times"),
+            (summary.changed, CHANGED),
             (summary.unknown, "ended in a way that nobody knew"),
             (summary.writes_left_out, "writes left out"),
             (summary.not_exact, "not known as they were"),
         ] {
-            if count > 0 {
-                said.push_str(&format!(", {count} {what}"));
+            if count > 0 || what == CHANGED {
+                said.push_str(&format!("{before}{count} {what}"));
+                before = ", ";
             }
         }
         output::line(format!("{said} ({:.0} a second)", summary.calls_per_second))?;
     }
-    if summary.changed > 0 { Err(Failure::told()) } else { Ok(()) }
+    match (summary.changed, summary.compared()) {
+        (_, 0) if as_json => Err(Failure::told()),
+        (_, 0) => Err(Failure::failed("nothing was compared: no call of the file could be made again")),
+        (0, _) => Ok(()),
+        _ => Err(Failure::told()),
+    }
 }
 
 impl From<ReplayError> for Failure {

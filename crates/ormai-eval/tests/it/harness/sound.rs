@@ -138,6 +138,12 @@ every_engine! {
         assert_eq!(serde_json::to_value(&order.data).unwrap()["status"], "paid");
     }
 
+    async fn a_suite_without_a_case_is_no_pass(test: &TestDatabase) {
+        let suite = guide(test).await.run_suite([]).await;
+        assert!(!suite.passed());
+        assert_eq!(suite.to_string(), "0 of 0 passed: there is no case");
+    }
+
     async fn a_case_says_how_it_must_end(test: &TestDatabase) {
         let harness = guide(test).await;
         let asked = || json!({"model": "Order", "id": 4});
@@ -149,6 +155,6 @@ every_engine! {
             ok   another tenant's order (RECORD_NOT_FOUND)\n\
             FAIL an order (RECORD_NOT_FOUND)\n     \
             expected: it was to be answered, and it was refused: RECORD_NOT_FOUND\n\
-            1 of 2 passed");
+            1 of 2 passed, 1 of them refused");
     }
 }
