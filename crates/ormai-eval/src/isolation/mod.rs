@@ -31,13 +31,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-<<<<<<< HEAD
 use ormai::approvals::MemoryApprovals;
-use ormai::catalog::ModelId;
-=======
-use ormai::Builder;
 use ormai::catalog::{Catalog, ModelId};
->>>>>>> w-replay
 use ormai::policy::PolicyDocument;
 use ormai::prelude::*;
 use ormai::{Builder, Dialect};

@@ -110,22 +110,18 @@ impl Subject {
         let models =
             catalog.models().map(|(id, model)| About::new(id, model, document.models.get(&*model.name), shows_all));
         let models = models.collect();
-<<<<<<< HEAD
-        let mut subject = Self {
-            catalog: Arc::clone(&catalog),
+        Self {
+            catalog,
             models,
             paths: BTreeMap::new(),
             roles: BTreeSet::new(),
             looked_at: BTreeSet::new(),
             counts_on: false,
             numbers: OnceLock::new(),
-        };
-=======
-        Self { catalog, models, paths: BTreeMap::new(), roles: BTreeSet::new(), looked_at: BTreeSet::new() }
+        }
     }
 
     fn read(&mut self, document: &PolicyDocument) {
->>>>>>> w-replay
         for (name, policy) in &document.models {
             let Some(id) = self.catalog.find(&name.value) else { continue };
             self.layer(id, policy);
