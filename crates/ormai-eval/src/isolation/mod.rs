@@ -71,8 +71,6 @@ pub const DEFAULT_MAX_ROWS: u32 = 500_000;
 const READ_AGAIN: usize = 20_000;
 /// How many rows of an answer are compared with the specification's.
 const COMPARED: usize = 2_000;
-/// How long a statement of the suite may run, in milliseconds.
-const TIMEOUT_MS: u32 = 1_000;
 /// How many tenants of the database are sampled.
 const SAMPLED: usize = 2;
 
@@ -218,15 +216,10 @@ impl Isolation {
     }
 
     fn builder(&self) -> Builder {
-        // Who sees all rows of a large database asks for what takes long.
-        let mut document = self.document.clone();
-        let timeout =
-            document.budget.statement_timeout_ms.as_ref().map_or(TIMEOUT_MS, |said| said.value.min(TIMEOUT_MS));
-        document.budget.statement_timeout_ms = Some(timeout.into());
         OrmAi::builder()
             .database(self.tools.database().clone())
             .catalog(self.tools.engine().policy().catalog().as_ref().clone())
-            .policy(document)
+            .policy(self.document.clone())
             .hash_key(*b"of the isolation suite alone")
             .cursor_key([7; 32])
             .approvals(Arc::new(MemoryApprovals::new()))
