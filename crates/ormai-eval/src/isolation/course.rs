@@ -8,11 +8,12 @@ use ormai::Truth;
 use ormai::catalog::ModelId;
 use ormai::policy::{Effect, FieldAction, View, WriteAction};
 use ormai::prelude::*;
+use ormai::{Did, Kind, Table, Truth};
 use serde_json::{Value as Json, json};
 
 use super::ask::{Ask, Asking};
 use super::changes::{Changes, Writer};
-use super::coverage::{Coverage, tables};
+use super::coverage::{Coverage, Deciding, course_of, tables};
 use super::dice::Dice;
 use super::identity::Asker;
 use super::ledger::Ledger;
@@ -35,6 +36,9 @@ const LARGE: usize = 10_000;
 
 /// Models with no more rows are compared as a whole after a write.
 const WHOLE: usize = 600;
+
+/// How many planted rows are looked at to tell whether they differ by a rule.
+const LOOKED_AT: usize = 60;
 
 /// The suite while it asks.
 pub(super) struct Course<'a> {
@@ -74,6 +78,8 @@ pub(super) struct Course<'a> {
     /// Fields that say which row, and stand in other rows too.
     keys: BTreeSet<(usize, usize)>,
     calls: usize,
+    /// By principal, model and rule: whether planted rows differ by it.
+    splits: HashMap<(usize, (String, String)), bool>,
 }
 
 /// An answer to one call.
@@ -133,6 +139,7 @@ impl<'a> Course<'a> {
             visible: HashMap::new(),
             keys,
             calls: 0,
+            splits: HashMap::new(),
         }
     }
 
@@ -206,7 +213,14 @@ impl<'a> Course<'a> {
                 metadata.remove(volatile);
             }
         }
-        self.coverage.count(self.subject, ask, who.principal.roles(), &told, &json);
+        let deciding = Deciding {
+            roles: who.principal.roles(),
+            view: &self.view(who),
+            tables: &told,
+            decided: self.decided(asker, who, &told),
+            turning: self.turning(&ctx, who, ask, &told),
+        };
+        self.coverage.count(self.subject, ask, &deciding, &json);
         let code = json.pointer("/error/code").and_then(Json::as_str).unwrap_or_default().to_owned();
         if code == "TIMEOUT" {
             // That says nothing of isolation, and ends the transaction.
@@ -229,6 +243,63 @@ impl<'a> Course<'a> {
             wrongs.push(Violation::new("records_hide", "the record shows the cursor of a page"));
         }
         Answered { json, wrongs }
+    }
+
+    /// The rules of some tables that make a difference to a principal: by which planted rows differ, where each row
+    /// decides.
+    fn decided(&mut self, at: usize, who: &Asker, tables: &[Table]) -> BTreeSet<(String, String)> {
+        let view = self.view(who);
+        let mut decided = BTreeSet::new();
+        for table in tables {
+            let Some(rules) = self.subject.catalog.find(&table.model).and_then(|id| view.model(id)) else { continue };
+            for rule in table.rules.iter().filter(|rule| rule.made_a_difference()) {
+                let named = (table.model.clone(), rule.rule.clone());
+                let row_rule = rules.row_rules.iter().find(|known| known.name == rule.rule);
+                let splits = match row_rule.filter(|_| rule.did == Did::TookPart && rule.kind != Kind::Scope) {
+                    None => true,
+                    Some(row_rule) => {
+                        let (sight, plantation) = (self.sight(), self.plantation);
+                        *self.splits.entry((at, named.clone())).or_insert_with(|| {
+                            let wanted = matches!(row_rule.effect, Effect::Restrict);
+                            let of = plantation.of(rules.model).take(LOOKED_AT);
+                            let is_true = |row| sight.truth(row_rule, &who.principal, row) == Some(Truth::True);
+                            of.into_iter().any(|planted| is_true(&planted.row) != wanted)
+                        })
+                    }
+                };
+                if splits {
+                    decided.insert(named);
+                }
+            }
+        }
+        decided
+    }
+
+    /// The roles without which the same would be done in another way, of those with an overlay.
+    fn turning(&self, ctx: &RunContext<'_>, who: &Asker, ask: &Ask, tables: &[Table]) -> BTreeSet<String> {
+        let overlaid: Vec<&String> =
+            who.principal.roles().iter().filter(|role| self.subject.roles.contains(*role)).collect();
+        if overlaid.is_empty() {
+            return BTreeSet::new();
+        }
+        let (with, view) = (course_of(&self.tools, ctx, ask), self.view(who));
+        let turns = |role: &&String| {
+            let without = without(&who.principal, role);
+            let other = self.tools.engine().view(without.roles());
+            let shows_otherwise = || {
+                tables.iter().filter_map(|table| self.subject.catalog.find(&table.model)).any(|id| {
+                    let fields = self.subject.catalog.model(id).field_ids().map(|(field, _)| field);
+                    let action = |view: &View, field| Some(view.model(id)?.field(field)?.action.clone());
+                    // Fields that are open to one of the two only stand in the statements.
+                    fields.into_iter().any(|field| match (action(&view, field), action(&other, field)) {
+                        (Some(one), Some(another)) => one != another,
+                        _ => false,
+                    })
+                })
+            };
+            with != course_of(&self.tools, &ctx.for_principal(without), ask) || shows_otherwise()
+        };
+        overlaid.into_iter().filter(turns).cloned().collect()
     }
 
     /// Canaries in an answer that have no business there.
@@ -373,9 +444,12 @@ impl<'a> Course<'a> {
                 return Vec::new();
             }
         };
-        // Without OrmAI's own tables a write that needs an approval is refused before its rows are looked at, also
-        // such as would be refused for them; never one that needs none.
-        let needs_approval = |page: &Json| page.pointer("/error/code") == Some(&json!("APPROVAL_REQUIRED"));
+        // Without OrmAI's own tables, or a user, a write that needs an approval is refused before its rows are looked
+        // at, also such as would be refused for them; never one that needs none.
+        let needs_approval = |page: &Json| {
+            let code = page.pointer("/error/code").and_then(Json::as_str);
+            matches!(code, Some("APPROVAL_REQUIRED" | "PRINCIPAL_INCOMPLETE"))
+        };
         if answer.refused().is_some() && self.opens_on_approval(who, ask) && pages.iter().any(needs_approval) {
             return Vec::new();
         }
@@ -521,6 +595,18 @@ impl<'a> Course<'a> {
             self.leaks.push(Leak::new(violation.clone(), ask.tool, arguments, &who.principal, &answer.json));
         }
     }
+}
+
+/// The same principal without a role.
+fn without(principal: &Principal, role: &str) -> Principal {
+    let mut other = Principal::new(principal.tenant_id().clone()).user(principal.user_id().clone());
+    for kept in principal.roles().iter().filter(|kept| *kept != role) {
+        other = other.role(kept);
+    }
+    for (key, value) in principal.all_metadata() {
+        other = other.metadata(key, value.clone());
+    }
+    other
 }
 
 pub(super) fn with(arguments: &Json, key: &str, value: Json) -> Json {

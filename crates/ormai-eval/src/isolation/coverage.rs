@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ormai::policy::document::{Action, ModelPolicy, PolicyDocument};
+use ormai::policy::{FieldAction, View};
 use ormai::{Kind, Table, Toolset};
 use serde_json::Value as Json;
 
@@ -85,7 +86,7 @@ impl Coverage {
     }
 
     /// Counts a request with its answer.
-    pub(super) fn count(&mut self, subject: &Subject, ask: &Ask, roles: &[String], tables: &[Table], answer: &Json) {
+    pub(super) fn count(&mut self, subject: &Subject, ask: &Ask, who: &Deciding<'_>, answer: &Json) {
         let model = subject.catalog.model(ask.model).name.clone();
         let is_answered = answer.get("success") == Some(&Json::Bool(true));
         if let Some(counts) = self.tools.get_mut(&(model.clone(), ask.tool.to_owned())) {
@@ -93,53 +94,66 @@ impl Coverage {
             *count += 1;
         }
         let mut overlaid = BTreeSet::new();
-        for table in tables {
+        for table in who.tables {
             overlaid.insert(table.model.clone());
             for rule in &table.rules {
                 let kind = if rule.kind == Kind::Scope { "scope" } else { "row policy" };
-                self.met(&table.model, kind, &rule.rule, rule.made_a_difference());
+                self.met(
+                    &table.model,
+                    kind,
+                    &rule.rule,
+                    who.decided.contains(&(table.model.clone(), rule.rule.clone())),
+                );
             }
         }
         for model in overlaid {
-            for role in roles {
-                self.met(&model, "overlay", role, true);
+            for role in who.roles {
+                self.met(&model, "overlay", role, who.turning.contains(role));
             }
         }
+        let code = answer.pointer("/error/code").and_then(Json::as_str).unwrap_or_default();
         // A field that is not shown as it is, and was asked for all the same.
         for (model, field) in
             ask.tries.iter().filter_map(|said| said.split_once('.')).filter(|(_, field)| !field.contains(' '))
         {
             for kind in ["field deny", "field mask", "field hash", "field redact"] {
-                self.met(model, kind, field, !is_answered);
+                self.met(model, kind, field, code == "FIELD_NOT_ALLOWED");
             }
         }
-        for (said, is_decided) in ask.tries.iter().map(|said| (said, !is_answered)) {
+        for said in &ask.tries {
             let Some((rule, kind)) = tried(said) else { continue };
-            let decides = is_decided || matches!(kind.1, "auto_set" | "create" | "update" | "delete" | "bulk_update");
-            self.met(rule, kind.0, kind.1, decides);
+            self.met(rule, kind.0, kind.1, decides(kind.1, ask, is_answered, code, answer));
         }
         if is_answered {
-            self.shown(&model, answer.get("data").unwrap_or(&Json::Null), subject);
+            self.shown(&model, answer.get("data").unwrap_or(&Json::Null), subject, who.view);
         }
     }
 
     /// The fields of an answer.
-    fn shown(&mut self, model: &str, data: &Json, subject: &Subject) {
+    fn shown(&mut self, model: &str, data: &Json, subject: &Subject, view: &View) {
         let rows: Vec<&Json> = match data.get("rows").and_then(Json::as_array) {
-            Some(rows) => rows.iter().take(1).collect(),
+            Some(rows) => rows.iter().collect(),
             None => vec![data],
         };
         let Some(id) = subject.catalog.find(model) else { return };
         let described = subject.catalog.model(id);
-        for (name, value) in rows.into_iter().filter_map(Json::as_object).flatten() {
+        for (name, value) in rows.first().into_iter().filter_map(|row| row.as_object()).flatten() {
             if let Some(relation) = described.find_relation(name) {
                 let target = &subject.catalog.model(described.relation(relation).target).name;
-                self.shown(target, value, subject);
+                self.shown(target, value, subject, view);
                 continue;
             }
-            for kind in ["field allow", "field mask", "field hash", "field redact"] {
-                self.met(model, kind, name, kind != "field allow");
-            }
+            let rule = described.find_field(name).and_then(|field| view.model(id)?.field(field));
+            let kind = match rule.map(|rule| &rule.action) {
+                Some(FieldAction::Allow) => "field allow",
+                Some(FieldAction::Mask(_)) => "field mask",
+                Some(FieldAction::Hash) => "field hash",
+                Some(FieldAction::Redact) => "field redact",
+                None => continue,
+            };
+            // Of nothing there is nothing to hide.
+            let is_there = rows.iter().any(|row| row.get(name).is_some_and(|value| !value.is_null()));
+            self.met(model, kind, name, kind != "field allow" && is_there);
         }
     }
 
@@ -174,6 +188,33 @@ impl Coverage {
     }
 }
 
+/// Who asks, and which rules made a difference to what was asked.
+pub(super) struct Deciding<'a> {
+    pub(super) roles: &'a [String],
+    pub(super) view: &'a View,
+    pub(super) tables: &'a [Table],
+    /// By model and name: the rules by which some rows differ, or the principal.
+    pub(super) decided: BTreeSet<(String, String)>,
+    /// The roles without which the same would have been done in another way.
+    pub(super) turning: BTreeSet<String>,
+}
+
+/// Whether a rule of writes or of budgets has decided about a request that was made to try it.
+fn decides(rule: &str, ask: &Ask, is_answered: bool, code: &str, answer: &Json) -> bool {
+    match rule {
+        // They open what was done, and close what was refused for them.
+        "create" | "update" | "delete" | "bulk_update" => {
+            is_answered || matches!(code, "WRITE_NOT_ALLOWED" | "APPROVAL_REQUIRED")
+        }
+        "auto_set" => is_answered || matches!(code, "WRITE_NOT_ALLOWED" | "FIELD_NOT_ALLOWED" | "VALIDATION_ERROR"),
+        "immutable_fields" => code == "WRITE_NOT_ALLOWED",
+        "required_fields" => code == "WRITE_NOT_ALLOWED" || answer.pointer("/error/details/missing").is_some(),
+        "require_reason" => code == "VALIDATION_ERROR" && ask.arguments.get("reason").is_none(),
+        "max_affected_rows" => code == "MAX_AFFECTED_ROWS_EXCEEDED",
+        _ => matches!(code, "QUERY_BUDGET_EXCEEDED" | "QUERY_TOO_BROAD"),
+    }
+}
+
 /// The model, kind and name in what a request says that it tries.
 fn tried(said: &str) -> Option<(&str, (&'static str, &'static str))> {
     let (model, rule) = said.split_once(' ')?;
@@ -201,6 +242,17 @@ fn action(action: Action) -> &'static str {
         Action::Mask => "field mask",
         Action::Hash => "field hash",
         Action::Redact => "field redact",
+    }
+}
+
+/// The statements of a request with their values, or why it is refused.
+pub(super) fn course_of(tools: &Toolset, ctx: &ormai::RunContext<'_>, ask: &Ask) -> Json {
+    let request = ormai::request::Tool::from_name(ask.tool)
+        .and_then(|tool| ormai::request::Request::from_value(tool, &ask.arguments));
+    match request.map(|request| tools.explain(ctx, request)) {
+        Ok(Ok(explanation)) => serde_json::to_value(explanation.statements).unwrap_or_default(),
+        Ok(Err(refusal)) => refusal.error.code.as_str().into(),
+        Err(error) => error.code.as_str().into(),
     }
 }
 

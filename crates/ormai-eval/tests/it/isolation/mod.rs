@@ -123,4 +123,40 @@ models:
             assert!(next <= u64::try_from(most).unwrap(), "{model}: the next id is {next}, of {most}");
         }
     }
+
+    /// A rule that every row satisfies, and a role that changes nothing, never decide.
+    async fn rules_decide_only_where_they_make_a_difference(test: &TestDatabase) {
+        test.execute(
+            "CREATE TABLE orders (id varchar(64) PRIMARY KEY, tenant_id varchar(64) NOT NULL, note varchar(100));
+             CREATE TABLE vaults (id integer PRIMARY KEY, tenant_id varchar(64) NOT NULL, CHECK (id < 0));",
+        )
+        .await;
+        let document = PolicyDocument::parse(
+            "version: 1
+default_field_action: allow
+models:
+  Order:
+    allowed: true
+    scoping: {tenant_id: principal.tenant_id}
+    row_policies: [{name: idle, condition: id IS NOT NULL}]
+    roles:
+      clerk: {fields: {note: allow}}
+      guest: {fields: {note: deny}}
+  Vault: {allowed: true, scoping: {tenant_id: principal.tenant_id}}
+",
+            Format::Yaml,
+        )
+        .unwrap();
+        let builder = OrmAi::builder().database_url(test.url()).policy(document.clone());
+        let ormai = builder.build().await.unwrap();
+        let report = Isolation::new(ormai.tools(), &document).requests(200).run(&|_| ()).await.unwrap();
+        assert!(report.leaks.is_empty(), "{}", told(&report));
+        for idle in ["Order: row policy `idle`", "Order: overlay `clerk`"] {
+            assert!(report.never_decided.iter().any(|rule| rule == idle), "{idle}: {:?}", report.never_decided);
+        }
+        assert!(!report.never_decided.iter().any(|rule| rule.contains("guest")), "{:?}", report.never_decided);
+        // In a model of which no row can be planted nothing was proved.
+        assert_eq!(report.verdict, IsolationVerdict::Undecided);
+        assert!(matches!(&report.undecided[..], [why] if why.contains("planted in `Vault`")), "{:?}", report.undecided);
+    }
 }
