@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ormai::Truth;
 use ormai::catalog::ModelId;
 use ormai::policy::{Effect, FieldAction, View, WriteAction};
 use ormai::prelude::*;
