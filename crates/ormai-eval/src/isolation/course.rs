@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ormai::catalog::ModelId;
-use ormai::policy::{Effect, FieldAction, View, WriteAction};
+use ormai::policy::{Effect, View, WriteAction};
 use ormai::prelude::*;
 use ormai::{Did, Kind, Table, Truth};
 use serde_json::{Value as Json, json};
@@ -16,11 +16,11 @@ use super::coverage::{Coverage, Deciding, course_of, tables};
 use super::dice::Dice;
 use super::identity::Asker;
 use super::ledger::Ledger;
-use super::plant::{Plantation, key_of};
+use super::plant::Plantation;
+use super::records;
 use super::report::Leak;
 use super::sight::{Rows, Sight};
 use super::subject::Subject;
-use super::{records, values};
 use crate::expected::Expected;
 use crate::{Row, Violation, Witness, WitnessError};
 
@@ -69,13 +69,13 @@ pub(super) struct Course<'a> {
     /// What was not tried once everything was asked.
     pub(super) untouched: Vec<String>,
     pub(super) expected: Option<&'a Expected>,
-    seen: HashMap<(usize, usize), bool>,
+    pub(super) seen: HashMap<(usize, usize), bool>,
     /// The rows of large models, by the first part of their key.
     by_key: HashMap<ModelId, HashMap<String, Vec<usize>>>,
     /// The planted rows that each principal sees.
     visible: HashMap<usize, Arc<[usize]>>,
     /// Fields that say which row, and stand in other rows too.
-    keys: BTreeSet<(usize, usize)>,
+    pub(super) keys: BTreeSet<(usize, usize)>,
     calls: usize,
     /// By principal, model and rule: whether planted rows differ by it.
     splits: HashMap<(usize, (String, String)), bool>,
@@ -230,15 +230,11 @@ impl<'a> Course<'a> {
             // On PostgreSQL nothing can be asked in the transaction any more.
             self.broken(format!("`{}` failed with {code}", ask.tool));
         }
-        wrongs.extend(self.strangers(asker, who, ask, arguments, &json));
+        wrongs.extend(self.strangers(asker, who, arguments, &json));
         let recorded = records::texts(&lines, &request_id);
         wrongs.extend(self.told(who, ask, &recorded));
-        if let Some(cursor) = arguments
-            .get("cursor")
-            .and_then(Json::as_str)
-            .filter(|cursor| recorded.iter().any(|text| text.contains(cursor)))
-        {
-            let _ = cursor;
+        let cursor = arguments.get("cursor").and_then(Json::as_str);
+        if cursor.is_some_and(|cursor| recorded.iter().any(|text| text.contains(cursor))) {
             wrongs.push(Violation::new("records_hide", "the record shows the cursor of a page"));
         }
         Answered { json, wrongs }
@@ -299,85 +295,6 @@ impl<'a> Course<'a> {
             with != course_of(&self.tools, &ctx.for_principal(without), ask) || shows_otherwise()
         };
         overlaid.into_iter().filter(turns).cloned().collect()
-    }
-
-    /// Canaries in an answer that have no business there.
-    fn strangers(&mut self, at: usize, who: &Asker, ask: &Ask, arguments: &Json, answer: &Json) -> Vec<Violation> {
-        let (text, said) = (answer.to_string(), arguments.to_string());
-        let is_error = answer.get("success") != Some(&Json::Bool(true));
-        let view = self.view(who);
-        let mut wrongs = Vec::new();
-        for token in values::tokens(&text).collect::<BTreeSet<_>>() {
-            let Some(canary) = self.plantation.canaries.get(&token).filter(|_| !said.contains(&values::token(token)))
-            else {
-                continue;
-            };
-            let model = self.subject.catalog.model(canary.model);
-            let Some(planted) = self.plantation.rows.get(canary.row) else { continue };
-            let name = &model.field(canary.field).name;
-            let key = key_of(model, &planted.row);
-            if is_error {
-                wrongs.push(
-                    Violation::new("errors_reveal_nothing", "an error holds a stored value")
-                        .row(&model.name, key)
-                        .field(name),
-                );
-                continue;
-            }
-            if self.is_hidden(&view, canary.model, canary.field) {
-                wrongs.push(
-                    Violation::new("no_denied_fields", "a value is shown that the policy hides")
-                        .row(&model.name, key)
-                        .field(name),
-                );
-                continue;
-            }
-            if self.keys.contains(&(canary.model.index(), canary.field.index())) {
-                continue;
-            }
-            let sight = self.sight();
-            let seen = *self
-                .seen
-                .entry((at, canary.row))
-                .or_insert_with(|| sight.sees(&view, &who.principal, canary.model, &planted.row));
-            if !seen {
-                wrongs.push(
-                    Violation::new("no_cross_tenant_data", "a row is shown that the principal may not see")
-                        .row(&model.name, key)
-                        .field(name),
-                );
-            }
-        }
-        let _ = ask;
-        wrongs
-    }
-
-    /// Whether nobody, or not this principal, sees a field as it is.
-    fn is_hidden(&self, view: &View, model: ModelId, field: ormai::catalog::FieldId) -> bool {
-        let by_view =
-            view.model(model).and_then(|rules| rules.field(field)).is_none_or(|rule| rule.action != FieldAction::Allow);
-        by_view || self.subject.about(model).is_none_or(|about| !about.shown.contains(&field))
-    }
-
-    /// Values of hidden fields in a record.
-    fn told(&self, who: &Asker, ask: &Ask, texts: &[String]) -> Vec<Violation> {
-        let view = self.view(who);
-        let mut wrongs = Vec::new();
-        let found: BTreeSet<usize> = texts.iter().flat_map(|text| values::tokens(text)).collect();
-        for token in found {
-            let Some(canary) = self.plantation.canaries.get(&token).filter(|canary| canary.model == ask.model) else {
-                continue;
-            };
-            if self.is_hidden(&view, canary.model, canary.field) {
-                let model = self.subject.catalog.model(canary.model);
-                wrongs.push(
-                    Violation::new("records_hide", "the record shows a value that the policy hides")
-                        .row(&model.name, Json::Null)
-                        .field(&model.field(canary.field).name),
-                );
-            }
-        }
-        wrongs
     }
 
     /// Whether a principal is past every scope of a large database: what looks for related rows of all of its

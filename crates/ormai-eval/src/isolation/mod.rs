@@ -13,6 +13,7 @@
 
 mod aftermath;
 mod ask;
+mod canaries;
 mod changes;
 mod course;
 mod coverage;
