@@ -66,7 +66,7 @@ pub(super) struct Course<'a> {
     pub(super) unread: Option<String>,
     /// What the specification does not know of single answers, and of how many.
     pub(super) unknown: BTreeMap<String, usize>,
-    /// What was not tried once everything was asked.
+    /// What was not tried.
     pub(super) untouched: Vec<String>,
     pub(super) expected: Option<&'a Expected>,
     pub(super) seen: HashMap<(usize, usize), bool>,
@@ -313,8 +313,11 @@ impl<'a> Course<'a> {
     pub(super) async fn read(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, dice: &mut Dice) {
         self.requests += 1;
         if self.sees_too_much(asker) && ask.arguments.to_string().contains("\"match\"") {
-            let what = "filters on related rows, of a principal who sees all rows of a large database";
-            *self.unknown.entry(what.to_owned()).or_default() += 1;
+            let what =
+                "filters on related rows, of a principal who sees all rows of a large database: they take minutes";
+            if !self.untouched.iter().any(|known| known == what) {
+                self.untouched.push(what.to_owned());
+            }
             return;
         }
         let first = self.call(tx, asker, ask, &ask.arguments).await;
