@@ -11,4 +11,5 @@ pub(crate) mod explain;
 pub(crate) mod idempotency;
 pub(crate) mod init;
 pub(crate) mod install;
+mod progress;
 pub(crate) mod rls;

@@ -11,6 +11,7 @@ mod log;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod output;
+mod part_file;
 mod starter;
 
 use std::process::ExitCode;

@@ -3,7 +3,6 @@
 mod export;
 mod filter;
 mod keygen;
-mod progress;
 mod prove;
 mod prune;
 mod query;
@@ -19,6 +18,7 @@ pub(super) use records::word;
 
 use ormai::audit::{AuditStore, StoreError};
 
+use super::progress;
 use crate::args::audit::{Audit, AuditCommand};
 use crate::config::Config;
 use crate::failure::Failure;

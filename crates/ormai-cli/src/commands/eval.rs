@@ -7,20 +7,20 @@ mod determinism;
 mod diff;
 mod isolation;
 mod place;
-mod progress;
 mod record;
 mod replay;
 mod run;
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use ormai_eval::record::{FileError, Who};
 use ormai_eval::report::Report;
 
+use super::progress;
 use crate::args::eval::{Eval, EvalCommand};
 use crate::failure::Failure;
+use crate::part_file::PartFile;
 
 pub(crate) async fn run(config: &Path, eval: Eval, as_json: bool) -> Result<(), Failure> {
     match eval.command {
@@ -45,18 +45,9 @@ fn who(option: &str, json: &str) -> Result<Who, Failure> {
 
 /// Writes a page that only its owner may read: it names keys and tenants.
 fn write_page(path: &Path, report: &Report) -> Result<(), Failure> {
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        // One that was there before keeps its mode otherwise.
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        file.write_all(report.html().as_bytes())
-    };
-    write().map_err(|error| Failure::failed(format!("`{}` cannot be written: {error}", path.display())))
+    let file = PartFile::begin(path)?;
+    file.file().write_all(report.html().as_bytes())?;
+    file.end(path)
 }
 
 impl From<FileError> for Failure {

@@ -312,7 +312,7 @@ impl<'a> Course<'a> {
     /// A request that reads, with all of its pages.
     pub(super) async fn read(&mut self, tx: &RunContext<'_>, asker: usize, ask: &Ask, dice: &mut Dice) {
         self.requests += 1;
-        if self.sees_too_much(asker) && ask.arguments.to_string().contains("\"match\"") {
+        if ask.arguments.to_string().contains("\"match\"") && self.sees_too_much(asker) {
             let what =
                 "filters on related rows, of a principal who sees all rows of a large database: they take minutes";
             if !self.untouched.iter().any(|known| known == what) {

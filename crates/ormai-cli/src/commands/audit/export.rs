@@ -1,8 +1,7 @@
 //! `ormai audit export`: records into a file.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ormai::audit::export::{ExportError, Exported, Format, export};
 use ormai::audit::{AuditStore, Filter};
@@ -12,6 +11,7 @@ use super::{Stores, progress};
 use crate::args::audit::{Export, ExportFormat};
 use crate::failure::Failure;
 use crate::output;
+use crate::part_file::PartFile;
 
 pub(super) async fn run(stores: &Stores<'_>, options: Export, as_json: bool) -> Result<(), Failure> {
     let filter = options.filter.read()?;
@@ -24,7 +24,7 @@ pub(super) async fn run(stores: &Stores<'_>, options: Export, as_json: bool) -> 
     }
     let store = stores.one().await?;
     let file = PartFile::begin(&path)?;
-    let exported = written(&*store, &filter, format, BufWriter::new(&file.file)).await?;
+    let exported = written(&*store, &filter, format, BufWriter::new(file.file())).await?;
     file.end(&path)?;
     if as_json {
         output::json(&json!({
@@ -54,7 +54,7 @@ async fn written(
     format: Format,
     out: impl Write + Send,
 ) -> Result<Exported, Failure> {
-    let progress = progress::counting("exporting");
+    let progress = progress::lines("exporting");
     let exported = export(store, filter, format, out, &mut |lines| progress.set_position(lines)).await;
     progress.finish_and_clear();
     exported.map_err(|error| match error {
@@ -85,45 +85,6 @@ fn format(asked: Option<ExportFormat>, path: Option<&Path>) -> Result<Format, Fa
                     path.display()
                 ))
             })
-        }
-    }
-}
-
-/// A file that has its name only when it is whole. Records are not for everybody on the machine.
-struct PartFile {
-    file: File,
-    path: PathBuf,
-    is_whole: bool,
-}
-
-impl PartFile {
-    fn begin(path: &Path) -> Result<Self, Failure> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(&part)
-            .map_err(|error| Failure::failed(format!("`{}` cannot be written: {error}", part.display())))?;
-        Ok(Self { file, path: part, is_whole: false })
-    }
-
-    fn end(mut self, path: &Path) -> Result<(), Failure> {
-        self.file.sync_all()?;
-        std::fs::rename(&self.path, path)?;
-        self.is_whole = true;
-        Ok(())
-    }
-}
-
-impl Drop for PartFile {
-    fn drop(&mut self) {
-        if !self.is_whole {
-            // What is left over is no export; nobody is told twice.
-            let _ = std::fs::remove_file(&self.path);
         }
     }
 }

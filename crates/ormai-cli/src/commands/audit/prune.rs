@@ -20,7 +20,7 @@ pub(super) async fn run(stores: &Stores<'_>, options: Prune, as_json: bool) -> R
     let all = config.audit_stores().await?;
     let chosen = stores.chosen(&all)?;
     let asked = if stores.number.is_some() { vec![Arc::clone(chosen)] } else { all.clone() };
-    let progress = progress::counting(if options.dry_run { "reading" } else { "pruning" });
+    let progress = progress::lines(if options.dry_run { "reading" } else { "pruning" });
     let reports = if options.dry_run {
         let keys = config.audit_keys();
         let mut reports = Vec::with_capacity(asked.len());

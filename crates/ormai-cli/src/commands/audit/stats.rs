@@ -17,7 +17,7 @@ pub(super) async fn run(stores: &Stores<'_>, stats: Stats, as_json: bool) -> Res
         StatsBucket::Day => Bucket::Day,
     };
     let store = stores.one().await?;
-    let progress = progress::counting("reading");
+    let progress = progress::lines("reading");
     let statistics = Statistics::of(&*store, &filter, options, &mut |lines| progress.set_position(lines)).await;
     progress.finish_and_clear();
     let report = statistics?.report();

@@ -101,7 +101,7 @@ async fn verified(
 }
 
 async fn one(store: &dyn AuditStore, against: &VerifyOptions) -> Result<Report, Failure> {
-    let progress = progress::counting("verifying");
+    let progress = progress::lines("verifying");
     let told = |at: Progress| {
         progress.set_message(format!("verifying, pass {} of {}", at.pass, Progress::PASSES));
         progress.set_position(at.lines);

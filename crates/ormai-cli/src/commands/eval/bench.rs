@@ -43,7 +43,7 @@ pub(super) async fn run(config: &Path, bench: Bench, as_json: bool) -> Result<()
         Some(count) => Amount::Calls(count),
         None => Amount::For(Duration::from_secs(bench.duration)),
     };
-    let progress = progress::steps("measuring", u64::from(bench.rounds));
+    let progress = progress::rounds("measuring", u64::from(bench.rounds));
     let report = ormai_eval::bench::Bench::new(variants, calls)
         .warm_up(Duration::from_secs(bench.warm_up))
         .amount(amount)

@@ -3,11 +3,11 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use ormai::db::{ConnectOptions, Database};
 use ormai_eval::scenario::{PageReport, Runner, Source, junit};
 use serde_json::{Value as Json, json};
 
+use super::progress;
 use crate::args::eval::Run;
 use crate::failure::Failure;
 use crate::output;
@@ -25,14 +25,14 @@ pub(crate) async fn run(run: Run, as_json: bool) -> Result<(), Failure> {
     if let Some(text) = &run.filter {
         runner = runner.filter(text);
     }
-    let bar = bar(sources.len());
+    let progress = progress::pages(sources.len());
     let mut pages = Vec::new();
     for source in &sources {
-        bar.set_message(source.name().to_owned());
+        progress.set_message(source.name().to_owned());
         pages.push(runner.run(source).await);
-        bar.inc(1);
+        progress.inc(1);
     }
-    bar.finish_and_clear();
+    progress.finish_and_clear();
     if let Some(path) = &run.junit {
         std::fs::write(path, junit(&pages)?)?;
     }
@@ -56,19 +56,6 @@ fn places(run: &Run) -> String {
     let paths: Vec<String> = run.paths.iter().map(|path| format!("`{}`", path.display())).collect();
     let filter = run.filter.as_ref().map(|text| format!(" whose headings contain `{text}`"));
     paths.join(", ") + &filter.unwrap_or_default()
-}
-
-/// How many pages are done, on a terminal.
-fn bar(pages: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(u64::try_from(pages).unwrap_or(u64::MAX));
-    // The template is a constant; without it the default serves.
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Writes what came, and tells onto how many pages.
