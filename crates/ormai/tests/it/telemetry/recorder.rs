@@ -1,24 +1,33 @@
 //! A subscriber that keeps what it sees: spans as a tree, events as lines.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use ormai_testkit::TestDatabase;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Subscriber};
-use tracing_subscriber::layer::{Context, SubscriberExt as _};
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{Layer, Registry};
 
 /// What was seen; clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Recorder(Arc<Mutex<Seen>>);
+pub(super) struct Recorder(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    seen: Mutex<Seen>,
+    /// Told of each span that closes.
+    closed: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
     spans: Vec<Span>,
+    /// The place in the list of each span, by its id.
+    places: HashMap<u64, usize>,
     events: Vec<String>,
 }
 
@@ -27,7 +36,8 @@ struct Span {
     name: &'static str,
     parent: Option<usize>,
     fields: Fields,
-    is_closed: bool,
+    /// How many hold it; nobody, and it is closed.
+    holders: usize,
 }
 
 #[derive(Debug, Default)]
@@ -43,19 +53,23 @@ impl Visit for Fields {
     }
 }
 
-/// The place of a span in the list.
-#[derive(Clone, Copy)]
-struct Place(usize);
+/// Ids are of one process, so that what is entered in a thread is known to belong to one recorder.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    /// What is entered in this thread, the innermost last.
+    static ENTERED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
 
 impl Recorder {
     /// A subscriber that writes here all that the project says, at every level, and what others warn of.
     pub(super) fn dispatch(&self) -> Dispatch {
-        Dispatch::new(Registry::default().with(self.clone()))
+        Dispatch::new(self.clone())
     }
 
     /// The spans, children under their parents.
     pub(super) fn tree(&self, test: &TestDatabase) -> String {
-        let (seen, mut text) = (self.0.lock().unwrap(), String::new());
+        let (seen, mut text) = (self.0.seen.lock().unwrap(), String::new());
         print(&seen.spans, None, 0, &mut text);
         let engine = format!("db.system.name={}", super::system(test));
         text.replace(&engine, "db.system.name=…")
@@ -63,28 +77,34 @@ impl Recorder {
 
     /// The attributes of the spans of a name.
     pub(super) fn spans(&self, name: &str) -> Vec<BTreeMap<&'static str, String>> {
-        let seen = self.0.lock().unwrap();
+        let seen = self.0.seen.lock().unwrap();
         seen.spans.iter().filter(|span| span.name == name).map(|span| span.fields.0.clone()).collect()
     }
 
     /// All that was seen: names and values of spans and events.
     pub(super) fn everything(&self) -> String {
-        let seen = self.0.lock().unwrap();
+        let seen = self.0.seen.lock().unwrap();
         format!("{:#?}\n{}", seen.spans, seen.events.join("\n"))
     }
 
     /// The events, a line each.
     pub(super) fn log(&self) -> String {
-        self.0.lock().unwrap().events.join("\n")
+        self.0.seen.lock().unwrap().events.join("\n")
     }
 
-    /// SQLite's driver works in a thread of its own, which lets go of a span a moment after it has answered.
+    /// Whether every span ends. SQLite's driver works in a thread of its own, which lets go of a span a moment after
+    /// it has answered.
     pub(super) fn is_all_closed(&self) -> bool {
-        let is_closed = || self.0.lock().unwrap().spans.iter().all(|span| span.is_closed);
-        (0..1_000_000).any(|_| {
-            std::thread::yield_now();
-            is_closed()
-        })
+        let is_open = |seen: &mut Seen| seen.spans.iter().any(|span| span.holders > 0);
+        let seen = self.0.seen.lock().unwrap();
+        let waited = self.0.closed.wait_timeout_while(seen, Duration::from_secs(30), is_open);
+        !waited.unwrap().1.timed_out()
+    }
+}
+
+impl Seen {
+    fn span(&mut self, id: &Id) -> &mut Span {
+        &mut self.spans[self.places[&id.into_u64()]]
     }
 }
 
@@ -99,42 +119,69 @@ fn print(spans: &[Span], parent: Option<usize>, depth: usize, text: &mut String)
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
+/// Not a layer of the registry of `tracing-subscriber`: that one lets go of a parent by the subscriber of the thread
+/// in which the child closes, and the threads of SQLite's driver have none.
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         metadata.target().starts_with("ormai") || *metadata.level() <= tracing::Level::WARN
     }
 
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut seen = self.0.lock().unwrap();
-        let span = context.span(id).unwrap();
-        let parent = span.parent().and_then(|parent| parent.extensions().get::<Place>().copied());
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let mut seen = self.0.seen.lock().unwrap();
         let mut fields = Fields::default();
         attributes.record(&mut fields);
-        span.extensions_mut().insert(Place(seen.spans.len()));
-        seen.spans.push(Span {
-            name: attributes.metadata().name(),
-            parent: parent.map(|Place(place)| place),
-            fields,
-            is_closed: false,
-        });
+        let parent = match attributes.parent() {
+            Some(parent) => Some(seen.places[&parent.into_u64()]),
+            None if attributes.is_contextual() => ENTERED.with_borrow(|entered| {
+                let mut inwards = entered.iter().rev();
+                inwards.find_map(|id| seen.places.get(id).copied())
+            }),
+            None => None,
+        };
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let place = seen.spans.len();
+        seen.places.insert(id, place);
+        seen.spans.push(Span { name: attributes.metadata().name(), parent, fields, holders: 1 });
+        Id::from_u64(id)
     }
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let Place(place) = *context.span(id).unwrap().extensions().get::<Place>().unwrap();
-        values.record(&mut self.0.lock().unwrap().spans[place].fields);
+    fn record(&self, id: &Id, values: &Record<'_>) {
+        values.record(&mut self.0.seen.lock().unwrap().span(id).fields);
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let fields: Vec<String> = fields.0.iter().map(|(field, value)| format!("{field}={value}")).collect();
         let metadata = event.metadata();
         let line = format!("{} {} {}", metadata.level(), metadata.target(), fields.join(" "));
-        self.0.lock().unwrap().events.push(line);
+        self.0.seen.lock().unwrap().events.push(line);
     }
 
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let Place(place) = *context.span(&id).unwrap().extensions().get::<Place>().unwrap();
-        self.0.lock().unwrap().spans[place].is_closed = true;
+    fn enter(&self, id: &Id) {
+        ENTERED.with_borrow_mut(|entered| entered.push(id.into_u64()));
+    }
+
+    fn exit(&self, id: &Id) {
+        ENTERED.with_borrow_mut(|entered| {
+            let place = entered.iter().rposition(|entered| *entered == id.into_u64());
+            entered.remove(place.expect("a span that was entered in this thread"));
+        });
+    }
+
+    fn clone_span(&self, id: &Id) -> Id {
+        self.0.seen.lock().unwrap().span(id).holders += 1;
+        id.clone()
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        let mut seen = self.0.seen.lock().unwrap();
+        let span = seen.span(&id);
+        span.holders -= 1;
+        let is_closed = span.holders == 0;
+        self.0.closed.notify_all();
+        is_closed
     }
 }
