@@ -31,8 +31,8 @@ aria-pagecache-buffer-size = 8M
 END
     # The server reads it each time that it starts, so once.
     "$@" tee users <<END || return
-CREATE USER ormai@'127.0.0.1';
-GRANT ALL ON *.* TO ormai@'127.0.0.1' WITH GRANT OPTION;
+CREATE USER ormai@'127.0.0.1', ormai@localhost;
+GRANT ALL ON *.* TO ormai@'127.0.0.1', ormai@localhost WITH GRANT OPTION;
 CREATE DATABASE ormai;
 END
     "$@" "$(command -v mariadb-install-db)" --defaults-file="$directory/options" \

@@ -15,7 +15,7 @@ pub(crate) const POSTGRES: Kind = Kind {
     find: programs,
     user: "postgres",
     script: include_str!("postgres.sh"),
-    url: |port| format!("postgres://ormai@127.0.0.1:{port}/postgres"),
+    url: |port, _| format!("postgres://ormai@127.0.0.1:{port}/postgres"),
 };
 
 /// The newest version under Debian's directory, else what is on the path, else what

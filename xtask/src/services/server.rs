@@ -35,7 +35,7 @@ pub(super) struct Kind {
     /// How it is made and run; `supervise.sh` says what must be in it.
     pub(super) script: &'static str,
     /// The URL of a server on a port.
-    pub(super) url: fn(u16) -> String,
+    pub(super) url: fn(u16, &str) -> String,
 }
 
 impl Kind {
@@ -122,7 +122,9 @@ impl Server {
             read.map_err(|error| format!("cannot read from the server's supervisor: {error}"))?;
         }
         match answer.trim_end().strip_prefix("ready ") {
-            Some(directory) => Ok(Self { supervisor, directory: directory.to_owned(), url: (kind.url)(port) }),
+            Some(directory) => {
+                Ok(Self { supervisor, directory: directory.to_owned(), url: (kind.url)(port, directory) })
+            }
             None => {
                 let _ = supervisor.wait();
                 Err(format!("{} cannot be started: {answer}", kind.name))
