@@ -2,12 +2,14 @@
 
 mod bind;
 mod calendar;
+pub(crate) mod cells;
 pub(crate) mod codes;
 mod decode;
 pub(crate) mod introspect;
 mod numeric;
 pub(crate) mod privileges;
 pub(crate) mod rls;
+pub(crate) mod text;
 mod timeout;
 mod transaction;
 

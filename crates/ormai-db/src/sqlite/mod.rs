@@ -1,9 +1,9 @@
 //! SQLite.
 
-mod bind;
+pub(crate) mod bind;
 pub(crate) mod codes;
 mod declared;
-mod decode;
+pub(crate) mod decode;
 pub(crate) mod introspect;
 mod timeout;
 mod transaction;
