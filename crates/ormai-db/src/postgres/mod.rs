@@ -10,7 +10,7 @@ mod numeric;
 pub(crate) mod privileges;
 pub(crate) mod rls;
 pub(crate) mod text;
-mod timeout;
+pub(crate) mod timeout;
 mod transaction;
 
 use std::str::FromStr;

@@ -1,6 +1,7 @@
 //! SQLite.
 
 pub(crate) mod bind;
+pub(crate) mod cells;
 pub(crate) mod codes;
 mod declared;
 pub(crate) mod decode;
