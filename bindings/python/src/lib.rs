@@ -3,11 +3,13 @@
 //! Every call is a Rust future inside a [`running::Running`] that Python steps: no Rust frame is on the stack
 //! while Python runs a driver. The pure Python part of the package is beside this crate, in `python/ormai`.
 
+mod catalog;
 mod context;
 mod convert;
 mod failure;
 mod host;
 mod mailbox;
+mod native;
 mod orders;
 mod running;
 mod runtime;
@@ -18,6 +20,8 @@ mod signal;
 mod module {
     #[pymodule_export]
     use crate::context::Context;
+    #[pymodule_export]
+    use crate::native::Native;
     #[pymodule_export]
     use crate::running::Running;
     use pyo3::prelude::*;
