@@ -6,6 +6,15 @@
 from __future__ import annotations
 
 from .catalog import Catalog, LeftOut, catalog_of
-from .errors import CatalogError, DriverError
+from .errors import CatalogError, SessionError
+from .session import HostConnection, open_session
 
-__all__ = ["Catalog", "CatalogError", "DriverError", "LeftOut", "catalog_of"]
+__all__ = [
+    "Catalog",
+    "CatalogError",
+    "HostConnection",
+    "LeftOut",
+    "SessionError",
+    "catalog_of",
+    "open_session",
+]

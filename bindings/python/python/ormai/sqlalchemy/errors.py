@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..core.errors import OrmAiError
+
 
 class CatalogError(ValueError):
     """Models from which no catalog can be made.
@@ -16,17 +18,9 @@ class CatalogError(ValueError):
         self.hint = hint
 
 
-class DriverError(Exception):
-    """An order that a driver could not carry out.
+class SessionError(OrmAiError):
+    """A session on which no call can be made: that is its owner's to mend, and not the caller's of a tool.
 
-    Args:
-        code: the SQLSTATE, number or extended result code of the database, as text; `None` when it gave none.
-        message: the driver's words, which are for the log and for nobody else.
-        lost: whether the connection is gone, and what was open on it with it.
+    >>> SessionError("the driver is not known", hint="use `psycopg`").code
+    'INTERNAL'
     """
-
-    def __init__(self, code: str | None, message: str, lost: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.lost = lost
