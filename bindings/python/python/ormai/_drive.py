@@ -136,7 +136,16 @@ def _tool_called(running: Running, order: Order, call_tool: ToolCall) -> Order:
             answer = _run_alone(answer)
     except Exception as error:
         return running.refuse(refusal(name, error))
-    return running.step(answer)
+    return answered(running, name, answer)
+
+
+def answered(running: Running, tool: str, answer: Any) -> Order:
+    """Tells the engine what a tool of the project's own answered."""
+    try:
+        return running.step(answer)
+    except (TypeError, ValueError) as error:
+        # It has no JSON form, and the engine still waits for an answer.
+        return running.refuse(refusal(tool, error))
 
 
 def _is_awaitable(value: object) -> bool:
@@ -187,11 +196,16 @@ def unknown(kind: str) -> OrmAiError:
 
 def undo(texts: Sequence[str], connection: Connection | None) -> None:
     """Undoes on the host's connection what is open of a call that was given up."""
-    if not texts or connection is None:
+    if connection is None:
         return
-    try:
-        connection.control(texts)
-    except Exception:
+    failed = False
+    # Each of them also where one before it failed.
+    for text in texts:
+        try:
+            connection.control([text])
+        except Exception:
+            failed = True
+    if failed:
         connection.discard()
 
 

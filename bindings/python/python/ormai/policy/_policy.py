@@ -151,9 +151,19 @@ class Policy(Part):
 
     @classmethod
     def _parsed(cls, text: str, format: str) -> Policy:
-        from .._native import read_policy
+        from json import loads
 
-        return cls.from_dict(read_policy(text, format))
+        from .._drive import told
+        from .._native import policy_from_text
+        from ..core.errors import PolicyInvalidError
+
+        try:
+            return cls.from_dict(loads(policy_from_text(text, format)))
+        except Exception as error:
+            failure = told(error)
+            if isinstance(failure, PolicyInvalidError):
+                raise failure.placed(text, is_file=True) from None
+            raise failure from None
 
 
 def text_of_file(path: str | os.PathLike[str]) -> tuple[str, str]:

@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._drive import drive
+from .._drive import told as as_exception
+from ..core.errors import PolicyInvalidError
 from ..policy._policy import Policy, text_of_file
-from ._domain import EngineTool, by_name
+from ._domain import as_told, by_name
 from ._engine import Engine, Opening
 from ._toolset import Toolset
 
 if TYPE_CHECKING:
     import os
 
-    from .._native import Running, Store
-    from ..store import AuditStore
+    from .._native import Running
+    from ..store import ApprovalStore, AuditStore
 
     PolicyLike = Policy | Mapping[str, Any] | str | os.PathLike[str]
     """A policy, its document, or the path of its file."""
 
 
-def policy_text(policy: Any) -> tuple[str, str]:
-    """A policy as text, and the format of it. A file is read as it is, so that findings tell their places.
+class PolicyText:
+    """A policy as the engine reads it."""
 
-    Raises:
-        TypeError: it is no policy.
-        ValueError: the name of its file does not say its format.
-        OSError: its file cannot be read.
-    """
-    if isinstance(policy, Policy):
-        return policy.to_json(), "json"
-    if isinstance(policy, Mapping):
-        return Policy.from_dict(policy).to_json(), "json"
-    if isinstance(policy, str) or hasattr(policy, "__fspath__"):
-        return text_of_file(policy)
-    raise TypeError(f"a policy is a Policy, its document or the path of its file, and not {type(policy).__name__}")
+    __slots__ = ("_is_file", "format", "text")
+
+    def __init__(self, policy: Any) -> None:
+        """Reads a policy, its document, or its file.
+
+        Raises:
+            TypeError: it is no policy.
+            ValueError: the name of its file does not say its format.
+            OSError: its file cannot be read.
+        """
+        self._is_file = isinstance(policy, str) or hasattr(policy, "__fspath__")
+        if self._is_file:
+            self.text, self.format = text_of_file(policy)
+        elif isinstance(policy, (Policy, Mapping)):
+            made = policy if isinstance(policy, Policy) else Policy.from_dict(policy)
+            # As YAML, because findings show the lines that they are about.
+            self.text, self.format = made.to_yaml(), "yaml"
+        else:
+            raise TypeError(
+                f"a policy is a Policy, its document or the path of its file, and not {type(policy).__name__}"
+            )
+
+    def told(self, error: Exception) -> Exception:
+        """A failure with the places of its findings."""
+        return error.placed(self.text, is_file=self._is_file) if isinstance(error, PolicyInvalidError) else error
 
 
 def stores_of(given: AuditStore | Iterable[AuditStore] | None) -> list[AuditStore]:
@@ -53,23 +68,26 @@ def stores_of(given: AuditStore | Iterable[AuditStore] | None) -> list[AuditStor
 
 def settings(
     tools: Iterable[Any],
-    stores: list[Store],
-    approvals: str | None,
     hash_key: str | bytes | None,
     cursor_secret: str | bytes | None,
-    audit_keys: Mapping[str, Any] | None,
+    audit_options: Mapping[str, Any] | None,
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What every way to mount tells the engine, and the tools by their names."""
     named = by_name(tools)
     told = {
-        "tools": [EngineTool(tool) for tool in named.values()],
-        "stores": stores,
-        "approvals": approvals,
+        "tools": [as_told(tool) for tool in named.values()],
         "hash_key": _secret(hash_key),
         "cursor_secret": _secret(cursor_secret),
-        "audit_keys": None if audit_keys is None else dict(audit_keys),
+        "audit": None if audit_options is None else _options(audit_options),
     }
     return told, named
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    options = dict(given)
+    if isinstance(options.get("mac_key"), str):
+        options["mac_key"] = _secret(options["mac_key"])
+    return options
 
 
 def _secret(given: str | bytes | None) -> bytes | None:
@@ -81,9 +99,17 @@ def no_tool(name: str, _arguments: Any, _context: Any) -> Any:
     raise RuntimeError(f"the tool `{name}` was called before it was mounted")
 
 
-def finished(running: Running) -> Any:
-    """The outcome of something that is set up. Blocks."""
-    return drive(running, None, no_tool)[1]
+def begun(begin: Callable[..., Running], **settings: Any) -> Running:
+    """Begins to set something up."""
+    try:
+        return begin(**settings)
+    except Exception as error:
+        raise as_exception(error) from None
+
+
+def set_up(begin: Callable[..., Running], **settings: Any) -> Any:
+    """Sets something up. Blocks."""
+    return drive(begun(begin, **settings), None, no_tool)[1]
 
 
 def over_host(
@@ -94,10 +120,10 @@ def over_host(
     open_connection: Opening,
     audit_store: AuditStore | Iterable[AuditStore] | None = None,
     tools: Iterable[Any] = (),
-    approvals: str | None = None,
+    approvals: ApprovalStore | None = None,
     hash_key: str | bytes | None = None,
     cursor_secret: str | bytes | None = None,
-    audit_keys: Mapping[str, Any] | None = None,
+    audit_options: Mapping[str, Any] | None = None,
 ) -> Toolset:
     """Mounts a policy on connections that the host drives. Blocks for as long as the audit stores need.
 
@@ -110,14 +136,20 @@ def over_host(
 
     from .._native import Native
 
-    text, format = policy_text(policy)
+    text = PolicyText(policy)
     stores = [store.opened_sync() for store in stores_of(audit_store)]
-    told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
-    running = Native.over_host(
-        catalog=catalog if isinstance(catalog, str) else dumps(catalog),
-        dialect=dialect,
-        policy=text,
-        policy_format=format,
-        **told,
-    )
-    return Toolset(Engine(finished(running), open_connection, named))
+    told, named = settings(tools, hash_key, cursor_secret, audit_options)
+    try:
+        native = set_up(
+            Native.over_host,
+            catalog=catalog if isinstance(catalog, str) else dumps(catalog),
+            dialect=dialect,
+            policy=text.text,
+            policy_format=text.format,
+            stores=stores,
+            approvals=None if approvals is None else approvals.opened_sync(),
+            **told,
+        )
+    except PolicyInvalidError as error:
+        raise text.told(error) from None
+    return Toolset(Engine(native, open_connection, named))
