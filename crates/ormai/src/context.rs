@@ -231,6 +231,14 @@ impl<'c> RunContext<'c> {
         self.with(Db::Held(HeldSession::new(connection.into().0, CALLERS)))
     }
 
+    /// Runs on a session over a connection that somebody else drives, in a transaction of theirs:
+    /// [`Session::from_host`]. All calls of this context, and of those that [`RunContext::shared`] makes
+    /// of it, run on it.
+    #[must_use]
+    pub fn on_host<'s>(self, session: Session<'s>) -> RunContext<'s> {
+        self.with(Db::Held(HeldSession::new(session, CALLERS)))
+    }
+
     fn with<'s>(self, db: Db<'s>) -> RunContext<'s> {
         let Self { principal, request_id, trace_id, now, retry, parent, db: _ } = self;
         RunContext { principal, request_id, trace_id, now, retry, parent, db }
@@ -267,6 +275,13 @@ impl<'c> RunContext<'c> {
                 Db::Held(held) => Db::Held(held.shared()),
             },
         }
+    }
+
+    /// The same principal, connection or pool, transaction and time, for another call, which gets an id
+    /// of its own.
+    #[must_use]
+    pub fn shared(&self) -> RunContext<'c> {
+        self.within_call(self.parent.clone())
     }
 
     /// The same connection or pool, transaction and time, for another principal. Each call gets an id
