@@ -1,1 +1,33 @@
-//! Python bindings: a thin shell over the `ormai` crate.
+//! Python bindings: the extension module `ormai._ormai`, a thin shell over the `ormai` crate.
+//!
+//! Every call is a Rust future inside a [`running::Running`] that Python steps: no Rust frame is on the stack
+//! while Python runs a driver. The pure Python part of the package is beside this crate, in `python/ormai`.
+
+mod catalog;
+mod context;
+mod convert;
+mod failure;
+mod host;
+mod mailbox;
+mod native;
+mod orders;
+mod running;
+mod runtime;
+mod signal;
+
+/// The extension module.
+#[pyo3::pymodule(name = "_ormai")]
+mod module {
+    #[pymodule_export]
+    use crate::context::Context;
+    #[pymodule_export]
+    use crate::native::Native;
+    #[pymodule_export]
+    use crate::running::Running;
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("NativeError", crate::failure::class(module.py())?)
+    }
+}

@@ -1,0 +1,123 @@
+"""From a policy and a database to a toolset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._drive import drive
+from ..policy._policy import Policy, text_of_file
+from ._domain import EngineTool, by_name
+from ._engine import Engine, Opening
+from ._toolset import Toolset
+
+if TYPE_CHECKING:
+    import os
+
+    from .._native import Running, Store
+    from ..store import AuditStore
+
+    PolicyLike = Policy | Mapping[str, Any] | str | os.PathLike[str]
+    """A policy, its document, or the path of its file."""
+
+
+def policy_text(policy: Any) -> tuple[str, str]:
+    """A policy as text, and the format of it. A file is read as it is, so that findings tell their places.
+
+    Raises:
+        TypeError: it is no policy.
+        ValueError: the name of its file does not say its format.
+        OSError: its file cannot be read.
+    """
+    if isinstance(policy, Policy):
+        return policy.to_json(), "json"
+    if isinstance(policy, Mapping):
+        return Policy.from_dict(policy).to_json(), "json"
+    if isinstance(policy, str) or hasattr(policy, "__fspath__"):
+        return text_of_file(policy)
+    raise TypeError(f"a policy is a Policy, its document or the path of its file, and not {type(policy).__name__}")
+
+
+def stores_of(given: AuditStore | Iterable[AuditStore] | None) -> list[AuditStore]:
+    """The audit stores, of which there may be several."""
+    from ..store import AuditStore
+
+    if given is None:
+        return []
+    stores = [given] if isinstance(given, AuditStore) else list(given)
+    for store in stores:
+        if not isinstance(store, AuditStore):
+            raise TypeError(f"an audit store is one of those in `ormai.store`, and not {type(store).__name__}")
+    return stores
+
+
+def settings(
+    tools: Iterable[Any],
+    stores: list[Store],
+    approvals: str | None,
+    hash_key: str | bytes | None,
+    cursor_secret: str | bytes | None,
+    audit_keys: Mapping[str, Any] | None,
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """What every way to mount tells the engine, and the tools by their names."""
+    named = by_name(tools)
+    told = {
+        "tools": [EngineTool(tool) for tool in named.values()],
+        "stores": stores,
+        "approvals": approvals,
+        "hash_key": _secret(hash_key),
+        "cursor_secret": _secret(cursor_secret),
+        "audit_keys": None if audit_keys is None else dict(audit_keys),
+    }
+    return told, named
+
+
+def _secret(given: str | bytes | None) -> bytes | None:
+    return given.encode() if isinstance(given, str) else given
+
+
+def no_tool(name: str, _arguments: Any, _context: Any) -> Any:
+    """No tool is called before anything is mounted."""
+    raise RuntimeError(f"the tool `{name}` was called before it was mounted")
+
+
+def finished(running: Running) -> Any:
+    """The outcome of something that is set up. Blocks."""
+    return drive(running, None, no_tool)[1]
+
+
+def over_host(
+    *,
+    catalog: str | Mapping[str, Any],
+    dialect: str,
+    policy: PolicyLike,
+    open_connection: Opening,
+    audit_store: AuditStore | Iterable[AuditStore] | None = None,
+    tools: Iterable[Any] = (),
+    approvals: str | None = None,
+    hash_key: str | bytes | None = None,
+    cursor_secret: str | bytes | None = None,
+    audit_keys: Mapping[str, Any] | None = None,
+) -> Toolset:
+    """Mounts a policy on connections that the host drives. Blocks for as long as the audit stores need.
+
+    Raises:
+        PolicyInvalidError: the policy does not load, or does not fit the catalog: with every finding.
+        OrmAiError: a store cannot be opened, or a setting is not possible.
+        TypeError, ValueError: the policy or a tool is none.
+    """
+    from json import dumps
+
+    from .._native import Native
+
+    text, format = policy_text(policy)
+    stores = [store.opened_sync() for store in stores_of(audit_store)]
+    told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
+    running = Native.over_host(
+        catalog=catalog if isinstance(catalog, str) else dumps(catalog),
+        dialect=dialect,
+        policy=text,
+        policy_format=format,
+        **told,
+    )
+    return Toolset(Engine(finished(running), open_connection, named))
