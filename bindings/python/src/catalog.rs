@@ -339,29 +339,37 @@ impl DescribedModel {
             primary_key: named(&model.primary_key),
             unique_keys: model.unique_keys.iter().map(|key| named(key)).collect(),
             indexes: model.indexes.iter().map(|index| named(index)).collect(),
-            relations: model.relations.iter().map(|relation| {
-                let there = catalog.model(relation.target);
-                DescribedRelation {
-                    name: relation.name.clone(),
-                    target: there.name.clone(),
-                    kind: match relation.kind {
-                        RelationKind::One => DescribedRelationKind::One,
-                        RelationKind::Many => DescribedRelationKind::Many,
-                    },
-                    link: pairs(&relation.link, model, there),
-                }
-            }).collect(),
-            foreign_keys: model.foreign_keys.iter().map(|key| {
-                let there = catalog.model(key.target);
-                let (fields, target_fields) = pairs(&key.columns, model, there).into_iter().unzip();
-                DescribedForeignKey {
-                    fields,
-                    target: there.name.clone(),
-                    target_fields,
-                    on_delete: DescribedAction(key.on_delete),
-                    on_update: DescribedAction(key.on_update),
-                }
-            }).collect(),
+            relations: model
+                .relations
+                .iter()
+                .map(|relation| {
+                    let there = catalog.model(relation.target);
+                    DescribedRelation {
+                        name: relation.name.clone(),
+                        target: there.name.clone(),
+                        kind: match relation.kind {
+                            RelationKind::One => DescribedRelationKind::One,
+                            RelationKind::Many => DescribedRelationKind::Many,
+                        },
+                        link: pairs(&relation.link, model, there),
+                    }
+                })
+                .collect(),
+            foreign_keys: model
+                .foreign_keys
+                .iter()
+                .map(|key| {
+                    let there = catalog.model(key.target);
+                    let (fields, target_fields) = pairs(&key.columns, model, there).into_iter().unzip();
+                    DescribedForeignKey {
+                        fields,
+                        target: there.name.clone(),
+                        target_fields,
+                        on_delete: DescribedAction(key.on_delete),
+                        on_update: DescribedAction(key.on_update),
+                    }
+                })
+                .collect(),
         }
     }
 }

@@ -79,9 +79,9 @@ impl Context {
 /// The point in time that `now()` means.
 fn time_of(now: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
     let text = json(now).map_err(|misfit| misfit.into_py_err(now.py()))?;
-    text.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        PyValueError::new_err("`now` is a time with its offset, such as `2026-01-31T09:00:00Z`")
-    })
+    text.as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| PyValueError::new_err("`now` is a time with its offset, such as `2026-01-31T09:00:00Z`"))
 }
 
 /// `{"tenant_id", "user_id", "roles", "metadata", "permissions"}`, of which each may be missing.

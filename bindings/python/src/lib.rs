@@ -3,14 +3,21 @@
 //! Every call is a Rust future inside a [`running::Running`] that Python steps: no Rust frame is on the stack
 //! while Python runs a driver. The pure Python part of the package is beside this crate, in `python/ormai`.
 
+mod approvals;
+mod audit;
+mod build;
+mod calls;
 mod catalog;
 mod context;
 mod convert;
+mod domain;
 mod failure;
 mod host;
 mod mailbox;
 mod native;
+mod options;
 mod orders;
+mod policy;
 mod running;
 mod runtime;
 mod signal;
@@ -19,9 +26,15 @@ mod signal;
 #[pyo3::pymodule(name = "_ormai")]
 mod module {
     #[pymodule_export]
+    use crate::approvals::Approvals;
+    #[pymodule_export]
+    use crate::audit::Store;
+    #[pymodule_export]
     use crate::context::Context;
     #[pymodule_export]
     use crate::native::Native;
+    #[pymodule_export]
+    use crate::policy::{check_policy, error_codes, nearest, policy_from_text, policy_to_yaml};
     #[pymodule_export]
     use crate::running::Running;
     use pyo3::prelude::*;

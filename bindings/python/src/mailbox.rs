@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ormai::db::host::{Answered, Bound, HostError};
 use ormai::RunContext;
+use ormai::db::host::{Answered, Bound, HostError};
 use ormai::error::Error;
 use ormai::value::ColumnType;
 use serde_json::Value as Json;

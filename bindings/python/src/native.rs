@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
+use ormai::Dialect;
 use ormai::db::Database;
-use ormai::diagnostic::Diagnostic;
 use ormai::error::{Error, ErrorCode};
-use ormai::policy::Format;
 use ormai::prelude::*;
-use ormai::{BuildError, CallResult, Dialect};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use serde_json::json;
 
+use crate::approvals::{Approvals, filter_of};
+use crate::audit::Store;
+use crate::build::{Parts, connecting, unbuilt};
+use crate::calls::{self, answered, explained, refused};
 use crate::catalog;
 use crate::context::Context;
-use crate::convert::{json, to_python};
+use crate::convert::{Misfit, json, to_python};
 use crate::failure::raised;
-use crate::running::{Outcome, Running};
+use crate::policy::format_of;
+use crate::running::{Running, written};
 use crate::runtime::Runtime;
 
 /// A database with a policy in force.
@@ -40,39 +44,87 @@ impl Native {
             _ => Ok(()),
         }
     }
+
+    /// What is done about a request that waits for an approval.
+    fn deciding<T, F>(
+        &self,
+        context: &Context,
+        work: impl FnOnce(OrmAi, Arc<RunContext<'static>>) -> F,
+    ) -> PyResult<Running>
+    where
+        T: serde::Serialize + Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.check(context)?;
+        let work = work(self.ormai.clone(), Arc::clone(&context.run));
+        Ok(Running::of(async move { work.await.map(written) }, self.runtime.clone()).within(context))
+    }
 }
 
 #[pymethods]
 impl Native {
     /// Puts a policy in force over connections that each call's context brings.
     #[staticmethod]
-    #[pyo3(signature = (*, catalog, dialect, policy, policy_format="json", hash_key=None, cursor_secret=None))]
-    fn over_host(
-        py: Python<'_>,
+    #[pyo3(signature = (*, catalog, dialect, policy, policy_format="json", hash_key=None, cursor_secret=None,
+        stores=Vec::new(), audit=None, tools=Vec::new(), approvals=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn over_host<'py>(
+        py: Python<'py>,
         catalog: &str,
         dialect: &str,
         policy: String,
         policy_format: &str,
         hash_key: Option<Vec<u8>>,
         cursor_secret: Option<Vec<u8>>,
+        stores: Vec<Bound<'py, Store>>,
+        audit: Option<Bound<'py, PyDict>>,
+        tools: Vec<Bound<'py, PyDict>>,
+        approvals: Option<Bound<'py, Approvals>>,
     ) -> PyResult<Running> {
         let catalog = catalog::read(catalog).map_err(|error| raised(py, &error))?;
-        let format = format_of(policy_format)?;
-        let mut builder =
-            OrmAi::builder().database(Database::of_hosts(dialect_of(dialect)?)).catalog(catalog).policy_text(policy, format);
-        if let Some(key) = hash_key {
-            builder = builder.hash_key(key);
+        let builder = OrmAi::builder()
+            .database(Database::of_hosts(dialect_of(dialect)?))
+            .catalog(catalog)
+            .policy_text(policy.clone(), format_of(policy_format)?);
+        let parts = Parts::new(hash_key, cursor_secret, stores, audit, tools, approvals);
+        let building = parts.added_to(builder, policy)?;
+        let runtime = building.runtime.clone();
+        Ok(Running::of(building.build(), runtime))
+    }
+
+    /// Connects to a database and puts a policy in force over it. Without a catalog the database is read.
+    #[staticmethod]
+    #[pyo3(signature = (*, url, policy, policy_format="json", catalog=None, options=None, hash_key=None,
+        cursor_secret=None, stores=Vec::new(), audit=None, tools=Vec::new(), approvals=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn connect<'py>(
+        py: Python<'py>,
+        url: String,
+        policy: String,
+        policy_format: &str,
+        catalog: Option<&str>,
+        options: Option<Bound<'py, PyDict>>,
+        hash_key: Option<Vec<u8>>,
+        cursor_secret: Option<Vec<u8>>,
+        stores: Vec<Bound<'py, Store>>,
+        audit: Option<Bound<'py, PyDict>>,
+        tools: Vec<Bound<'py, PyDict>>,
+        approvals: Option<Bound<'py, Approvals>>,
+    ) -> PyResult<Running> {
+        let (connect, introspect) = connecting(options.as_ref())?;
+        let mut builder = OrmAi::builder()
+            .database_url(url)
+            .connect_options(connect)
+            .introspect_options(introspect)
+            .policy_text(policy.clone(), format_of(policy_format)?);
+        if let Some(catalog) = catalog {
+            builder = builder.catalog(catalog::read(catalog).map_err(|error| raised(py, &error))?);
         }
-        if let Some(secret) = cursor_secret {
-            builder = builder.cursor_secret(secret);
-        }
-        let runtime = None;
-        let made = runtime.clone();
-        let work = async move {
-            let ormai = builder.unrecorded().build().await.map_err(unbuilt)?;
-            Ok(made_native(Native { ormai, runtime: made }))
-        };
-        Ok(Running::of(work, runtime))
+        let parts = Parts::new(hash_key, cursor_secret, stores, audit, tools, approvals);
+        let mut building = parts.added_to(builder, policy)?;
+        let runtime = Some(Runtime::get()?);
+        building.runtime.clone_from(&runtime);
+        Ok(Running::of(building.build(), runtime))
     }
 
     /// Calls a tool by name. A refusal is an outcome like any other.
@@ -80,98 +132,137 @@ impl Native {
         self.check(context)?;
         let tools = self.ormai.tools().clone();
         let run = Arc::clone(&context.run);
-        let arguments = json(arguments).map_err(|misfit| misfit.into_py_err(arguments.py()))?;
+        let arguments = json(arguments).map_err(Misfit::into_error);
+        let arguments = match arguments {
+            Ok(arguments) => Ok(arguments),
+            Err(error) => Err(error?),
+        };
         let work = async move {
-            let result = tools.call(&run, &tool, &arguments).await;
-            answered(result)
+            answered(match &arguments {
+                Ok(arguments) => tools.call(&run, &tool, arguments).await,
+                Err(error) => tools.call_unread(&run, &tool, error.clone()).await,
+            })
         };
         Ok(Running::answering(work, self.runtime.clone(), refused).within(context))
     }
 
-    fn __repr__(&self) -> String {
+    /// Groups calls: all that they write is kept, or nothing of it.
+    fn transaction(&self, context: &Context) -> PyResult<Running> {
+        self.check(context)?;
+        let work = calls::transaction(self.ormai.tools().clone(), Arc::clone(&context.run));
+        Ok(Running::answering(work, self.runtime.clone(), refused).within(context))
+    }
+
+    /// The tools that this principal can use: `{"name", "description", "parameters"}` of each.
+    fn definitions<'py>(&self, py: Python<'py>, context: &Context) -> PyResult<Bound<'py, PyAny>> {
+        let definitions = self.ormai.tools().definitions(&context.run);
+        let definitions = definitions.into_iter().map(|definition| {
+            json!({
+                "name": definition.name, "description": definition.description, "parameters": definition.parameters,
+            })
+        });
+        to_python(py, &definitions.collect::<Vec<_>>())
+    }
+
+    /// What would be done for a request, and why. For operators: it holds SQL and values.
+    ///
+    /// `{"success", "explanation" or "refusal"}`
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        context: &Context,
+        tool: &str,
+        arguments: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let arguments = json(arguments).map_err(|misfit| misfit.into_py_err(py))?;
+        to_python(py, &explained(self.ormai.tools(), &context.run, tool, &arguments))
+    }
+
+    /// Puts another policy in force, over the same catalog.
+    #[pyo3(signature = (policy, policy_format="json"))]
+    fn reload(&self, policy: String, policy_format: &str) -> PyResult<Running> {
+        let (ormai, format) = (self.ormai.clone(), format_of(policy_format)?);
+        let work = async move {
+            ormai.reload_text(&policy, format).await.map_err(|error| unbuilt(&error, &policy))?;
+            Ok(written(ormai.tools().engine().policy().version().to_owned()))
+        };
+        Ok(Running::of(work, self.runtime.clone()))
+    }
+
+    /// The requests that one may decide about, and one's own, the newest first.
+    #[pyo3(signature = (context, *, status=Some("pending"), limit=None, before=None))]
+    fn pending(
+        &self,
+        context: &Context,
+        status: Option<&str>,
+        limit: Option<u32>,
+        before: Option<String>,
+    ) -> PyResult<Running> {
+        let filter = filter_of(status, limit, before)?;
+        self.deciding(
+            context,
+            |ormai, run| async move { ormai.approvals().list(&run, &filter).await.map_err(Error::from) },
+        )
+    }
+
+    /// One request that one may decide about, or one's own.
+    fn show_approval(&self, context: &Context, id: String) -> PyResult<Running> {
+        self.deciding(context, |ormai, run| async move { ormai.approvals().show(&run, &id).await.map_err(Error::from) })
+    }
+
+    /// Says yes to a request, and makes the write.
+    #[pyo3(signature = (context, id, note=None))]
+    fn approve(&self, context: &Context, id: String, note: Option<String>) -> PyResult<Running> {
+        self.deciding(context, |ormai, run| async move {
+            ormai.approvals().approve(&run, &id, note.as_deref()).await.map_err(Error::from)
+        })
+    }
+
+    /// Says no to a request.
+    #[pyo3(signature = (context, id, note=None))]
+    fn reject(&self, context: &Context, id: String, note: Option<String>) -> PyResult<Running> {
+        self.deciding(context, |ormai, run| async move {
+            ormai.approvals().reject(&run, &id, note.as_deref()).await.map_err(Error::from)
+        })
+    }
+
+    /// Makes OrmAI's own tables where they are missing; the names of what was made.
+    fn install(&self) -> Running {
+        let ormai = self.ormai.clone();
+        let work = async move { ormai.install().await.map(written).map_err(|error| unbuilt(&error, "")) };
+        Running::of(work, self.runtime.clone())
+    }
+
+    /// Seals the audit trail and ends it in order: calls that come afterwards are refused.
+    fn close(&self) -> Running {
+        let ormai = self.ormai.clone();
+        let work = async move { ormai.close().await.map(written).map_err(|error| crate::audit::refused(&error.error)) };
+        Running::of(work, self.runtime.clone())
+    }
+
+    /// The version of the policy in force.
+    #[getter]
+    fn policy_version(&self) -> String {
+        self.ormai.tools().engine().policy().version().to_owned()
+    }
+
+    /// What its statements are for: `sqlite`, `postgresql` or `mysql`.
+    #[getter]
+    fn dialect(&self) -> &'static str {
+        name_of(self.ormai.tools().database().dialect())
+    }
+
+    /// Its catalog, as JSON text.
+    fn catalog(&self, py: Python<'_>) -> PyResult<String> {
         let engine = self.ormai.tools().engine();
-        format!("<Native: {}, policy {}>", name_of(engine.compiler().dialect()), engine.policy().version())
+        let described = catalog::describe(engine.policy().catalog());
+        serde_json::to_string(&described).map_err(|error| {
+            raised(py, &Error::new(ErrorCode::Internal, format!("the catalog cannot be written down: {error}")))
+        })
     }
-}
 
-fn made_native(native: Native) -> Outcome {
-    Box::new(move |py| Ok(Bound::new(py, native)?.into_any()))
-}
-
-/// `{"success", "data", "error", "metadata"}`
-fn answered(result: CallResult) -> Outcome {
-    Box::new(move |py| {
-        let outcome = PyDict::new(py);
-        outcome.set_item("success", result.success())?;
-        match result {
-            CallResult::Answered { data, metadata } => {
-                outcome.set_item("data", to_python(py, &data)?)?;
-                outcome.set_item("error", py.None())?;
-                outcome.set_item("metadata", to_python(py, &metadata)?)?;
-            }
-            CallResult::Refused { error, request_id } => {
-                let metadata = PyDict::new(py);
-                metadata.set_item("request_id", request_id)?;
-                metadata.set_item("audit_id", error.audit_id())?;
-                outcome.set_item("data", py.None())?;
-                outcome.set_item("error", to_python(py, &error)?)?;
-                outcome.set_item("metadata", metadata)?;
-            }
-            _ => return Err(PyTypeError::new_err("an outcome of a kind that is not known here")),
-        }
-        Ok(outcome.into_any())
-    })
-}
-
-/// The outcome of a call that came to no record.
-fn refused(error: Error) -> Outcome {
-    Box::new(move |py| {
-        let outcome = PyDict::new(py);
-        outcome.set_item("success", false)?;
-        outcome.set_item("data", py.None())?;
-        outcome.set_item("error", to_python(py, &error)?)?;
-        outcome.set_item("metadata", PyDict::new(py))?;
-        Ok(outcome.into_any())
-    })
-}
-
-/// Why nothing was built, for whoever configures it.
-pub(crate) fn unbuilt(error: BuildError) -> Error {
-    let code = match &error {
-        BuildError::Policy(_) | BuildError::Catalog(_) | BuildError::PolicyFile(..) => ErrorCode::PolicyInvalid,
-        BuildError::Database(error) if error.is_retryable() => ErrorCode::DatabaseUnavailable,
-        BuildError::Audit(_) | BuildError::Recording(_) => ErrorCode::AuditUnavailable,
-        _ => ErrorCode::Internal,
-    };
-    let told = Error::new(code, error.to_string());
-    match &error {
-        BuildError::Policy(findings) => {
-            told.detail("diagnostics", findings.iter().map(diagnostic).collect::<Vec<_>>())
-        }
-        _ => told,
-    }
-}
-
-/// A finding: `{"severity", "code", "message", "labels": [{"start", "end", "text"}], "help"}`.
-pub(crate) fn diagnostic(finding: &Diagnostic) -> serde_json::Value {
-    let labels = finding.labels.iter().map(|label| {
-        serde_json::json!({"start": label.span.start, "end": label.span.end, "text": label.text})
-    });
-    serde_json::json!({
-        "severity": format!("{:?}", finding.severity).to_lowercase(),
-        "code": finding.code,
-        "message": finding.message,
-        "labels": labels.collect::<Vec<_>>(),
-        "help": finding.help,
-    })
-}
-
-pub(crate) fn format_of(name: &str) -> PyResult<Format> {
-    match name {
-        "json" => Ok(Format::Json),
-        "yaml" => Ok(Format::Yaml),
-        "toml" => Ok(Format::Toml),
-        _ => Err(PyValueError::new_err(format!("`{name}` is no format: it is one of `json`, `yaml` and `toml`"))),
+    fn __repr__(&self) -> String {
+        format!("<Native: {}, policy {}>", self.dialect(), self.policy_version())
     }
 }
 

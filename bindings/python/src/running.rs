@@ -213,9 +213,7 @@ impl Running {
             (Out::Control, Some(_)) => return Err(PyTypeError::new_err("the answer to a control is None")),
             (Out::Statement, Some(answer)) => Some(Answer::Rows(rows(answer)?)),
             (Out::Statement, None) => {
-                return Err(PyTypeError::new_err(
-                    "the answer to a statement is (rows, rowcount, lastrowid, oids)",
-                ));
+                return Err(PyTypeError::new_err("the answer to a statement is (rows, rowcount, lastrowid, oids)"));
             }
             (Out::Tool, answer) => {
                 let told = match answer {

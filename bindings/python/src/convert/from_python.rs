@@ -47,9 +47,7 @@ impl Misfit {
     pub(crate) fn into_error(self) -> PyResult<Error> {
         match self {
             Self::Raised(error) => Err(error),
-            Self::Value { path, message, hint, .. } => {
-                Ok(Error::invalid(&path, message).hint(hint.map(str::to_owned)))
-            }
+            Self::Value { path, message, hint, .. } => Ok(Error::invalid(&path, message).hint(hint.map(str::to_owned))),
         }
     }
 }
@@ -223,11 +221,7 @@ fn object(entries: &Bound<'_, PyDict>, place: &Place<'_>) -> Result<Json, Misfit
     Ok(Json::Object(object))
 }
 
-fn list<'py>(
-    items: impl Iterator<Item = Bound<'py, PyAny>>,
-    many: usize,
-    place: &Place<'_>,
-) -> Result<Json, Misfit> {
+fn list<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, many: usize, place: &Place<'_>) -> Result<Json, Misfit> {
     let mut list = Vec::with_capacity(many);
     for (index, item) in items.enumerate() {
         list.push(read(&item, &place.inside(Step::Item(index)))?);

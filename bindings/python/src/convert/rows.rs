@@ -7,9 +7,7 @@ use ormai::value::{Interval, Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
-};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple};
 
 use super::from_python::json;
 use super::types::{Types, is};
@@ -55,11 +53,7 @@ fn read_row(row: &Bound<'_, PyAny>, oids: Option<&[u32]>) -> PyResult<Vec<Cell>>
     }
 }
 
-fn in_binary<'py>(
-    values: impl Iterator<Item = Bound<'py, PyAny>>,
-    many: usize,
-    oids: &[u32],
-) -> PyResult<Vec<Cell>> {
+fn in_binary<'py>(values: impl Iterator<Item = Bound<'py, PyAny>>, many: usize, oids: &[u32]) -> PyResult<Vec<Cell>> {
     if many != oids.len() {
         return Err(PyValueError::new_err("a row has as many values as there are types"));
     }

@@ -274,7 +274,11 @@ macro_rules! as_a_list {
     )*};
 }
 
-as_a_list!(SerializeTuple::serialize_element, SerializeTupleStruct::serialize_field, SerializeTupleVariant::serialize_field);
+as_a_list!(
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
 
 /// A dict under way.
 struct Entries<'a, 'py> {

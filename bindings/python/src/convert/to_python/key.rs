@@ -110,11 +110,7 @@ impl<'py> Serializer for Key<'_, 'py> {
         unfit()
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _name: &'static str,
-        _many: usize,
-    ) -> Result<Self::SerializeTupleStruct, Failed> {
+    fn serialize_tuple_struct(self, _name: &'static str, _many: usize) -> Result<Self::SerializeTupleStruct, Failed> {
         unfit()
     }
 
