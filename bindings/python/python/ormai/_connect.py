@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .core.errors import PolicyInvalidError
 from .tools import Toolset
 from .tools._engine import Engine
-from .tools._mount import finished, no_tool, policy_text, settings, stores_of
+from .tools._mount import PolicyText, begun, no_tool, settings, stores_of
 
 if TYPE_CHECKING:
     from ._native import Running, Store
@@ -54,10 +55,15 @@ async def connect(
     """
     from ._drive_async import drive
 
+    text = PolicyText(policy)
     stores = [await store.opened() for store in stores_of(audit_store)]
     told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
-    running = _connecting(url, policy, catalog, options, told)
-    return Toolset(Engine((await drive(running, None, no_tool))[1], None, named))
+    try:
+        running = _connecting(url, text, catalog, options, told)
+        native = (await drive(running, None, no_tool))[1]
+    except PolicyInvalidError as error:
+        raise text.told(error) from None
+    return Toolset(Engine(native, None, named))
 
 
 def connect_sync(
@@ -74,32 +80,35 @@ def connect_sync(
     **options: Any,
 ) -> Toolset:
     """As `connect`, and blocks. Of the toolset, `sync` is for code without an event loop."""
+    from ._drive import drive
+
+    text = PolicyText(policy)
     stores: list[Store] = [store.opened_sync() for store in stores_of(audit_store)]
     told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
-    return Toolset(Engine(finished(_connecting(url, policy, catalog, options, told)), None, named))
+    try:
+        native = drive(_connecting(url, text, catalog, options, told), None, no_tool)[1]
+    except PolicyInvalidError as error:
+        raise text.told(error) from None
+    return Toolset(Engine(native, None, named))
 
 
 def _connecting(
     url: str,
-    policy: Any,
+    policy: PolicyText,
     catalog: str | Mapping[str, Any] | None,
     options: dict[str, Any],
     told: Mapping[str, Any],
 ) -> Running:
     from json import dumps
 
-    from ._drive import told as as_exception
     from ._native import Native
 
-    text, format = policy_text(policy)
-    try:
-        return Native.connect(
-            url=url,
-            policy=text,
-            policy_format=format,
-            catalog=catalog if catalog is None or isinstance(catalog, str) else dumps(catalog),
-            options=options,
-            **told,
-        )
-    except Exception as error:
-        raise as_exception(error) from None
+    return begun(
+        Native.connect,
+        url=url,
+        policy=policy.text,
+        policy_format=policy.format,
+        catalog=catalog if catalog is None or isinstance(catalog, str) else dumps(catalog),
+        options=options,
+        **told,
+    )

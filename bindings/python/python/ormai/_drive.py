@@ -136,7 +136,16 @@ def _tool_called(running: Running, order: Order, call_tool: ToolCall) -> Order:
             answer = _run_alone(answer)
     except Exception as error:
         return running.refuse(refusal(name, error))
-    return running.step(answer)
+    return answered(running, name, answer)
+
+
+def answered(running: Running, tool: str, answer: Any) -> Order:
+    """Tells the engine what a tool of the project's own answered."""
+    try:
+        return running.step(answer)
+    except (TypeError, ValueError) as error:
+        # It has no JSON form, and the engine still waits for an answer.
+        return running.refuse(refusal(tool, error))
 
 
 def _is_awaitable(value: object) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._drive import DATABASE_ORDERS, Connection, ToolCall, pump, refusal, required, told, undo, unknown
+from ._drive import DATABASE_ORDERS, Connection, ToolCall, answered, pump, refusal, required, told, undo, unknown
 
 if TYPE_CHECKING:
     from ._native import Order, Running
@@ -65,7 +65,7 @@ async def _tool_called(running: Running, order: Order, call_tool: ToolCall) -> O
             answer = await answer
     except Exception as error:
         return running.refuse(refusal(name, error))
-    return running.step(answer)
+    return answered(running, name, answer)
 
 
 async def closed(connection: Connection) -> None:

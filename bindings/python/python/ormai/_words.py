@@ -11,8 +11,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     by_lower = {each.lower(): each for each in known}
-    found = get_close_matches(word[:64].lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None
+    lower = word[:64].lower()
+    found = get_close_matches(lower, by_lower, n=1, cutoff=0.65)
+    if found:
+        return by_lower[found[0]]
+    # `depth` of `max_depth`
+    parts = [each for each in by_lower if lower in each.split("_")]
+    return by_lower[parts[0]] if len(parts) == 1 else None
 
 
 def help_for(word: str, known: Iterable[str]) -> str:

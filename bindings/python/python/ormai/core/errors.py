@@ -12,7 +12,7 @@ RECORD_NOT_FOUND look for it with `query` False
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 _BY_CODE: dict[str, type[OrmAiError]] = {}
@@ -81,11 +81,8 @@ class OrmAiError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The parts by themselves: they are keyword-only, which Exception would not know.
-        return _made_again, (type(self), self.message, self._named(), dict(self.__dict__))
-
-    def _named(self) -> dict[str, Any]:
-        return {"code": self.code, "hint": self.hint, "details": self.details, "retryable": self.retryable}
+        # Exception would call the class with its message alone, and what else it has is keyword-only.
+        return _made_again, (type(self), self.message, dict(self.__dict__))
 
     def to_dict(self) -> dict[str, Any]:
         """As answers have it: `{"code", "message", "hint"?, "details"?, "retryable"}`."""
@@ -113,15 +110,17 @@ class OrmAiError(Exception):
             audit_id=audit_id,
             request_id=request_id,
         )
-        findings = written.get("findings")
-        if findings and isinstance(error, PolicyInvalidError):
-            error.findings = [dict(finding) for finding in findings]
+        if isinstance(error, PolicyInvalidError):
+            error.findings = [dict(finding) for finding in error.details.pop("diagnostics", ())]
+            if error.findings:
+                # Its further lines tell the findings again.
+                error.message = error.message.partition("\n")[0]
         return error
 
 
-def _made_again(kind: type[OrmAiError], message: str, named: dict[str, Any], rest: dict[str, Any]) -> OrmAiError:
-    error = kind(message, **named)
-    error.__dict__.update(rest)
+def _made_again(kind: type[OrmAiError], message: str, parts: dict[str, Any]) -> OrmAiError:
+    error = kind.__new__(kind, message)
+    error.__dict__.update(parts)
     return error
 
 
@@ -256,18 +255,40 @@ class UnauthenticatedError(OrmAiError):
 class PolicyInvalidError(OrmAiError):
     """The policy does not load, or does not fit the database.
 
-    Its text has every finding, and `findings` has them for a program: `severity`, `code`, `message`,
-    `help`, and `line` and `column` where the policy was read from text.
+    Its text has every finding. `findings` has them for a program: `severity`, `code`, `message`, `help`, the
+    `excerpt` of the policy that it is about, and `line` and `column` where the policy is a file's.
     """
 
     code = "POLICY_INVALID"
     http_status = 500
 
-    findings: list[dict[str, Any]] = []  # noqa: RUF012, replaced in whole and never changed
+    findings: Sequence[dict[str, Any]] = ()
+
+    def placed(self, text: str, *, is_file: bool) -> PolicyInvalidError:
+        """The same, with the places of its findings in the text of the policy."""
+        source = text.encode()
+        self.findings = [_placed(finding, source, is_file) for finding in self.findings]
+        return self
 
     def __str__(self) -> str:
-        shown = [_finding(finding) for finding in self.findings]
-        return "\n".join([super().__str__(), *shown])
+        return "\n".join([super().__str__(), *map(_finding, self.findings)])
+
+
+def _placed(finding: dict[str, Any], source: bytes, is_file: bool) -> dict[str, Any]:
+    labels = finding.get("labels") or ()
+    start = labels[0]["start"] if labels else None
+    if not isinstance(start, int) or not 0 <= start < len(source):
+        return finding
+    begin = source.rfind(b"\n", 0, start) + 1
+    end = source.find(b"\n", start)
+    line = source[begin:] if end < 0 else source[begin:end]
+    column = len(source[begin:start].decode(errors="replace"))
+    marked = len(source[start : min(labels[0]["end"], begin + len(line))].decode(errors="replace"))
+    shown = line.decode(errors="replace")
+    margin = len(shown) - len(shown.lstrip())
+    excerpt = f"{shown.strip()}\n{' ' * (column - margin)}{'^' * max(marked, 1)}"
+    place = {"line": source.count(b"\n", 0, start) + 1, "column": column + 1} if is_file else {}
+    return {**finding, **place, "excerpt": excerpt}
 
 
 def _finding(finding: Mapping[str, Any]) -> str:
@@ -276,7 +297,9 @@ def _finding(finding: Mapping[str, Any]) -> str:
     severity = finding.get("severity", "error")
     mark = "" if severity == "error" else f"{severity}: "
     help = f" ({finding['help']})" if finding.get("help") else ""
-    return f"- {place}{mark}{finding.get('message', '')}{help} [{finding.get('code', '')}]"
+    told = f"- {place}{mark}{finding.get('message', '')}{help} [{finding.get('code', '')}]"
+    excerpt = str(finding.get("excerpt", ""))
+    return "\n".join([told, *(f"    {line}" for line in excerpt.splitlines())])
 
 
 class AuditUnavailableError(OrmAiError):

@@ -151,9 +151,17 @@ class Policy(Part):
 
     @classmethod
     def _parsed(cls, text: str, format: str) -> Policy:
+        from .._drive import told
         from .._native import read_policy
+        from ..core.errors import PolicyInvalidError
 
-        return cls.from_dict(read_policy(text, format))
+        try:
+            return cls.from_dict(read_policy(text, format))
+        except Exception as error:
+            failure = told(error)
+            if isinstance(failure, PolicyInvalidError):
+                raise failure.placed(text, is_file=True) from None
+            raise failure from None
 
 
 def text_of_file(path: str | os.PathLike[str]) -> tuple[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._drive import drive
+from .._drive import told as as_exception
+from ..core.errors import PolicyInvalidError
 from ..policy._policy import Policy, text_of_file
 from ._domain import EngineTool, by_name
 from ._engine import Engine, Opening
@@ -21,21 +23,34 @@ if TYPE_CHECKING:
     """A policy, its document, or the path of its file."""
 
 
-def policy_text(policy: Any) -> tuple[str, str]:
-    """A policy as text, and the format of it. A file is read as it is, so that findings tell their places.
+class PolicyText:
+    """A policy as the engine reads it."""
 
-    Raises:
-        TypeError: it is no policy.
-        ValueError: the name of its file does not say its format.
-        OSError: its file cannot be read.
-    """
-    if isinstance(policy, Policy):
-        return policy.to_json(), "json"
-    if isinstance(policy, Mapping):
-        return Policy.from_dict(policy).to_json(), "json"
-    if isinstance(policy, str) or hasattr(policy, "__fspath__"):
-        return text_of_file(policy)
-    raise TypeError(f"a policy is a Policy, its document or the path of its file, and not {type(policy).__name__}")
+    __slots__ = ("_is_file", "format", "text")
+
+    def __init__(self, policy: Any) -> None:
+        """Reads a policy, its document, or its file.
+
+        Raises:
+            TypeError: it is no policy.
+            ValueError: the name of its file does not say its format.
+            OSError: its file cannot be read.
+        """
+        self._is_file = isinstance(policy, str) or hasattr(policy, "__fspath__")
+        if self._is_file:
+            self.text, self.format = text_of_file(policy)
+        elif isinstance(policy, (Policy, Mapping)):
+            made = policy if isinstance(policy, Policy) else Policy.from_dict(policy)
+            # As YAML, because findings show the lines that they are about.
+            self.text, self.format = made.to_yaml(), "yaml"
+        else:
+            raise TypeError(
+                f"a policy is a Policy, its document or the path of its file, and not {type(policy).__name__}"
+            )
+
+    def told(self, error: Exception) -> Exception:
+        """A failure with the places of its findings."""
+        return error.placed(self.text, is_file=self._is_file) if isinstance(error, PolicyInvalidError) else error
 
 
 def stores_of(given: AuditStore | Iterable[AuditStore] | None) -> list[AuditStore]:
@@ -81,9 +96,17 @@ def no_tool(name: str, _arguments: Any, _context: Any) -> Any:
     raise RuntimeError(f"the tool `{name}` was called before it was mounted")
 
 
-def finished(running: Running) -> Any:
-    """The outcome of something that is set up. Blocks."""
-    return drive(running, None, no_tool)[1]
+def begun(begin: Callable[..., Running], **settings: Any) -> Running:
+    """Begins to set something up."""
+    try:
+        return begin(**settings)
+    except Exception as error:
+        raise as_exception(error) from None
+
+
+def set_up(begin: Callable[..., Running], **settings: Any) -> Any:
+    """Sets something up. Blocks."""
+    return drive(begun(begin, **settings), None, no_tool)[1]
 
 
 def over_host(
@@ -110,14 +133,18 @@ def over_host(
 
     from .._native import Native
 
-    text, format = policy_text(policy)
+    text = PolicyText(policy)
     stores = [store.opened_sync() for store in stores_of(audit_store)]
     told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
-    running = Native.over_host(
-        catalog=catalog if isinstance(catalog, str) else dumps(catalog),
-        dialect=dialect,
-        policy=text,
-        policy_format=format,
-        **told,
-    )
-    return Toolset(Engine(finished(running), open_connection, named))
+    try:
+        native = set_up(
+            Native.over_host,
+            catalog=catalog if isinstance(catalog, str) else dumps(catalog),
+            dialect=dialect,
+            policy=text.text,
+            policy_format=text.format,
+            **told,
+        )
+    except PolicyInvalidError as error:
+        raise text.told(error) from None
+    return Toolset(Engine(native, open_connection, named))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._drive import drive
+from ..core.errors import PolicyInvalidError
 from . import _requests as requests
 from ._engine import Engine, outcome, reject_async
 from ._listing import Listing
@@ -202,9 +203,13 @@ class SyncToolset(Listing):
 
     def reload(self, policy: object) -> None:
         """As `Toolset.reload`."""
-        from ._mount import policy_text
+        from ._mount import PolicyText
 
-        self._done(self._engine.native.reload(*policy_text(policy)))
+        text = PolicyText(policy)
+        try:
+            self._done(self._engine.native.reload(text.text, text.format))
+        except PolicyInvalidError as error:
+            raise text.told(error) from None
 
     def close(self) -> None:
         """Seals the audit trail and ends the toolset's own connections."""

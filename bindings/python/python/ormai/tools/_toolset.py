@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..core.errors import PolicyInvalidError
 from . import _requests as requests
 from ._engine import Engine, outcome
 from ._listing import Listing
@@ -332,9 +333,13 @@ class Toolset(Listing):
             PolicyInvalidError: it does not load; the old one stays.
             AuditUnavailableError: it cannot be recorded.
         """
-        from ._mount import policy_text
+        from ._mount import PolicyText
 
-        await self._done(self._engine.native.reload(*policy_text(policy)))
+        text = PolicyText(policy)
+        try:
+            await self._done(self._engine.native.reload(text.text, text.format))
+        except PolicyInvalidError as error:
+            raise text.told(error) from None
 
     async def aclose(self) -> None:
         """Seals the audit trail and ends the toolset's own connections."""
