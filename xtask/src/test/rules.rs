@@ -12,7 +12,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // The edges see the public interface and nothing behind it.
     ("ormai-eval", &["ormai", "ormai-reference"]),
     ("ormai-cli", &["ormai", "ormai-eval"]),
-    ("ormai-python", &["ormai"]),
+    ("ormai-python", &["ormai", "ormai-eval"]),
     ("ormai-sea-orm", &["ormai"]),
     ("ormai-server", &["ormai"]),
     // The laws of the fuzz targets reach from bytes to statements, and no further.
