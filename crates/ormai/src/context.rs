@@ -299,6 +299,11 @@ impl<'c> RunContext<'c> {
         RunContext { principal, ..self.within_call(self.parent.clone()) }
     }
 
+    /// Whether its calls run on one connection, that of a caller or of a host, or in a transaction.
+    pub fn is_held(&self) -> bool {
+        matches!(self.db, Db::Held(_))
+    }
+
     /// The record of the call that this one is made for.
     pub(crate) fn parent(&self) -> Option<&str> {
         self.parent.as_deref()

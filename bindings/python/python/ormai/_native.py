@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._ormai import Approvals, Context, Native, NativeError, Running, Store, error_codes, nearest, policy_from_text
+from ._ormai import (
+    Approvals,
+    Context,
+    Harness,
+    Native,
+    NativeError,
+    Recorder,
+    Recording,
+    Running,
+    Store,
+    determinism,
+    diff,
+    error_codes,
+    isolation,
+    nearest,
+    policy_from_text,
+    replay,
+)
 
 Order = tuple[Any, ...]
 """What the engine needs of its host: `("done", outcome)`, `("wait",)`, `("statement", sql, …)`."""
@@ -12,12 +29,19 @@ Order = tuple[Any, ...]
 __all__ = [
     "Approvals",
     "Context",
+    "Harness",
     "Native",
     "NativeError",
     "Order",
+    "Recorder",
+    "Recording",
     "Running",
     "Store",
+    "determinism",
+    "diff",
     "error_codes",
+    "isolation",
     "nearest",
     "policy_from_text",
+    "replay",
 ]
