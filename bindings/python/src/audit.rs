@@ -162,6 +162,7 @@ impl Store {
     /// Lets records go that are not to be kept, and leaves tombstones in their place.
     #[pyo3(signature = (*, by, older_than=None, keep=None, tenant_id=None, dry_run=false, mac_key=None,
         signing_key=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn prune(
         &self,
         by: String,

@@ -75,7 +75,7 @@ pub(crate) async fn transaction(tools: Toolset, run: Arc<RunContext<'static>>) -
 
 async fn inside(context: RunContext<'static>) -> Result<(), Error> {
     let mailbox = Mailbox::current().ok_or_else(|| internal("a transaction was begun outside of a step"))?;
-    match mailbox.ask(Order::Inside(context)).await {
+    match mailbox.ask(Order::Inside(Box::new(context))).await {
         Answer::Kept(Ok(true)) => Ok(()),
         Answer::Kept(Ok(false)) => Err(undone()),
         Answer::Kept(Err(error)) => Err(error),
