@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ._ormai import (
     Approvals,
     Context,
@@ -20,11 +18,9 @@ from ._ormai import (
     isolation,
     nearest,
     policy_from_text,
+    policy_to_yaml,
     replay,
 )
-
-Order = tuple[Any, ...]
-"""What the engine needs of its host: `("done", outcome)`, `("wait",)`, `("statement", sql, …)`."""
 
 __all__ = [
     "Approvals",
@@ -32,7 +28,6 @@ __all__ = [
     "Harness",
     "Native",
     "NativeError",
-    "Order",
     "Recorder",
     "Recording",
     "Running",
@@ -43,5 +38,6 @@ __all__ = [
     "isolation",
     "nearest",
     "policy_from_text",
+    "policy_to_yaml",
     "replay",
 ]
