@@ -284,11 +284,24 @@ impl<'c> RunContext<'c> {
         self.within_call(self.parent.clone())
     }
 
+    /// As [`RunContext::shared`], for the calls that `call` is made of: their records name the same one as
+    /// those in its own context. So what has to outlive `call` can be made of the context that it was made
+    /// in.
+    #[must_use]
+    pub fn shared_for(&self, call: &RunContext<'_>) -> RunContext<'c> {
+        self.within_call(call.parent.clone())
+    }
+
     /// The same connection or pool, transaction and time, for another principal. Each call gets an id
     /// of its own.
     #[must_use]
     pub fn for_principal(&self, principal: Principal) -> RunContext<'c> {
         RunContext { principal, ..self.within_call(self.parent.clone()) }
+    }
+
+    /// Whether its calls run on one connection, that of a caller or of a host, or in a transaction.
+    pub fn is_held(&self) -> bool {
+        matches!(self.db, Db::Held(_))
     }
 
     /// The record of the call that this one is made for.
