@@ -10,10 +10,10 @@ from typing import Any
 
 import ormai
 import pytest
-from driver import CATALOG, POLICY, ROWS, TABLES, context
 from ormai.core.errors import ApprovalRequiredError, ConflictError, RecordNotFoundError, WriteNotAllowedError
 from ormai.store import MemoryApprovalStore, SqlApprovalStore
 from ormai.tools import Toolset
+from sqlite_shop import CATALOG, POLICY, ROWS, TABLES, context
 
 MODEL = POLICY.models["Order"]
 assert MODEL.write_policy is not None
