@@ -111,7 +111,9 @@ class OrmAiError(Exception):
             request_id=request_id,
         )
         if isinstance(error, PolicyInvalidError):
-            error.findings = [dict(finding) for finding in error.details.pop("diagnostics", ())]
+            findings = [dict(finding) for finding in error.details.pop("diagnostics", ())]
+            # What stops it comes first.
+            error.findings = sorted(findings, key=lambda finding: finding.get("severity") != "error")
             if error.findings:
                 # Its further lines tell the findings again.
                 error.message = error.message.partition("\n")[0]
@@ -275,7 +277,7 @@ class PolicyInvalidError(OrmAiError):
 
 
 def _placed(finding: dict[str, Any], source: bytes, is_file: bool) -> dict[str, Any]:
-    labels = finding.get("labels") or ()
+    labels: list[Any] = list(finding.get("labels") or ())
     start = labels[0]["start"] if labels else None
     if not isinstance(start, int) or not 0 <= start < len(source):
         return finding
