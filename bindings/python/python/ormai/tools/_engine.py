@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._native import Context, Native, Running
     from ._definitions import Definition
     from ._domain import Tool
+    from ._policy_text import PolicyText
 
 Opening = Callable[[Any], Connection]
 """Makes a connection of a context's `db`, without asking anything of the database."""
@@ -35,12 +36,16 @@ class Place:
 class Engine:
     """The engine with what Python does for it."""
 
-    __slots__ = ("_native", "_open", "_tools")
+    __slots__ = ("_native", "_open", "_tools", "policy")
 
-    def __init__(self, native: Native, opening: Opening | None, tools: Mapping[str, Tool]) -> None:
+    policy: PolicyText
+    """The policy in force, as it was given."""
+
+    def __init__(self, native: Native, opening: Opening | None, tools: Mapping[str, Tool], policy: PolicyText) -> None:
         self._native = native
         self._open = opening
         self._tools = tools
+        self.policy = policy
 
     @property
     def native(self) -> Native:
@@ -133,6 +138,15 @@ class Engine:
         except Exception as error:
             raise told(error) from None
         return {"success": explained["success"], **explained.get("explanation", {}), **explained.get("refusal", {})}
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What a reviewer would say of the policy in force."""
+        from .._native import check_policy
+
+        found = check_policy(
+            self._native.catalog(), self.policy.text, self.policy.format, has_hash_key=self.policy.has_hash_key
+        )
+        return self.policy.placed(found)
 
     def no_tool(self, name: str, arguments: Any, context: Context) -> Any:
         """How tools are called where none is to be called."""

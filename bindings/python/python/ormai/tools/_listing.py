@@ -28,6 +28,14 @@ class Listing:
         """The version of the policy in force."""
         return self._engine.native.policy_version
 
+    def findings(self) -> list[dict[str, Any]]:
+        """What a reviewer would say of the policy in force, such as of permits that are inferred.
+
+        Each has `severity` (`warning` or `note`), `code`, `message`, `help`, and the `excerpt` that it is about; `line`
+        and `column` where the policy is a file's.
+        """
+        return self._engine.findings()
+
     def own_tables(self) -> dict[str, str]:
         """The statements that make the project's own tables in the database of the writes, by their names.
 

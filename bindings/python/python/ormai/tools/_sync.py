@@ -211,13 +211,14 @@ class SyncToolset(Listing):
 
     def reload(self, policy: object) -> None:
         """As `Toolset.reload`."""
-        from ._mount import PolicyText
+        from ._policy_text import PolicyText
 
-        text = PolicyText(policy)
+        text = PolicyText(policy, has_hash_key=self._engine.policy.has_hash_key)
         try:
             self._done(self._engine.native.reload(text.text, text.format))
         except PolicyInvalidError as error:
             raise text.told(error) from None
+        self._engine.policy = text
 
     def close(self) -> None:
         """Seals the audit trail and ends the toolset's own connections."""

@@ -349,13 +349,14 @@ class Toolset(Listing):
             PolicyInvalidError: it does not load; the old one stays.
             AuditUnavailableError: it cannot be recorded.
         """
-        from ._mount import PolicyText
+        from ._policy_text import PolicyText
 
-        text = PolicyText(policy)
+        text = PolicyText(policy, has_hash_key=self._engine.policy.has_hash_key)
         try:
             await self._done(self._engine.native.reload(text.text, text.format))
         except PolicyInvalidError as error:
             raise text.told(error) from None
+        self._engine.policy = text
 
     async def aclose(self) -> None:
         """Seals the audit trail and ends the toolset's own connections."""
