@@ -91,7 +91,7 @@ pub async fn export(
     filter: &Filter,
     format: Format,
     out: impl Write + Send,
-    read: &mut dyn FnMut(u64),
+    read: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Exported, ExportError> {
     match format {
         Format::Jsonl => lines(store, filter, out, read).await,
@@ -112,7 +112,7 @@ async fn rows(
     store: &dyn AuditStore,
     filter: &Filter,
     mut rows: impl Rows,
-    read: &mut dyn FnMut(u64),
+    read: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Exported, ExportError> {
     let mut exported = Exported::default();
     let take = |line: &[u8]| {
@@ -136,7 +136,7 @@ async fn lines(
     store: &dyn AuditStore,
     filter: &Filter,
     mut out: impl Write,
-    read: &mut dyn FnMut(u64),
+    read: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Exported, ExportError> {
     let is_whole = *filter == Filter::new();
     let mut exported = Exported::default();

@@ -12,7 +12,7 @@ const PAGE: usize = 1_000;
 pub(crate) async fn each_line<E: From<StoreError>>(
     store: &dyn AuditStore,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
-    read: &mut dyn FnMut(u64),
+    read: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(), E> {
     let (mut position, mut lines) = (None, 0);
     loop {

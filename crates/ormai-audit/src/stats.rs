@@ -161,7 +161,7 @@ impl Statistics {
         store: &dyn AuditStore,
         filter: &Filter,
         options: Options,
-        read: &mut dyn FnMut(u64),
+        read: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Self, StoreError> {
         let mut statistics = Self::new(options);
         let take = |line: &[u8]| {

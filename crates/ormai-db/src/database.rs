@@ -42,6 +42,8 @@ pub(crate) enum Source {
     Sqlite(sqlite::Source),
     #[cfg(feature = "mysql")]
     MySql(mysql::Source),
+    /// None: every session is over a host.
+    Hosts(Dialect),
 }
 
 impl Database {
@@ -65,6 +67,13 @@ impl Database {
         }
     }
 
+    /// A database without connections of its own: each call brings one, of a [`Host`](crate::host::Host).
+    ///
+    /// What would need a connection here is refused as [`DbError::Unavailable`].
+    pub fn of_hosts(dialect: Dialect) -> Self {
+        Self(Source::Hosts(dialect))
+    }
+
     /// The dialect of its statements.
     pub fn dialect(&self) -> Dialect {
         match &self.0 {
@@ -74,6 +83,7 @@ impl Database {
             Source::Sqlite(_) => Dialect::Sqlite,
             #[cfg(feature = "mysql")]
             Source::MySql(_) => Dialect::MySql,
+            Source::Hosts(dialect) => *dialect,
         }
     }
 
@@ -86,6 +96,7 @@ impl Database {
             Source::Sqlite(source) => source.status(),
             #[cfg(feature = "mysql")]
             Source::MySql(source) => source.status(),
+            Source::Hosts(_) => PoolStatus { in_use: 0, idle: 0, max: 0 },
         }
     }
 }

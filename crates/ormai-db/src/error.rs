@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sqlx::error::DatabaseError;
+
 /// Why a database did not do what it was asked. `Display` is safe for callers: no SQL, no
 /// driver text, no names and no values; the cause for the log is [`DbError::operator_detail`].
 #[derive(Debug, thiserror::Error)]
@@ -187,35 +189,19 @@ impl DbError {
         Self::Conflict { kind, cause: Cause::new(detail) }
     }
 
-    /// Sorts what every driver says in the same way; the codes of a database are sorted
-    /// by its own module before.
-    pub(crate) fn from_driver(error: &sqlx::Error, by_code: impl Fn(&str) -> Option<Self>) -> Self {
-        use sqlx::error::ErrorKind;
-
-        let detail = error.to_string();
-        let Some(database) = error.as_database_error() else {
-            return match error {
-                sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::Protocol(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed => Self::unavailable(detail),
-                _ => Self::failed(detail),
-            };
-        };
-        let code = database.code();
-        if let Some(sorted) = code.as_deref().and_then(by_code) {
-            return sorted.coded(code.as_deref());
+    /// Sorts what every driver says in the same way; what the database says is sorted by its own
+    /// module.
+    pub(crate) fn from_driver(error: &sqlx::Error, of_database: impl FnOnce(&dyn DatabaseError) -> Self) -> Self {
+        match error {
+            sqlx::Error::Database(database) => of_database(database.as_ref()),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::unavailable(error.to_string()),
+            _ => Self::failed(error.to_string()),
         }
-        let sorted = match database.kind() {
-            ErrorKind::UniqueViolation => Self::conflict(ConflictKind::Unique, detail),
-            ErrorKind::ForeignKeyViolation => Self::conflict(ConflictKind::Reference, detail),
-            ErrorKind::NotNullViolation => Self::conflict(ConflictKind::NotNull, detail),
-            ErrorKind::CheckViolation | ErrorKind::ExclusionViolation => Self::conflict(ConflictKind::Check, detail),
-            _ => Self::failed(detail),
-        };
-        sorted.coded(code.as_deref())
     }
 }
 

@@ -26,6 +26,7 @@ pub mod approvals;
 mod database;
 mod error;
 mod execute;
+pub mod host;
 pub mod idempotency;
 mod install;
 mod introspect;

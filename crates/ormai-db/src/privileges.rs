@@ -8,6 +8,7 @@ use crate::error::DbError;
 use crate::mysql;
 #[cfg(feature = "postgres")]
 use crate::postgres;
+use crate::session::no_connection;
 
 /// Reads what the connection's role may do past every policy; `None` where the database has
 /// no roles (SQLite).
@@ -23,5 +24,6 @@ pub async fn privileges(database: &Database) -> Result<Option<Privileges>, DbErr
         Source::MySql(source) => mysql::privileges::read(source).await.map(Some),
         #[cfg(feature = "sqlite")]
         Source::Sqlite(_) => Ok(None),
+        Source::Hosts(_) => Err(no_connection()),
     }
 }

@@ -67,7 +67,6 @@ pub async fn compare(database: &Database, script: &Script) -> Result<Comparison,
     match &database.0 {
         #[cfg(feature = "postgres")]
         Source::Postgres(source) => postgres::rls::compare(source, script).await,
-        #[cfg(any(feature = "sqlite", feature = "mysql"))]
         _ => Err(DbError::failed("row-level security is PostgreSQL's")),
     }
 }

@@ -15,6 +15,7 @@ use sqlx::{Sqlite, SqliteConnection};
 
 use crate::database::{Database, Source};
 use crate::error::DbError;
+use crate::host::{self, Host, Opened};
 #[cfg(feature = "mysql")]
 use crate::mysql;
 #[cfg(feature = "postgres")]
@@ -98,6 +99,11 @@ pub struct Changed {
     pub rows: Fetched,
 }
 
+/// What a database of hosts says where a connection of its own is asked for.
+pub(crate) fn no_connection() -> DbError {
+    DbError::unavailable("no connection was given to a database that has none of its own")
+}
+
 enum Inner<'c> {
     #[cfg(feature = "postgres")]
     Postgres(postgres::Session<'c>),
@@ -105,6 +111,7 @@ enum Inner<'c> {
     Sqlite(sqlite::Session<'c>),
     #[cfg(feature = "mysql")]
     MySql(mysql::Session<'c>),
+    Host(host::Session),
 }
 
 impl Session<'static> {
@@ -121,7 +128,13 @@ impl Session<'static> {
             Source::Sqlite(source) => Inner::Sqlite(source.session().await?),
             #[cfg(feature = "mysql")]
             Source::MySql(source) => Inner::MySql(source.session().await?),
+            Source::Hosts(_) => return Err(no_connection()),
         }))
+    }
+
+    /// Uses a connection that somebody else drives, in a transaction of theirs.
+    pub fn from_host(dialect: Dialect, host: Box<dyn Host>) -> Self {
+        Self::of(Inner::Host(host::Session::new(dialect, host)))
     }
 }
 
@@ -179,6 +192,16 @@ impl<'c> Session<'c> {
             Inner::Sqlite(_) => Dialect::Sqlite,
             #[cfg(feature = "mysql")]
             Inner::MySql(_) => Dialect::MySql,
+            Inner::Host(session) => session.dialect(),
+        }
+    }
+
+    /// What it has open on a host's connection; `None` on a connection of another kind.
+    pub fn opened(&self) -> Option<Opened> {
+        match &self.inner {
+            Inner::Host(session) => Some(session.opened().clone()),
+            #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+            _ => None,
         }
     }
 
@@ -331,6 +354,7 @@ impl Inner<'_> {
             Self::Sqlite(session) => session.is_interrupted(),
             #[cfg(feature = "mysql")]
             Self::MySql(session) => session.is_interrupted(),
+            Self::Host(session) => session.is_interrupted(),
         }
     }
 
@@ -342,6 +366,7 @@ impl Inner<'_> {
             Self::Sqlite(session) => session.run(statement, limit).await,
             #[cfg(feature = "mysql")]
             Self::MySql(session) => session.run(statement, limit).await,
+            Self::Host(session) => session.run(statement, limit).await,
         }
     }
 
@@ -353,6 +378,7 @@ impl Inner<'_> {
             Self::Sqlite(session) => session.change(statement, limit).await,
             #[cfg(feature = "mysql")]
             Self::MySql(session) => session.change(statement, limit).await,
+            Self::Host(session) => session.change(statement, limit).await,
         }
     }
 
@@ -364,6 +390,7 @@ impl Inner<'_> {
             Self::Sqlite(session) => session.open(depth, limit).await,
             #[cfg(feature = "mysql")]
             Self::MySql(session) => session.open(depth, limit).await,
+            Self::Host(session) => session.open(depth, limit).await,
         }
     }
 
@@ -375,6 +402,7 @@ impl Inner<'_> {
             Self::Sqlite(session) => session.keep(depth, limit).await,
             #[cfg(feature = "mysql")]
             Self::MySql(session) => session.keep(depth, limit).await,
+            Self::Host(session) => session.keep(depth, limit).await,
         }
     }
 
@@ -386,6 +414,7 @@ impl Inner<'_> {
             Self::Sqlite(session) => session.undo(depth).await,
             #[cfg(feature = "mysql")]
             Self::MySql(session) => session.undo(depth).await,
+            Self::Host(session) => session.undo(depth).await,
         }
     }
 
@@ -397,6 +426,7 @@ impl Inner<'_> {
             Self::Sqlite(session) => session.release().await,
             #[cfg(feature = "mysql")]
             Self::MySql(session) => session.release().await,
+            Self::Host(session) => session.release().await,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! - `places`: the numbers that stand for values while a text is built;
 //! - `witness`: the built statement reads and changes the tables of the shape and no others;
 //! - `own`: the statements about OrmAI's own tables, whose texts are constants;
+//! - `respell`: the same text with the placeholders of another driver;
 //! - `tables`: the tables of a catalog, for a database that has none of them;
 //! - `dialect`: what differs between engines, one file each, to be read side by side.
 
@@ -25,6 +26,7 @@ mod places;
 mod predicate;
 mod present;
 mod printer;
+mod respell;
 pub mod rls;
 mod select;
 mod source;
@@ -40,4 +42,5 @@ mod write;
 pub use compiler::Compiler;
 pub use dialect::Dialect;
 pub use error::CompileError;
+pub use respell::{PlaceStyle, Respelled};
 pub use statement::{Bind, Statement, Text};

@@ -231,6 +231,14 @@ impl<'c> RunContext<'c> {
         self.with(Db::Held(HeldSession::new(connection.into().0, CALLERS)))
     }
 
+    /// Runs on a session over a connection that somebody else drives, in a transaction of theirs:
+    /// [`Session::from_host`]. All calls of this context, and of those that [`RunContext::shared`] makes
+    /// of it, run on it.
+    #[must_use]
+    pub fn on_host<'s>(self, session: Session<'s>) -> RunContext<'s> {
+        self.with(Db::Held(HeldSession::new(session, CALLERS)))
+    }
+
     fn with<'s>(self, db: Db<'s>) -> RunContext<'s> {
         let Self { principal, request_id, trace_id, now, retry, parent, db: _ } = self;
         RunContext { principal, request_id, trace_id, now, retry, parent, db }
@@ -269,11 +277,31 @@ impl<'c> RunContext<'c> {
         }
     }
 
+    /// The same principal, connection or pool, transaction and time, for another call, which gets an id
+    /// of its own.
+    #[must_use]
+    pub fn shared(&self) -> RunContext<'c> {
+        self.within_call(self.parent.clone())
+    }
+
+    /// As [`RunContext::shared`], for the calls that `call` is made of: their records name the same one as
+    /// those in its own context. So what has to outlive `call` can be made of the context that it was made
+    /// in.
+    #[must_use]
+    pub fn shared_for(&self, call: &RunContext<'_>) -> RunContext<'c> {
+        self.within_call(call.parent.clone())
+    }
+
     /// The same connection or pool, transaction and time, for another principal. Each call gets an id
     /// of its own.
     #[must_use]
     pub fn for_principal(&self, principal: Principal) -> RunContext<'c> {
         RunContext { principal, ..self.within_call(self.parent.clone()) }
+    }
+
+    /// Whether its calls run on one connection, that of a caller or of a host, or in a transaction.
+    pub fn is_held(&self) -> bool {
+        matches!(self.db, Db::Held(_))
     }
 
     /// The record of the call that this one is made for.

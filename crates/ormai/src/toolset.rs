@@ -172,6 +172,16 @@ impl Toolset {
         self.conclude(ctx, tool, request, || arguments.len()).await
     }
 
+    /// Refuses a call whose arguments could not be read as JSON, such as those of another language: it is
+    /// recorded like any other whose arguments are not in their form.
+    pub async fn call_unread(&self, ctx: &RunContext<'_>, tool: &str, error: Error) -> CallResult {
+        if let Some(domain) = self.domain_tool(tool, ctx.principal()) {
+            return self.call_domain(ctx, domain, Err(error), 0).await;
+        }
+        let request = Tool::from_name(tool).and(Err(error));
+        self.conclude(ctx, tool, request, || 0).await
+    }
+
     async fn conclude(
         &self,
         ctx: &RunContext<'_>,

@@ -209,10 +209,24 @@ impl Toolset {
     /// # Errors
     ///
     /// Those of `work`, of the database, and `CONFLICT` when the transaction cannot be committed.
-    pub async fn transaction<T>(
+    pub async fn transaction<'c, T>(
         &self,
-        ctx: &RunContext<'_>,
-        work: impl AsyncFn(&RunContext<'_>) -> Result<T>,
+        ctx: &RunContext<'c>,
+        work: impl AsyncFn(&RunContext<'c>) -> Result<T>,
+    ) -> Result<T, Refused> {
+        let work = &work;
+        self.transaction_with(ctx, |inner| async move { work(&inner).await }).await
+    }
+
+    /// As [`Toolset::transaction`], for work that hands its context on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Toolset::transaction`].
+    pub async fn transaction_with<'c, T, F: Future<Output = Result<T>>>(
+        &self,
+        ctx: &RunContext<'c>,
+        work: impl Fn(RunContext<'c>) -> F,
     ) -> Result<T, Refused> {
         let call = ctx.call();
         let mut tried = 0;
@@ -234,10 +248,10 @@ impl Toolset {
         }
     }
 
-    async fn transacted<T>(
+    async fn transacted<'c, T, F: Future<Output = Result<T>>>(
         &self,
-        ctx: &RunContext<'_>,
-        work: &impl AsyncFn(&RunContext<'_>) -> Result<T>,
+        ctx: &RunContext<'c>,
+        work: &impl Fn(RunContext<'c>) -> F,
         attempt: &mut Attempt,
     ) -> Result<T> {
         attempt.intend().await?;
@@ -255,11 +269,11 @@ impl Toolset {
         }
     }
 
-    async fn transaction_on_pool<T>(
+    async fn transaction_on_pool<'c, T, F: Future<Output = Result<T>>>(
         &self,
         database: &Database,
-        ctx: &RunContext<'_>,
-        work: &impl AsyncFn(&RunContext<'_>) -> Result<T>,
+        ctx: &RunContext<'c>,
+        work: &impl Fn(RunContext<'c>) -> F,
         group: Grouping<'_>,
     ) -> Result<T> {
         let id = ctx.call().request_id;
@@ -278,18 +292,16 @@ struct Grouping<'a> {
 }
 
 /// Calls in a transaction of a connection, or in a savepoint of the one that is open.
-async fn grouped<T>(
-    ctx: &RunContext<'_>,
-    held: &HeldSession<'_>,
-    work: &impl AsyncFn(&RunContext<'_>) -> Result<T>,
+async fn grouped<'c, T, F: Future<Output = Result<T>>>(
+    ctx: &RunContext<'c>,
+    held: &HeldSession<'c>,
+    work: &impl Fn(RunContext<'c>) -> F,
     group: Grouping<'_>,
 ) -> Result<T> {
     let id = ctx.call().request_id;
     let failed = |error: &DbError| failed_transaction(error, &id);
     held.lock_grouped(held.depth()).await?.begin(BEGIN).await.map_err(|error| failed(&error))?;
-    let inner = ctx.inside(held.inside(group.record));
-    let done = Box::pin(work(&inner)).await;
-    drop(inner);
+    let done = Box::pin(work(ctx.inside(held.inside(group.record)))).await;
     // What a call inside left half done does not count.
     let mut session = held.lock_grouped(held.depth() + 1).await?;
     let done = match done {

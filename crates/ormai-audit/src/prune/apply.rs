@@ -62,7 +62,7 @@ pub async fn would_prune<E: From<StoreError> + From<PruneError>>(
     store: &dyn AuditStore,
     retention: &Retention,
     keys: &TrailKeys,
-    read: &mut dyn FnMut(u64),
+    read: &mut (dyn FnMut(u64) + Send),
 ) -> Result<PruneReport, E> {
     let mut pruner = Pruner::new(census(store, retention).await?, keys.clone())?;
     let mut report = PruneReport { store: store.name(), ..PruneReport::default() };

@@ -16,6 +16,7 @@ use crate::error::DbError;
 use crate::mysql;
 #[cfg(feature = "postgres")]
 use crate::postgres;
+use crate::session::no_connection;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
 
@@ -78,6 +79,7 @@ async fn tables(database: &Database, options: &IntrospectOptions) -> Result<Vec<
         Source::MySql(source) => mysql::introspect::tables(source, &options.schemas).await,
         #[cfg(feature = "sqlite")]
         Source::Sqlite(source) => sqlite::introspect::tables(source).await,
+        Source::Hosts(_) => Err(no_connection()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bind;
 mod calendar;
+pub(crate) mod codes;
 mod column_type;
 mod decode;
 mod exact;
@@ -277,7 +278,7 @@ impl<'c> Session<'c> {
         let query = execute::compiled::<MySql>(statement.sql(), arguments, is_kept);
         let answer = execute::collected::<MySql>(connection.fetch_many(query)).await;
         answer.map_err(|error| {
-            if number(&error) == Some(DEADLOCK)
+            if number(&error) == Some(codes::DEADLOCK)
                 && let Held::Caller(connection, _) = &self.held
             {
                 self.is_gone = connection.is_in_transaction();
@@ -398,77 +399,17 @@ fn closed() -> DbError {
     DbError::unavailable("the connection of this session was closed")
 }
 
-/// The numbers of MariaDB's and MySQL's errors; their SQLSTATEs say less.
+/// What the driver says.
 pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
-    let detail = error.to_string();
-    let sorted = match number(error) {
-        // MariaDB's time limit, MySQL's, and a statement that was killed.
-        Some(1969 | 3024 | 1317) => DbError::Timeout,
-        // A row that changed, a lock that was not to be had in time, a deadlock, no waiting.
-        Some(1020 | 1205 | 1213 | 3572) => DbError::conflict(ConflictKind::Concurrent, detail),
-        Some(1146) => DbError::not_there(detail),
-        // A user, a transaction or a server that may only read.
-        Some(1290 | 1792 | 1836) => DbError::read_only(detail),
-        // A trigger's own words, and a view that would not show the row.
-        Some(1369 | 1644) => DbError::refused(detail),
-        // A NULL in a list of several rows.
-        Some(1263) => DbError::conflict(ConflictKind::NotNull, detail),
-        // In a column, in an expression, in a cast.
-        Some(1264 | 1690 | 1916) => DbError::out_of_range(detail),
-        // Memory, connections, rights to the database, a server that goes or went.
-        Some(
-            1021
-            | 1037
-            | 1038
-            | 1040..=1045
-            | 1049
-            | 1053
-            | 1080
-            | 1129
-            | 1130
-            | 1135
-            | 1152
-            | 1153
-            | 1158..=1161
-            | 1184
-            | 1203
-            | 1226
-            | 1461
-            | 1698
-            | 1927
-            | 2006
-            | 2013
-            | 3159,
-        ) => DbError::unavailable(detail),
-        _ => DbError::from_driver(error, |_| None),
-    };
-    numbered(sorted, error)
+    DbError::from_driver(error, |database| codes::sorted(number(error), database.message()))
 }
 
-fn numbered(sorted: DbError, error: &sqlx::Error) -> DbError {
-    match number(error) {
-        Some(number) => sorted.coded(Some(&number.to_string())),
-        None => sorted,
-    }
-}
-
-/// What is said of a statement that writes: a value that cannot be computed there is one that
-/// cannot be stored.
+/// What it says of a statement that writes.
 fn refused(error: &sqlx::Error) -> DbError {
-    match number(error) {
-        // Out of range, cut, not of the type, a division by zero, too long, without a meaning in a character set, not
-        // JSON, not a generated value.
-        Some(1264 | 1265 | 1292 | 1365 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 1916 | 3140 | 3988 | 4038) => {
-            numbered(DbError::refused(error.to_string()), error)
-        }
-        _ => sorted(error),
-    }
+    DbError::from_driver(error, |database| codes::refused(number(error), database.message()))
 }
 
 fn number(error: &sqlx::Error) -> Option<u16> {
     let database = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
     database.map(MySqlDatabaseError::number)
 }
-
-/// With it the server undoes the whole transaction.
-const DEADLOCK: u16 = 1213;

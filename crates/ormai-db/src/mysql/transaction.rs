@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, Executor as _, MySqlConnection};
 
+use super::codes::NO_SAVEPOINT;
 use super::{GRACE, Held, Session, microseconds, number, patience, sorted};
 use crate::error::DbError;
 use crate::execute::{self, Mark};
 use crate::transaction::{Top, Undone};
-
-/// There is no such savepoint: outside of a transaction it is gone at once, and with a deadlock
-/// the server takes all of them away.
-const NO_SAVEPOINT: u16 = 1305;
 
 /// Where a transaction reads what stood when it first read, a row that others have changed since is
 /// read as it was, also right after an UPDATE that found it as it is now and so had nothing to write.

@@ -2,6 +2,7 @@
 
 mod bind;
 mod calendar;
+pub(crate) mod codes;
 mod decode;
 pub(crate) mod introspect;
 mod numeric;
@@ -21,7 +22,7 @@ use sqlx::postgres::{PgQueryResult, PgRow};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, PgPool, Postgres};
 use tokio::time::error::Elapsed;
 
-use crate::error::{ConflictKind, DbError};
+use crate::error::DbError;
 use crate::execute;
 use crate::keep::{HandBack, Keep};
 use crate::limits::{ConnectOptions, milliseconds};
@@ -419,35 +420,12 @@ fn closed() -> DbError {
     DbError::unavailable("the connection of this session was closed")
 }
 
-/// PostgreSQL's error codes.
+/// What the driver says.
 pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
-    let detail = error.to_string();
-    DbError::from_driver(error, |code| match code {
-        "57014" => Some(DbError::Timeout),
-        "40001" | "40P01" | "55P03" => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
-        "42P01" => Some(DbError::not_there(detail.clone())),
-        "22003" => Some(DbError::out_of_range(detail.clone())),
-        "25006" => Some(DbError::read_only(detail.clone())),
-        // What ErrorKind sorts.
-        "23502" | "23503" | "23505" | "23514" | "23P01" => None,
-        // RESTRICT has a code of its own since PostgreSQL 18.
-        "23001" => Some(DbError::conflict(ConflictKind::Reference, detail.clone())),
-        // Raised by a function, or by a view that would not show the row.
-        "P0001" | "44000" => Some(DbError::refused(detail.clone())),
-        _ if code.starts_with("23") => Some(DbError::refused(detail.clone())),
-        _ if ["08", "53", "57", "28", "3D"].iter().any(|class| code.starts_with(class)) => {
-            Some(DbError::unavailable(detail.clone()))
-        }
-        _ => None,
-    })
+    DbError::from_driver(error, |database| codes::sorted(database.code().as_deref(), database.message()))
 }
 
-/// What is said of a statement that writes: a value that cannot be computed there is one that
-/// cannot be stored.
+/// What it says of a statement that writes.
 fn refused(error: &sqlx::Error) -> DbError {
-    let code = error.as_database_error().and_then(|error| error.code());
-    match code.as_deref() {
-        Some(code) if code.starts_with("22") => DbError::refused(error.to_string()).coded(Some(code)),
-        _ => sorted(error),
-    }
+    DbError::from_driver(error, |database| codes::refused(database.code().as_deref(), database.message()))
 }

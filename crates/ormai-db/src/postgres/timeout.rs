@@ -5,7 +5,7 @@ use sqlx::{Arguments as _, Connection as _, Executor as _, PgConnection, Postgre
 
 use crate::error::DbError;
 use crate::execute;
-use crate::postgres::sorted;
+use crate::postgres::{codes, sorted};
 
 /// What was changed on a connection and has to be put back.
 ///
@@ -241,11 +241,11 @@ fn argument(text: &str) -> Result<PgArguments, DbError> {
 }
 
 fn is_outside(error: &sqlx::Error) -> bool {
-    has_code(error, "25P01")
+    has_code(error, codes::OUTSIDE)
 }
 
 fn is_failed(error: &sqlx::Error) -> bool {
-    has_code(error, "25P02")
+    has_code(error, codes::FAILED)
 }
 
 fn is_lost(error: &sqlx::Error) -> bool {

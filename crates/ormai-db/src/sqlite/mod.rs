@@ -1,6 +1,7 @@
 //! SQLite.
 
 mod bind;
+pub(crate) mod codes;
 mod declared;
 mod decode;
 pub(crate) mod introspect;
@@ -321,40 +322,7 @@ impl Drop for Session<'_> {
     }
 }
 
-const CHECK: u32 = 275;
-const FOREIGN_KEY: u32 = 787;
-const NOT_NULL: u32 = 1299;
-const PRIMARY_KEY: u32 = 1555;
-const TRIGGER: u32 = 1811;
-const UNIQUE: u32 = 2067;
-const ROW_ID: u32 = 2579;
-
-/// SQLite's result codes, the extended ones by their last byte where that says enough.
+/// What the driver says.
 pub(crate) fn sorted(error: &sqlx::Error) -> DbError {
-    let detail = error.to_string();
-    DbError::from_driver(error, |code| {
-        let code = code.parse::<u32>().ok()?;
-        match code & 0xff {
-            // SQLite has no code for it.
-            1 if detail.ends_with("integer overflow") => Some(DbError::out_of_range(detail.clone())),
-            1 if detail.contains("no such table: ") => Some(DbError::not_there(detail.clone())),
-            8 => Some(DbError::read_only(detail.clone())),
-            9 => Some(DbError::Timeout),
-            5 | 6 => Some(DbError::conflict(ConflictKind::Concurrent, detail.clone())),
-            10 | 11 | 13 | 14 | 26 => Some(DbError::unavailable(detail.clone())),
-            // Larger than anything may be, and not of the column's type.
-            18 | 20 => Some(DbError::refused(detail.clone())),
-            19 => match code {
-                // What ErrorKind sorts.
-                CHECK | FOREIGN_KEY | NOT_NULL | PRIMARY_KEY | UNIQUE => None,
-                ROW_ID => Some(DbError::conflict(ConflictKind::Unique, detail.clone())),
-                // RESTRICT is a trigger's.
-                TRIGGER if detail.ends_with("FOREIGN KEY constraint failed") => {
-                    Some(DbError::conflict(ConflictKind::Reference, detail.clone()))
-                }
-                _ => Some(DbError::refused(detail.clone())),
-            },
-            _ => None,
-        }
-    })
+    DbError::from_driver(error, |database| codes::sorted(database.code().as_deref(), database.message()))
 }

@@ -54,7 +54,7 @@ pub async fn from_trail<W: Write>(
     filter: &Filter,
     readers: &MetadataReaders,
     calls: &mut CallsWriter<W>,
-    read: &mut dyn FnMut(u64),
+    read: &mut (dyn FnMut(u64) + Send),
 ) -> Result<FromTrail, TrailReadError> {
     let (mut found, mut position, mut lines) = (FromTrail::default(), None, 0);
     loop {

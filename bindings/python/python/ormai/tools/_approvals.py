@@ -1,0 +1,161 @@
+"""The writes that wait for somebody's word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._drive import drive
+from .._told import Told
+from ._engine import Engine, outcome, reject_async
+from ._requests import asked
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from ..core import RunContext
+
+    # `list` is a method's name below.
+    Listed = list["Approval"]
+    Status = Literal["pending", "approved", "executed", "failed", "rejected", "expired", "void"]
+
+
+class Approval(Told):
+    """A write that waits for an approval, or waited for one.
+
+    Attributes:
+        id: its name.
+        status: what became of it: pending, approved, executed, failed, rejected, expired or void.
+        requested_at: when it was asked for.
+        expires_at: from then on nobody can approve it.
+        requester: who asked: `tenant_id`, `user_id`, `roles`. The write is made under this principal.
+        policy_version: the policy that it was asked under. Under another one it is void.
+        tool: the tool.
+        model: the model.
+        request: the tool's arguments, exactly as they will be used.
+        preview: what the write would have done, as the requester may see it.
+        decision: who decided: `tenant_id`, `user_id`, `at`, `note`; None before somebody has.
+        outcome: what came of it once it was tried: `affected_count`, or `error`.
+    """
+
+    __slots__ = ()
+
+    id: str
+    status: Status
+    requested_at: str
+    expires_at: str
+    requester: dict[str, Any]
+    policy_version: str
+    tool: str
+    model: str
+    request: dict[str, Any]
+    preview: dict[str, Any]
+    decision: dict[str, Any] | None
+    outcome: dict[str, Any] | None
+
+
+class Approvals:
+    """What can be done about writes that wait. Who is asking comes from the context."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def list(
+        self, ctx: RunContext, *, status: Status | None = None, limit: int | None = None, before: str | None = None
+    ) -> Listed:
+        """The requests that one may decide about, and one's own, the newest first.
+
+        Args:
+            ctx: who is asking.
+            status: only those that this became of.
+            limit: the most that are told.
+            before: the id of an approval: only those that were asked for before it.
+
+        Raises:
+            ValidationError: the status is not known, or there is no such id.
+            DatabaseUnavailableError: the store does not answer; InternalError: there is none.
+        """
+        told = await self._asked(ctx, "list", asked({}, status=status, limit=limit, before=before))
+        return _listed(told)
+
+    async def show(self, ctx: RunContext, id: str) -> Approval:
+        """One request that one may decide about, or one's own.
+
+        Raises:
+            RecordNotFoundError: there is none; the same for somebody else's.
+        """
+        return Approval(await self._asked(ctx, "show", {"id": id}))
+
+    async def approve(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
+        """Says yes to a request, and makes the write under its requester.
+
+        Raises:
+            RecordNotFoundError: there is none; the same for somebody else's.
+            WriteNotAllowedError: it is one's own.
+            ConflictError: it was decided before, has expired, or was made under another policy.
+            OrmAiError: `retryable`: the same approver says yes again.
+        """
+        return Approval(await self._asked(ctx, "approve", asked({}, id=id, note=note)))
+
+    async def reject(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
+        """Says no to a request.
+
+        Raises:
+            OrmAiError: as `approve`.
+        """
+        return Approval(await self._asked(ctx, "reject", asked({}, id=id, note=note)))
+
+    async def _asked(self, ctx: RunContext, action: str, arguments: Mapping[str, Any]) -> Any:
+        from .._drive_async import closed
+        from .._drive_async import drive as drive_async
+
+        place = self._engine.place(ctx)
+        running = self._engine.native.approval(place.context, action, dict(arguments))
+        try:
+            return outcome(await drive_async(running, place.connection, self._engine.no_tool)).unwrap()
+        finally:
+            if place.is_own and place.connection is not None:
+                await closed(place.connection)
+
+
+class SyncApprovals:
+    """The same for code without an event loop."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(
+        self, ctx: RunContext, *, status: Status | None = None, limit: int | None = None, before: str | None = None
+    ) -> Listed:
+        """As `Approvals.list`."""
+        return _listed(self._asked(ctx, "list", asked({}, status=status, limit=limit, before=before)))
+
+    def show(self, ctx: RunContext, id: str) -> Approval:
+        """As `Approvals.show`."""
+        return Approval(self._asked(ctx, "show", {"id": id}))
+
+    def approve(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
+        """As `Approvals.approve`."""
+        return Approval(self._asked(ctx, "approve", asked({}, id=id, note=note)))
+
+    def reject(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
+        """As `Approvals.reject`."""
+        return Approval(self._asked(ctx, "reject", asked({}, id=id, note=note)))
+
+    def _asked(self, ctx: RunContext, action: str, arguments: Mapping[str, Any]) -> Any:
+        place = self._engine.place(ctx)
+        reject_async(place.connection)
+        running = self._engine.native.approval(place.context, action, dict(arguments))
+        try:
+            return outcome(drive(running, place.connection, self._engine.no_tool)).unwrap()
+        finally:
+            if place.is_own and place.connection is not None:
+                place.connection.close()
+
+
+def _listed(told: Mapping[str, Any]) -> list[Approval]:
+    return [Approval(each) for each in told["approvals"]]

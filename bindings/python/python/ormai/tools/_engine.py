@@ -1,0 +1,143 @@
+"""A mounted policy: what all calls of a toolset share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._drive import Connection, told
+from .._record import wrong_type
+from ..core._context import RunContext
+from ..core.errors import InternalError
+from ._results import CallResult
+
+if TYPE_CHECKING:
+    from .._native import Context, Native, Running
+    from ._definitions import Definition
+    from ._domain import Tool
+
+Opening = Callable[[Any], Connection]
+"""Makes a connection of a context's `db`, without asking anything of the database."""
+
+
+class Place:
+    """Where a call is made: the engine's context, and the connection that it is on."""
+
+    __slots__ = ("connection", "context", "is_own")
+
+    def __init__(self, context: Context, connection: Connection | None, is_own: bool) -> None:
+        self.context = context
+        self.connection = connection
+        self.is_own = is_own
+        """Whether the connection was opened for this call, and ends with it."""
+
+
+class Engine:
+    """The engine with what Python does for it."""
+
+    __slots__ = ("_native", "_open", "_tools")
+
+    def __init__(self, native: Native, opening: Opening | None, tools: Mapping[str, Tool]) -> None:
+        self._native = native
+        self._open = opening
+        self._tools = tools
+
+    @property
+    def native(self) -> Native:
+        """The engine itself."""
+        return self._native
+
+    def place(self, ctx: RunContext) -> Place:
+        """Where the calls of a context are made.
+
+        Raises:
+            TypeError: it is no context, or its database is none of those that are known.
+            RuntimeError: the transaction or tool that it belongs to is over.
+        """
+        if not isinstance(ctx, RunContext):
+            raise wrong_type("ctx", "a RunContext", ctx)
+        if ctx._place is not None:
+            context, connection = ctx._place
+            if context is None:
+                raise RuntimeError("what this context was made for is over: its transaction, or its tool")
+            return Place(context, connection, False)
+        if self._open is None:
+            if ctx.db is not None:
+                raise TypeError("this toolset has connections of its own: leave out `db`")
+            return Place(self.context(ctx, None), None, False)
+        connection = self._open(ctx.db)
+        return Place(self.context(ctx, connection.wire), connection, not connection.is_borrowed)
+
+    def context(self, ctx: RunContext, wire: str | None) -> Context:
+        """The circumstances as the engine takes them.
+
+        Raises:
+            OrmAiError: the principal cannot be told to the engine.
+        """
+        from .._native import Context
+
+        try:
+            return Context(
+                principal=ctx.principal.to_dict(),
+                request_id=ctx.request_id,
+                trace_id=ctx.trace_id,
+                now=None if ctx.now is None else ctx.now.isoformat(),
+                wire=wire,
+            )
+        except Exception as error:
+            raise told(error) from None
+
+    def running(self, place: Place, tool: str, arguments: Any) -> Running:
+        """A call that has not begun."""
+        try:
+            return self._native.call(place.context, tool, arguments)
+        except Exception as error:
+            raise told(error) from None
+
+    def definitions(self, ctx: RunContext) -> list[Definition]:
+        """The tools that a principal can use."""
+        if not isinstance(ctx, RunContext):
+            raise wrong_type("ctx", "a RunContext", ctx)
+        return self._native.definitions(self.context(ctx, None))
+
+    def explain(self, ctx: RunContext, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What would be done for a request."""
+        if not isinstance(ctx, RunContext):
+            raise wrong_type("ctx", "a RunContext", ctx)
+        try:
+            return self._native.explain(self.context(ctx, None), tool, arguments)
+        except Exception as error:
+            raise told(error) from None
+
+    def no_tool(self, name: str, arguments: Any, context: Context) -> Any:
+        """How tools are called where none is to be called."""
+        raise InternalError(f"the engine asked for the tool `{name}` outside of a call")
+
+    def call_tool(self, ctx: RunContext, connection: Connection | None) -> Callable[[str, Any, Context], Any]:
+        """How tools of the project's own are called for a call."""
+
+        def called(name: str, arguments: Any, context: Context) -> Any:
+            tool = self._tools.get(name)
+            if tool is None:
+                raise InternalError(f"the engine asked for the tool `{name}`, which was not given to it")
+            return tool.called(ctx, self, (context, connection), arguments)
+
+        return called
+
+
+def outcome(order: tuple[Any, ...]) -> CallResult:
+    """What a call came to that is done."""
+    return CallResult.of(order[1])
+
+
+def reject_async(connection: Connection | None) -> None:
+    """A call that blocks cannot wait for an event loop.
+
+    Raises:
+        TypeError: the connection needs one.
+    """
+    if connection is not None and connection.is_async:
+        raise TypeError(
+            "`sync` takes no AsyncSession, which needs an event loop: `await` the toolset's own methods, "
+            "or give a Session"
+        )

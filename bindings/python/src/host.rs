@@ -1,0 +1,75 @@
+//! A connection that Python drives: its orders go into the mailbox of the call that is polled.
+
+use std::time::Duration;
+
+use ormai::Dialect;
+use ormai::db::DbError;
+use ormai::db::host::{Answered, Asking, Host, HostError, Order as Wanted, Wire, bound};
+
+use crate::mailbox::{Answer, Asked, Mailbox, Order};
+
+/// The connection of a session of Python's, by how its driver takes parameters.
+#[derive(Debug)]
+pub(crate) struct Driver(pub(crate) Wire);
+
+impl Host for Driver {
+    fn ask<'a>(&'a mut self, order: Wanted<'a>) -> Asking<'a> {
+        let order = match order {
+            Wanted::Control(texts) => Ok(Order::Control(texts.to_vec())),
+            Wanted::Fixed(text) => Ok(Order::Fixed(text)),
+            Wanted::Statement { statement, limit } => bound(statement, self.0).map(|bound| {
+                let columns = statement.columns().to_vec();
+                Order::Statement(Box::new(Asked { bound, limit, is_change: statement.is_change(), columns }))
+            }),
+        };
+        Box::pin(async move {
+            let order = order.map_err(|error| unbound(&error))?;
+            let Some(mailbox) = Mailbox::current() else {
+                return Err(HostError::Lost("a connection was asked outside of a step".to_owned()));
+            };
+            match mailbox.ask(order).await {
+                Answer::Rows(answered) => Ok(answered),
+                Answer::Failed(error) => Err(error),
+                Answer::Told(_) | Answer::Kept(_) => Err(HostError::Lost("the answer is none of a driver".to_owned())),
+            }
+        })
+    }
+}
+
+/// Nothing reached the driver.
+fn unbound(error: &DbError) -> HostError {
+    HostError::Refused { code: error.code().map(str::to_owned), message: error.operator_detail().to_owned() }
+}
+
+/// The wire with a name.
+pub(crate) fn wire(name: &str) -> Option<Wire> {
+    WIRES.iter().find(|(known, _)| *known == name).map(|(_, wire)| *wire)
+}
+
+/// The names of the wires.
+pub(crate) const WIRES: [(&str, Wire); 5] = [
+    ("sqlite", Wire::Sqlite),
+    ("psycopg", Wire::Psycopg),
+    ("postgres-dollar", Wire::PostgresDollar),
+    ("postgres-format", Wire::PostgresFormat),
+    ("mysql-format", Wire::MySqlFormat),
+];
+
+/// The dialect that is spoken over a wire.
+pub(crate) fn dialect_of(wire: Wire) -> Dialect {
+    match wire {
+        Wire::Psycopg | Wire::PostgresDollar | Wire::PostgresFormat => Dialect::Postgres,
+        Wire::MySqlFormat => Dialect::MySql,
+        _ => Dialect::Sqlite,
+    }
+}
+
+/// A limit as Python is told it, in whole milliseconds, at least one.
+pub(crate) fn milliseconds(limit: Duration) -> u64 {
+    u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// What a driver says of a statement without rows.
+pub(crate) fn nothing() -> Answered {
+    Answered::default()
+}
