@@ -1,5 +1,6 @@
 //! The one place where a compiled statement becomes text for a driver.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
@@ -48,15 +49,21 @@ pub(crate) enum Mark {
     Undo,
 }
 
-/// A statement about the savepoint of a depth. On MariaDB and MySQL a savepoint takes the place of
+/// Statements about the savepoint of a depth. On MariaDB and MySQL a savepoint takes the place of
 /// another one of the same name, so each depth has its own.
+pub(crate) fn savepoint_texts(mark: Mark, depth: usize) -> Vec<Cow<'static, str>> {
+    let release = || format!("RELEASE SAVEPOINT ormai_{depth}").into();
+    match mark {
+        Mark::Set => vec![format!("SAVEPOINT ormai_{depth}").into()],
+        Mark::Keep => vec![release()],
+        Mark::Undo => vec![format!("ROLLBACK TO SAVEPOINT ormai_{depth}").into(), release()],
+    }
+}
+
+/// The same as one text.
 #[expect(clippy::disallowed_methods, reason = "the text is a constant of this crate but for a number")]
 pub(crate) fn savepoint(mark: Mark, depth: usize) -> sqlx::RawSql {
-    sqlx::raw_sql(AssertSqlSafe(match mark {
-        Mark::Set => format!("SAVEPOINT ormai_{depth}"),
-        Mark::Keep => format!("RELEASE SAVEPOINT ormai_{depth}"),
-        Mark::Undo => format!("ROLLBACK TO SAVEPOINT ormai_{depth}; RELEASE SAVEPOINT ormai_{depth}"),
-    }))
+    sqlx::raw_sql(AssertSqlSafe(savepoint_texts(mark, depth).join("; ")))
 }
 
 /// What a driver tells of a statement, as it comes.

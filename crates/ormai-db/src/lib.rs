@@ -26,6 +26,8 @@ pub mod approvals;
 mod database;
 mod error;
 mod execute;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod hex;
 pub mod host;
 pub mod idempotency;
 mod install;
@@ -34,6 +36,8 @@ mod keep;
 mod limits;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod numbers;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
-use ormai_sql::Statement;
+use ormai_sql::{Bind, Dialect, PlaceStyle, Statement};
 
 use crate::error::DbError;
+#[cfg(feature = "mysql")]
+use crate::mysql;
+#[cfg(feature = "postgres")]
+use crate::postgres;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
 
 /// How a driver takes the text of a statement and its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +48,9 @@ pub enum BoundValue {
     Int(i64),
     /// A float.
     Float(f64),
+    /// An exact number (MariaDB and MySQL), in digits: `-12.50`. To be written without an exponent, which
+    /// would make a float of it.
+    Decimal(String),
     /// A text.
     Text(String),
     /// Bytes.
@@ -62,6 +71,120 @@ pub enum BoundValue {
 /// [`DbError::Refused`] for a value that the database would store as another, [`DbError::Failed`] for one
 /// that cannot be bound, or a wire that is not one of the statement's dialect.
 pub fn bound(statement: &Statement, wire: Wire) -> Result<Bound, DbError> {
-    let _ = (statement, wire);
-    Err(DbError::failed("hosts are not served yet"))
+    let (dialect, style) = match wire {
+        Wire::Sqlite => (Dialect::Sqlite, PlaceStyle::Question),
+        Wire::Psycopg | Wire::PostgresFormat => (Dialect::Postgres, PlaceStyle::Format),
+        Wire::PostgresDollar => (Dialect::Postgres, PlaceStyle::Dollar),
+        Wire::MySqlFormat => (Dialect::MySql, PlaceStyle::Format),
+    };
+    let (around, mut values): (Vec<_>, Vec<_>) =
+        statement.binds().map(|bind| of(bind, wire)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let respelled = statement
+        .respelled(dialect, style, |value| around.get(value).copied().unwrap_or_default())
+        .map_err(|error| DbError::failed(error.to_string()))?;
+    if !respelled.order.iter().copied().eq(0..values.len()) {
+        values = respelled.order.iter().filter_map(|value| values.get(*value).cloned()).collect();
+    }
+    Ok(Bound { text: respelled.text.into(), values })
+}
+
+/// What stands around the placeholder of a value, and what is bound.
+fn of(bind: Bind<'_>, wire: Wire) -> Result<((&'static str, &'static str), BoundValue), DbError> {
+    match wire {
+        #[cfg(feature = "sqlite")]
+        Wire::Sqlite => Ok((("", ""), sqlite::bind::of(bind)?)),
+        #[cfg(feature = "postgres")]
+        Wire::Psycopg => Ok((("", ""), postgres::text::binary(bind)?)),
+        #[cfg(feature = "postgres")]
+        Wire::PostgresDollar | Wire::PostgresFormat => postgres::text::of(bind),
+        #[cfg(feature = "mysql")]
+        Wire::MySqlFormat => mysql::bind::written(bind),
+        #[cfg(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+        _ => Err(DbError::failed("the driver's database is not built in")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ormai_core::value::{ColumnType, Value};
+
+    use super::*;
+
+    fn check(wire: Wire, sql: &str, values: Vec<(Value, Option<ColumnType>)>, text: &str, bound_to: &[BoundValue]) {
+        let bound = bound(&Statement::for_tests(sql, values, []), wire).unwrap();
+        assert_eq!((&*bound.text, bound.values.as_slice()), (text, bound_to), "{wire:?}");
+    }
+
+    fn text(text: &str) -> BoundValue {
+        BoundValue::Text(text.to_owned())
+    }
+
+    #[test]
+    fn each_driver_gets_the_text_and_the_values_that_it_takes() {
+        let day = || Value::Date("2024-05-01".parse().unwrap());
+        let values = || vec![(day(), None), (Value::from("50%"), None), (Value::Int(5), None)];
+        let sql = r#"SELECT "%" FROM t WHERE a = $1 AND b = $2 LIMIT $3"#;
+        check(
+            Wire::Psycopg,
+            sql,
+            values(),
+            r#"SELECT "%%" FROM t WHERE a = %s AND b = %s LIMIT %s"#,
+            &[(1082, &8887_i32.to_be_bytes()[..]), (0, b"50%"), (20, &5_i64.to_be_bytes())]
+                .map(|(oid, bytes)| BoundValue::Wire { oid, bytes: Some(bytes.to_vec()) }),
+        );
+        let cast = |text: &str, ty: &str| format!("CAST(CAST({text} AS text) AS {ty})");
+        let written = [text("2024-05-01"), text("50%"), text("5")];
+        let expected = |percent: &str, places: [&str; 3]| {
+            let [day, word, limit] = places;
+            let (day, limit) = (cast(day, "date"), cast(limit, "int8"));
+            format!(r#"SELECT "{percent}" FROM t WHERE a = {day} AND b = {word} LIMIT {limit}"#)
+        };
+        check(Wire::PostgresDollar, sql, values(), &expected("%", ["$1", "$2", "$3"]), &written);
+        check(Wire::PostgresFormat, sql, values(), &expected("%%", ["%s"; 3]), &written);
+        check(
+            Wire::Sqlite,
+            sql,
+            values(),
+            r#"SELECT "%" FROM t WHERE a = ? AND b = ? LIMIT ?"#,
+            &[text("2024-05-01"), text("50%"), BoundValue::Int(5)],
+        );
+        check(
+            Wire::MySqlFormat,
+            "SELECT `%` FROM t WHERE a = ? AND b = ? LIMIT ?",
+            values(),
+            "SELECT `%%` FROM t WHERE a = CAST(%s AS DATE) AND b = %s LIMIT %s",
+            &[text("2024-05-01"), text("50%"), BoundValue::Int(5)],
+        );
+    }
+
+    #[test]
+    fn values_go_in_the_order_of_their_placeholders() {
+        let values = || vec![(Value::Int(1), None), (Value::from("b"), None)];
+        check(Wire::Sqlite, "$2 = $1", values(), "? = ?", &[text("b"), BoundValue::Int(1)]);
+        let cast = "$1 = CAST(CAST($2 AS text) AS int8)";
+        check(Wire::PostgresDollar, "$2 = $1", values(), cast, &[text("b"), text("1")]);
+    }
+
+    #[test]
+    fn lists_are_one_array_on_postgresql() {
+        let list = || vec![(Value::Array(vec![Value::from("a\"b"), Value::Null]), Some(ColumnType::Text))];
+        let literal = r#"{"a\"b",NULL}"#;
+        let any = "a = ANY(CAST(CAST($1 AS text) AS text[]))";
+        check(Wire::PostgresDollar, "a = ANY($1)", list(), any, &[text(literal)]);
+        assert!(bound(&Statement::for_tests("a = ?", list(), []), Wire::MySqlFormat).is_err());
+    }
+
+    #[test]
+    fn null_has_no_type_of_its_own() {
+        let null = || vec![(Value::Null, None)];
+        check(Wire::Psycopg, "a = $1", null(), "a = %s", &[BoundValue::Wire { oid: 0, bytes: None }]);
+        check(Wire::PostgresDollar, "a = $1", null(), "a = $1", &[BoundValue::Null]);
+        check(Wire::MySqlFormat, "a = ?", null(), "a = %s", &[BoundValue::Null]);
+    }
+
+    #[test]
+    fn a_statement_of_another_dialect_is_refused() {
+        let statement = Statement::for_tests("a = ?", [(Value::Int(1), None)], []);
+        assert!(bound(&statement, Wire::PostgresDollar).is_err());
+    }
 }

@@ -29,6 +29,8 @@
 //! ```
 
 mod bound;
+mod engine;
+mod opened;
 mod session;
 
 use std::borrow::Cow;
@@ -38,8 +40,10 @@ use std::time::Duration;
 use ormai_core::value::Value;
 use ormai_sql::Statement;
 
+use crate::error::DbError;
+
 pub use bound::{Bound, BoundValue, Wire, bound};
-pub use session::Opened;
+pub use opened::Opened;
 pub(crate) use session::Session;
 
 /// A connection that somebody else drives, in a transaction of its user's.
@@ -109,7 +113,7 @@ pub enum Cell {
 }
 
 /// Why an order was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum HostError {
     /// The database refused it. The connection is good for the next.
     Refused {
@@ -119,6 +123,8 @@ pub enum HostError {
         /// Its words, for the operator alone.
         message: String,
     },
+    /// The statement cannot be bound: what [`bound`] said of it.
+    Unbound(DbError),
     /// The connection is lost, or nobody knows what became of the order.
     Lost(String),
 }

@@ -3,6 +3,8 @@
 //! Every value goes with its type: of a text the server would make a number or a date by
 //! guessing, and a float of a decimal.
 
+use std::borrow::Cow;
+
 use bigdecimal::BigDecimal;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
@@ -16,48 +18,115 @@ use sqlx::{Arguments as _, Encode, MySql, Type};
 
 use super::exact::{self, Exact};
 use crate::error::DbError;
+use crate::hex::hex;
+use crate::host::BoundValue;
 
 pub(super) fn arguments(statement: &Statement) -> Result<MySqlArguments, DbError> {
     let mut arguments = MySqlArguments::default();
     for bind in statement.binds() {
-        match bind {
-            Bind::Value(value) => add(&mut arguments, value)?,
-            Bind::Stored(value, _) if is_lost(value) => {
-                return Err(DbError::refused("MariaDB and MySQL would store another value"));
-            }
-            Bind::Stored(value, _) => add(&mut arguments, value)?,
-            Bind::Array(..) => return Err(DbError::failed("no list can be bound as one value")),
-        }
+        let added = match Form::of(bind)? {
+            Form::Null => arguments.add(None::<String>),
+            Form::Int(int) => arguments.add(int),
+            Form::Float(float) => arguments.add(float),
+            Form::Digits(digits) => arguments.add(Parameter::of::<BigDecimal>(lengthened(digits.as_bytes())?)),
+            Form::Text(text) => arguments.add(text),
+            Form::Bytes(bytes) => arguments.add(bytes),
+            // As a parameter of its own type MariaDB would miss a point in time in a list.
+            Form::DateTime(at) => arguments.add(Parameter::of::<time::PrimitiveDateTime>(date_time(at))),
+            Form::Date(day) => arguments.add(Parameter::of::<time::Date>(with_length(date(day)))),
+            Form::Time(at) => arguments.add(Parameter::of::<time::Time>(with_length(time_of_day(at)))),
+        };
+        added.map_err(|error| DbError::failed(error.to_string()))?;
     }
     Ok(arguments)
 }
 
-fn add(arguments: &mut MySqlArguments, value: &Value) -> Result<(), DbError> {
-    let added = match value {
-        Value::Null => arguments.add(None::<String>),
-        Value::Bool(bool) => arguments.add(i64::from(*bool)),
-        Value::Int(int) => arguments.add(*int),
-        Value::Float(float) if float.is_finite() => arguments.add(*float),
-        Value::Decimal(decimal) => match exact::of(decimal) {
-            Some(Exact::Digits(digits)) => arguments.add(Parameter::of::<BigDecimal>(lengthened(digits.as_bytes())?)),
-            Some(Exact::Beyond(float)) => arguments.add(float),
-            None => return Err(DbError::failed("a number to bind has too many digits")),
-        },
-        Value::Text(text) => arguments.add(text),
-        Value::Pattern(pattern) => arguments.add(pattern.to_like_with(escape()?)),
-        Value::Bytes(bytes) => arguments.add(bytes),
-        Value::Uuid(uuid) => arguments.add(uuid.hyphenated().to_string()),
-        // The session is in UTC. As a parameter of its own type MariaDB would miss it in a list.
-        Value::Timestamp(at) => {
-            arguments.add(Parameter::of::<time::PrimitiveDateTime>(date_time(Offset::UTC.to_datetime(*at))))
+/// A parameter that a driver writes into the text, and what makes a value of its type of it there: of a
+/// text the server would make a date by guessing, and bytes need not be text.
+pub(crate) fn written(bind: Bind<'_>) -> Result<((&'static str, &'static str), BoundValue), DbError> {
+    let bare = ("", "");
+    Ok(match Form::of(bind)? {
+        Form::Null => (bare, BoundValue::Null),
+        Form::Int(int) => (bare, BoundValue::Int(int)),
+        Form::Float(float) => (bare, BoundValue::Float(float)),
+        Form::Digits(digits) => (bare, BoundValue::Decimal(digits.trim_end_matches('.').to_owned())),
+        Form::Text(text) => (bare, BoundValue::Text(text.into_owned())),
+        Form::Bytes(bytes) => (("UNHEX(", ")"), BoundValue::Text(hex(bytes))),
+        Form::DateTime(at) => (("CAST(", " AS DATETIME(6))"), BoundValue::Text(date_time_text(at))),
+        Form::Date(date) => (("CAST(", " AS DATE)"), BoundValue::Text(day(date))),
+        Form::Time(at) => (("CAST(", " AS TIME(6))"), BoundValue::Text(clock_text(at))),
+    })
+}
+
+/// As [`date`] has it.
+fn day(day: Date) -> String {
+    match day.year() {
+        1.. => format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()),
+        _ => "0000-00-00".to_owned(),
+    }
+}
+
+fn date_time_text(at: DateTime) -> String {
+    match day(at.date()) {
+        zero if at.year() < 1 => format!("{zero} 00:00:00"),
+        day => format!("{day} {}", clock_text(at.time())),
+    }
+}
+
+fn clock_text(at: Time) -> String {
+    let micros = at.subsec_nanosecond() / 1_000;
+    format!("{:02}:{:02}:{:02}.{micros:06}", at.hour(), at.minute(), at.second())
+}
+
+/// What is bound, by the server's own types.
+pub(super) enum Form<'v> {
+    Null,
+    Int(i64),
+    Float(f64),
+    /// An exact number.
+    Digits(String),
+    Text(Cow<'v, str>),
+    Bytes(&'v [u8]),
+    /// Of both types: the session is in UTC.
+    DateTime(DateTime),
+    Date(Date),
+    Time(Time),
+}
+
+impl<'v> Form<'v> {
+    pub(super) fn of(bind: Bind<'v>) -> Result<Self, DbError> {
+        match bind {
+            Bind::Stored(value, _) if is_lost(value) => {
+                Err(DbError::refused("MariaDB and MySQL would store another value"))
+            }
+            Bind::Value(value) | Bind::Stored(value, _) => Self::of_value(value),
+            Bind::Array(..) => Err(DbError::failed("no list can be bound as one value")),
         }
-        Value::DateTime(at) => arguments.add(Parameter::of::<time::PrimitiveDateTime>(date_time(*at))),
-        Value::Date(day) => arguments.add(Parameter::of::<time::Date>(with_length(date(*day)))),
-        Value::Time(at) => arguments.add(Parameter::of::<time::Time>(with_length(time_of_day(*at)))),
-        Value::Json(json) => arguments.add(json.to_string()),
-        _ => return Err(DbError::failed("a value of this kind cannot be bound")),
-    };
-    added.map_err(|error| DbError::failed(error.to_string()))
+    }
+
+    fn of_value(value: &'v Value) -> Result<Self, DbError> {
+        Ok(match value {
+            Value::Null => Self::Null,
+            Value::Bool(bool) => Self::Int((*bool).into()),
+            Value::Int(int) => Self::Int(*int),
+            Value::Float(float) if float.is_finite() => Self::Float(*float),
+            Value::Decimal(decimal) => match exact::of(decimal) {
+                Some(Exact::Digits(digits)) => Self::Digits(digits),
+                Some(Exact::Beyond(float)) => Self::Float(float),
+                None => return Err(DbError::failed("a number to bind has too many digits")),
+            },
+            Value::Text(text) => Self::Text(text.as_str().into()),
+            Value::Pattern(pattern) => Self::Text(pattern.to_like_with(escape()?).into()),
+            Value::Bytes(bytes) => Self::Bytes(bytes),
+            Value::Uuid(uuid) => Self::Text(uuid.hyphenated().to_string().into()),
+            Value::Timestamp(at) => Self::DateTime(Offset::UTC.to_datetime(*at)),
+            Value::DateTime(at) => Self::DateTime(*at),
+            Value::Date(day) => Self::Date(*day),
+            Value::Time(at) => Self::Time(*at),
+            Value::Json(json) => Self::Text(json.to_string().into()),
+            _ => return Err(DbError::failed("a value of this kind cannot be bound")),
+        })
+    }
 }
 
 /// Whether something else would be stored in the place of a value that comparisons may name.

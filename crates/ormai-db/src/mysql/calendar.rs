@@ -3,6 +3,9 @@
 //! A date of which a part is zero, and a time that is longer than a day, have no value of
 //! their type here, so they are text.
 
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use ormai_core::value::Value;
@@ -59,7 +62,67 @@ pub(super) fn time(bytes: &mut Wire<'_>) -> Option<Value> {
     Some(Value::Text(format!("{sign}{hours:02}:{}", clock.behind_hours())))
 }
 
+/// As the server writes it.
+pub(super) fn written_timestamp(text: &str) -> Option<Value> {
+    let parts = Parts::written(text)?;
+    let timestamp = parts.date_time().and_then(|at| Offset::UTC.to_timestamp(at).ok());
+    Some(timestamp.map_or_else(|| Value::Text(parts.far()), Value::Timestamp))
+}
+
+/// As the server writes it.
+pub(super) fn written_date_time(text: &str) -> Option<Value> {
+    let parts = Parts::written(text)?;
+    Some(parts.date_time().map_or_else(|| Value::Text(parts.far()), Value::DateTime))
+}
+
+/// As the server writes it.
+pub(super) fn written_date(text: &str) -> Option<Value> {
+    let parts = Parts::written_date(text, Clock::default())?;
+    Some(parts.date().map_or_else(|| Value::Text(parts.far_date()), Value::Date))
+}
+
+/// As the server writes it.
+pub(super) fn written_time(text: &str) -> Option<Value> {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (hours, rest) = digits.split_once(':')?;
+    let clock = Clock::written(&format!("00:{rest}"))?;
+    let micros = (number::<i64>(hours, 2..=3)? * 60 + i64::from(clock.minute)) * 60 + i64::from(clock.second);
+    length_of_time(sign * (micros * 1_000_000 + i64::from(clock.micros)))
+}
+
+/// A length of time in microseconds.
+pub(super) fn length_of_time(micros: i64) -> Option<Value> {
+    let (length, small) = (micros.unsigned_abs(), |part: u64| u8::try_from(part).ok());
+    let (seconds, micros_left) = (length / 1_000_000, u32::try_from(length % 1_000_000).ok()?);
+    let (hours, minute, second) = (seconds / 3_600, small(seconds / 60 % 60)?, small(seconds % 60)?);
+    let clock = Clock { hour: small(hours).unwrap_or(u8::MAX), minute, second, micros: micros_left };
+    if let Some(time) = clock.time().filter(|_| micros >= 0) {
+        return Some(Value::Time(time));
+    }
+    let sign = if micros < 0 { "-" } else { "" };
+    Some(Value::Text(format!("{sign}{hours:02}:{}", clock.behind_hours())))
+}
+
+/// Digits, as many as there have to be.
+fn number<T: FromStr>(digits: &str, length: RangeInclusive<usize>) -> Option<T> {
+    let is_number = length.contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
+}
+
 impl Parts {
+    fn written(text: &str) -> Option<Self> {
+        let (date, clock) = text.split_once([' ', 'T'])?;
+        Self::written_date(date, Clock::written(clock)?)
+    }
+
+    fn written_date(date: &str, clock: Clock) -> Option<Self> {
+        let mut parts = date.split('-');
+        let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+        let rest = parts.next();
+        let parts = Self { year: number(year, 4..=4)?, month: number(month, 2..=2)?, day: number(day, 2..=2)?, clock };
+        rest.is_none().then_some(parts)
+    }
+
     fn read(bytes: &mut Wire<'_>) -> Option<Self> {
         let length = bytes.u8()?;
         if length == 0 {
@@ -90,6 +153,15 @@ impl Parts {
 }
 
 impl Clock {
+    fn written(text: &str) -> Option<Self> {
+        let (whole, micros) = text.split_once('.').unwrap_or((text, "0"));
+        let mut parts = whole.split(':');
+        let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
+        let micros = number::<u32>(micros, 1..=6)? * 10_u32.pow(u32::try_from(6 - micros.len()).ok()?);
+        let (hour, minute, second) = (number(hour, 2..=2)?, number(minute, 2..=2)?, number(second, 2..=2)?);
+        parts.next().is_none().then_some(Self { hour, minute, second, micros })
+    }
+
     fn read(bytes: &mut Wire<'_>, has_micros: bool) -> Option<Self> {
         let (hour, minute, second) = (bytes.u8()?, bytes.u8()?, bytes.u8()?);
         Some(Self { hour, minute, second, micros: if has_micros { bytes.u32()? } else { 0 } })

@@ -5,15 +5,16 @@
 //! what has no value of its type here (a day zero, an integer beyond 64 bits with a sign) is
 //! text or the next wider number.
 
-use bigdecimal::{BigDecimal, ToPrimitive};
+use bigdecimal::BigDecimal;
 use ormai_core::answer::Fetched;
 use ormai_core::value::{ColumnType, Value};
-use sqlx::mysql::{MySqlQueryResult, MySqlRow, MySqlTypeInfo};
+use sqlx::mysql::{MySqlRow, MySqlTypeInfo};
 use sqlx::{Column as _, Decode, MySql, Row as _, Type, TypeInfo as _};
 use uuid::Uuid;
 
 use super::calendar;
 use crate::error::DbError;
+use crate::numbers::Wanted;
 
 pub(super) fn fetched(rows: &[MySqlRow], columns: &[ColumnType]) -> Result<Fetched, DbError> {
     let Some(first) = rows.first() else { return Ok(Fetched::new(columns.len(), Vec::new())) };
@@ -44,11 +45,11 @@ pub(super) fn fetched(rows: &[MySqlRow], columns: &[ColumnType]) -> Result<Fetch
     Ok(Fetched::new(columns.len(), values))
 }
 
-/// The key that the server made for the row of an INSERT, where it tells that and no rows come
-/// back: MySQL knows no RETURNING.
-pub(super) fn made(rows: &[MySqlRow], result: &MySqlQueryResult, columns: &[ColumnType]) -> Option<Fetched> {
-    let key = Some(result.last_insert_id()).filter(|key| *key > 0)?;
-    if !rows.is_empty() || columns != [ColumnType::Int] || result.rows_affected() != 1 {
+/// The key that the server made for the row of an INSERT, where it tells that. (For what comes back no
+/// rows: MySQL knows no RETURNING.)
+pub(crate) fn made(made: Option<u64>, affected: u64, columns: &[ColumnType]) -> Option<Fetched> {
+    let key = made.filter(|key| *key > 0)?;
+    if columns != [ColumnType::Int] || affected != 1 {
         return None;
     }
     let key = i64::try_from(key).map_or_else(|_| Value::Decimal(BigDecimal::from(key)), Value::Int);
@@ -142,13 +143,6 @@ enum Number {
     Exact,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Wanted {
-    Int,
-    Float,
-    Decimal,
-}
-
 impl Form {
     /// The form of a declared type, if what is sent can be of it.
     fn of(declared: &ColumnType, stored: Stored) -> Option<Self> {
@@ -223,27 +217,8 @@ impl Number {
     }
 }
 
-impl Wanted {
-    /// The same number as another type, where that loses nothing.
-    fn of(self, value: Value) -> Value {
-        match (self, value) {
-            (Self::Decimal, Value::Int(int)) => Value::Decimal(BigDecimal::from(int)),
-            (Self::Int, Value::Decimal(decimal)) => match decimal.to_i64().filter(|_| decimal.is_integer()) {
-                Some(int) => Value::Int(int),
-                None => Value::Decimal(decimal),
-            },
-            (Self::Float, Value::Int(int)) => int.to_f64().map_or(Value::Int(int), Value::Float),
-            (Self::Float, Value::Decimal(decimal)) => match decimal.to_f64() {
-                Some(float) => Value::Float(float),
-                None => Value::Decimal(decimal),
-            },
-            (_, value) => value,
-        }
-    }
-}
-
 /// What the parser here cannot hold (a number beyond all floats, very deep nesting) stays text.
-fn json(bytes: &[u8]) -> Value {
+pub(super) fn json(bytes: &[u8]) -> Value {
     match serde_json::from_slice(bytes) {
         Ok(json) => Value::Json(json),
         Err(_) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
@@ -322,6 +297,15 @@ mod tests {
         assert!(Form::of(&ColumnType::Int, Stored::Unsigned).is_some());
         assert!(Form::of(&ColumnType::Uuid, Stored::Null).is_some());
         assert!(Form::of(&ColumnType::Unsupported("bit".into()), Stored::Other).is_none());
+    }
+
+    #[test]
+    fn a_key_that_the_server_made_is_told_of_one_row() {
+        assert_eq!(made(Some(5), 1, &[ColumnType::Int]).unwrap().rows().count(), 1);
+        assert!(made(Some(5), 2, &[ColumnType::Int]).is_none());
+        assert!(made(Some(0), 1, &[ColumnType::Int]).is_none());
+        assert!(made(None, 1, &[ColumnType::Int]).is_none());
+        assert!(made(Some(5), 1, &[ColumnType::Text]).is_none());
     }
 
     #[test]

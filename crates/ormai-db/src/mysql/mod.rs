@@ -1,20 +1,22 @@
 //! MariaDB and MySQL.
 
-mod bind;
+pub(crate) mod bind;
 mod calendar;
+pub(crate) mod cells;
 pub(crate) mod codes;
 mod column_type;
 mod decode;
 mod exact;
 pub(crate) mod introspect;
 pub(crate) mod privileges;
-mod settings;
+pub(crate) mod settings;
 mod transaction;
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use ormai_core::answer::Fetched;
+use ormai_core::value::ColumnType;
 use ormai_sql::Statement;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlQueryResult, MySqlRow};
 use sqlx::pool::PoolConnection;
@@ -225,13 +227,9 @@ impl<'c> Session<'c> {
 
     pub(crate) async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
         let (rows, result) = self.answered(statement, limit, refused).await?;
-        let rows = match decode::made(&rows, &result, statement.columns()) {
-            Some(key) => key,
-            None => decode::fetched(&rows, statement.columns())?,
-        };
-        // With RETURNING the server counts nothing.
-        let affected = result.rows_affected().max(u64::try_from(rows.len()).unwrap_or(u64::MAX));
-        Ok(Changed { affected, rows })
+        changed(rows.is_empty(), Some(result.last_insert_id()), result.rows_affected(), statement.columns(), || {
+            decode::fetched(&rows, statement.columns())
+        })
     }
 
     async fn answered(&mut self, statement: &Statement, limit: Duration, sort: Sort) -> Result<Answered, DbError> {
@@ -382,6 +380,23 @@ impl Drop for Session<'_> {
             }
         }
     }
+}
+
+/// What a statement that writes came to.
+pub(crate) fn changed(
+    came_back_empty: bool,
+    made: Option<u64>,
+    affected: u64,
+    columns: &[ColumnType],
+    fetched: impl FnOnce() -> Result<Fetched, DbError>,
+) -> Result<Changed, DbError> {
+    let rows = match decode::made(made.filter(|_| came_back_empty), affected, columns) {
+        Some(key) => key,
+        None => fetched()?,
+    };
+    // With RETURNING the server counts nothing.
+    let affected = affected.max(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+    Ok(Changed { affected, rows })
 }
 
 /// What a statement came to.

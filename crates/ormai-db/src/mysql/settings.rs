@@ -8,7 +8,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlArguments, MySqlRow};
+use ormai_core::answer::Fetched;
+use ormai_core::value::{ColumnType, Value};
+use sqlx::mysql::MySqlArguments;
 use sqlx::{Arguments as _, MySql, MySqlConnection};
 use uuid::Uuid;
 
@@ -42,7 +44,7 @@ SET character_set_client = utf8mb4, character_set_results = utf8mb4, collation_c
     /*!50708 max_execution_time = ? DIV 1000 */";
 
 /// The same settings as they are, to be put back.
-const READ: &str = "
+pub(crate) const READ: &str = "
 SELECT /*M!100304 @@system_versioning_asof */ /*!50708 'DEFAULT' */,
        @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, @@time_zone,
        @@optimizer_switch, CAST(@@max_sort_length AS CHAR), CAST(@@sort_buffer_size AS CHAR),
@@ -70,7 +72,7 @@ pub(super) struct Scope {
 }
 
 /// The settings of somebody's session.
-struct Before {
+pub(crate) struct Before {
     /// When it reads rows as they were.
     past: Option<String>,
     texts: Vec<Option<String>>,
@@ -116,13 +118,38 @@ impl Before {
     async fn read(connection: &mut MySqlConnection) -> Result<Self, DbError> {
         let query = execute::fixed::<MySql>(READ, MySqlArguments::default());
         let row = query.fetch_one(connection).await.map_err(|error| sorted(&error))?;
-        Self::of(&row).ok_or_else(|| DbError::failed("the settings of the session cannot be read"))
+        Self::of(&decode::fetched(&[row], &columns())?)
     }
 
-    fn of(row: &MySqlRow) -> Option<Self> {
-        let past = decode::text(row, 0)?.filter(|past| past != "DEFAULT");
-        let texts = (1..10).map(|at| decode::text(row, at)).collect::<Option<Vec<_>>>()?;
-        Some(Self { past, texts, auto_is_null: decode::integer(row, 10)?, limit_us: decode::integer(row, 11)? })
+    /// Of what [`READ`] answers, with [`columns`].
+    pub(crate) fn of(rows: &Fetched) -> Result<Self, DbError> {
+        let read = || {
+            let row: Vec<_> = rows.rows().next()?.iter().collect();
+            let (past, [texts @ .., auto_is_null, limit_us]) = row.split_first()? else { return None };
+            let past = text(past)?.filter(|past| past != "DEFAULT");
+            let texts = texts.iter().map(|value| text(value)).collect::<Option<Vec<_>>>()?;
+            Some(Self { past, texts, auto_is_null: integer(auto_is_null)?, limit_us: integer(limit_us)? })
+        };
+        read().ok_or_else(|| DbError::failed("the settings of the session cannot be read"))
+    }
+
+    /// The texts that put them back, for drivers that write values into a text themselves. `None` for a
+    /// setting that would have to be escaped, which none has.
+    pub(crate) fn texts(&self) -> Option<Vec<String>> {
+        let literal = |text: &String| {
+            let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\'));
+            is_plain.then(|| format!("'{text}'"))
+        };
+        let text = |text: &Option<String>| text.as_ref().map_or_else(|| Some("NULL".to_owned()), literal);
+        let mut literals = self.texts.iter().map(text).collect::<Option<Vec<_>>>()?;
+        literals.push(self.auto_is_null.to_string());
+        // Of the two places for it a server reads one.
+        literals.extend([self.limit_us.to_string(), self.limit_us.to_string()]);
+        let mut texts = vec![filled(RESTORE, &literals)];
+        if let Some(past) = &self.past {
+            texts.push(filled(RESTORE_PAST, &[literal(past)?]));
+        }
+        Some(texts)
     }
 
     async fn restore(&self, connection: &mut MySqlConnection) -> Result<(), DbError> {
@@ -142,6 +169,48 @@ impl Before {
         }
         Ok(())
     }
+}
+
+/// The columns of [`READ`].
+pub(crate) fn columns() -> Vec<ColumnType> {
+    let texts = std::iter::repeat_n(ColumnType::Text, 10);
+    texts.chain([ColumnType::Int, ColumnType::Int]).collect()
+}
+
+/// A text; the outer `None` is for something else.
+fn text(value: &Value) -> Option<Option<String>> {
+    match value {
+        Value::Null => Some(None),
+        Value::Text(text) => Some(Some(text.clone())),
+        _ => None,
+    }
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(int) => Some(*int),
+        _ => None,
+    }
+}
+
+/// The text that sets everything, for drivers that write values into a text themselves.
+pub(crate) fn set_text(limit_us: u64) -> String {
+    let limit = limit_us.to_string();
+    filled(SET, &[limit.clone(), limit])
+}
+
+/// A text of this module with numbers and plain words in its places.
+fn filled(text: &str, literals: &[String]) -> String {
+    let mut literals = literals.iter();
+    let parts = text.split_inclusive('?');
+    parts
+        .map(|part| {
+            part.strip_suffix('?').map_or_else(
+                || part.to_owned(),
+                |part| format!("{part}{}", literals.next().map_or("NULL", String::as_str)),
+            )
+        })
+        .collect()
 }
 
 /// Sets everything on a connection until it is set again.
@@ -185,4 +254,30 @@ async fn echoes(connection: &mut MySqlConnection) -> bool {
     }
     let answer = execute::fixed::<MySql>("SELECT ?", arguments).fetch_one(connection).await;
     answer.is_ok_and(|row| decode::text(&row, 0).flatten() == Some(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_written_into_their_texts() {
+        let set = set_text(2_500_000);
+        assert!(set.contains("max_statement_time = 2500000 * 0.000001 */"), "{set}");
+        assert!(set.contains("max_execution_time = 2500000 DIV 1000 */") && !set.contains('?'), "{set}");
+        let texts = |past: Option<&str>, mode: &str| Before {
+            past: past.map(str::to_owned),
+            texts: ["utf8mb4", "utf8mb4", "utf8mb4_bin", mode, "SYSTEM", "a=on,b=off", "1024", "2", "3"]
+                .map(|text| Some(text.to_owned()))
+                .to_vec(),
+            auto_is_null: 1,
+            limit_us: 0,
+        };
+        let restored = texts(Some("2024-05-01 12:00:00"), "ANSI").texts().unwrap();
+        assert!(restored[0].contains("sql_mode = 'ANSI', time_zone = 'SYSTEM'"), "{restored:?}");
+        assert!(restored[0].contains("sql_auto_is_null = 1,") && !restored[0].contains('?'), "{restored:?}");
+        assert_eq!(restored[1], "SET system_versioning_asof = '2024-05-01 12:00:00'");
+        assert_eq!(texts(None, "ANSI").texts().unwrap().len(), 1);
+        assert!(texts(None, "it's").texts().is_none());
+    }
 }

@@ -1,7 +1,8 @@
 //! Values to PostgreSQL's binary form.
 
-use bigdecimal::BigDecimal;
-use ormai_core::value::{ColumnType, Pattern, PatternPart, Value};
+use std::borrow::Cow;
+
+use ormai_core::value::{ColumnType, Value};
 use ormai_sql::{Bind, Statement};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -20,39 +21,27 @@ pub(super) struct Bound {
 pub(super) fn arguments(statement: &Statement) -> Result<Bound, DbError> {
     let mut bound = Bound { arguments: PgArguments::default(), has_null: false };
     for bind in statement.binds() {
-        let parameter = match bind {
-            Bind::Value(value) => {
-                bound.has_null |= value.is_null();
-                scalar_or_array(value)?
-            }
-            Bind::Array(items, of) => array(items, element(of)?)?,
-            Bind::Stored(value, ty) => stored(value, ty)?,
-        };
-        bound.arguments.add(parameter).map_err(refused)?;
+        bound.has_null |= matches!(bind, Bind::Value(Value::Null));
+        let parameter = Parameter::of(bind)?;
+        let binary = Binary { ty: parameter.ty, bytes: parameter.bytes()? };
+        bound.arguments.add(binary).map_err(|error| DbError::failed(error.to_string()))?;
     }
     Ok(bound)
 }
 
-fn refused(error: BoxDynError) -> DbError {
-    DbError::failed(error.to_string())
-}
-
 /// A parameter in binary form; `None` is NULL.
-///
-/// The type 0 leaves it to the server to infer the type from the place: text, enums,
-/// `citext` and `name` have the same binary form, so one value serves all of them.
-struct Parameter {
+struct Binary {
     ty: u32,
     bytes: Option<Vec<u8>>,
 }
 
-impl Type<Postgres> for Parameter {
+impl Type<Postgres> for Binary {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(Oid(0))
     }
 }
 
-impl Encode<'_, Postgres> for Parameter {
+impl Encode<'_, Postgres> for Binary {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         Ok(match &self.bytes {
             Some(bytes) => {
@@ -68,84 +57,147 @@ impl Encode<'_, Postgres> for Parameter {
     }
 }
 
-fn scalar_or_array(value: &Value) -> Result<Parameter, DbError> {
-    if let Value::Array(items) = value {
-        let first = items.iter().find(|item| !item.is_null());
-        let ty =
-            first.map_or(Ok(oid::TEXT), |first| scalar(first).map(|(ty, _)| if ty == 0 { oid::TEXT } else { ty }))?;
-        return array(items, ty);
-    }
-    let (ty, bytes) = scalar(value)?;
-    Ok(Parameter { ty, bytes })
+/// A parameter with the type to declare.
+///
+/// The type 0 leaves it to the server to infer the type from the place: text, enums,
+/// `citext` and `name` have the same form, so one value serves all of them.
+pub(super) struct Parameter<'v> {
+    pub(super) ty: u32,
+    pub(super) content: Content<'v>,
 }
 
-/// A value that is stored. Its column alone says the type to declare, so that every value of the
-/// column fits the same prepared statement; the server makes the column's own of it, or refuses.
-fn stored(value: &Value, column: &ColumnType) -> Result<Parameter, DbError> {
-    if let ColumnType::Array(of) = column {
-        // The binary form of an array names its type by a number, which only the server knows of an
-        // enum of somebody's.
-        let of = element(of).map_err(|_| DbError::refused("no array of such a type can be bound"))?;
-        return match value {
-            Value::Array(items) => array(items, of),
-            _ => Ok(Parameter { ty: array_of(of), bytes: None }),
+/// What is bound, in whichever form.
+pub(super) enum Content<'v> {
+    Null,
+    One(Cow<'v, Value>),
+    /// Items that are all of one type, with its number.
+    Many(&'v [Value], u32),
+}
+
+impl<'v> Parameter<'v> {
+    pub(super) fn of(bind: Bind<'v>) -> Result<Self, DbError> {
+        match bind {
+            Bind::Value(Value::Array(items)) => {
+                let first = items.iter().find(|item| !item.is_null());
+                let ty = first.map_or(Ok(0), type_of)?;
+                Self::many(items, if ty == 0 { oid::TEXT } else { ty })
+            }
+            Bind::Value(value) => Self::one(type_of(value)?, Cow::Borrowed(value)),
+            Bind::Array(items, of) => Self::many(items, element(of)?),
+            Bind::Stored(value, ty) => Self::stored(value, ty),
+        }
+    }
+
+    fn one(ty: u32, value: Cow<'v, Value>) -> Result<Self, DbError> {
+        Ok(Self { ty, content: if value.is_null() { Content::Null } else { Content::One(value) } })
+    }
+
+    fn many(items: &'v [Value], element: u32) -> Result<Self, DbError> {
+        for item in items.iter().filter(|item| !item.is_null()) {
+            let ty = type_of(item)?;
+            // Text goes into any text type; everything else has to be the array's own type.
+            if ty != element && !(ty == 0 && matches!(element, oid::TEXT | oid::BPCHAR)) {
+                return Err(DbError::failed("the items of a list to bind differ in their types"));
+            }
+        }
+        Ok(Self { ty: array_of(element), content: Content::Many(items, element) })
+    }
+
+    /// A value that is stored. Its column alone says the type to declare, so that every value of the
+    /// column fits the same prepared statement; the server makes the column's own of it, or refuses.
+    fn stored(value: &'v Value, column: &ColumnType) -> Result<Self, DbError> {
+        if let ColumnType::Array(of) = column {
+            // An array names its type by a number, which only the server knows of an enum of
+            // somebody's.
+            let of = element(of).map_err(|_| DbError::refused("no array of such a type can be bound"))?;
+            return match value {
+                Value::Array(items) => Self::many(items, of),
+                _ => Ok(Self { ty: array_of(of), content: Content::Null }),
+            };
+        }
+        let value = match (column, value) {
+            (ColumnType::Decimal, Value::Int(int)) => Cow::Owned(Value::Decimal((*int).into())),
+            (_, value) => Cow::Borrowed(value),
         };
+        let declared = match column {
+            // Text, enums, `citext` and `name` have one form.
+            ColumnType::Text | ColumnType::Char | ColumnType::Enum(_) => 0,
+            other => element(other)?,
+        };
+        if !value.is_null() && type_of(&value)? != declared {
+            return Err(DbError::failed("a value to store is not of its column's type"));
+        }
+        Self::one(declared, value)
     }
-    let (ty, bytes) = match (column, value) {
-        (ColumnType::Decimal, Value::Int(int)) => scalar(&Value::Decimal((*int).into()))?,
-        (_, value) => scalar(value)?,
-    };
-    let declared = match column {
-        // Text, enums, `citext` and `name` have one binary form.
-        ColumnType::Text | ColumnType::Char | ColumnType::Enum(_) => 0,
-        other => element(other)?,
-    };
-    if bytes.is_some() && ty != declared {
-        return Err(DbError::failed("a value to store is not of its column's type"));
+
+    /// The binary form; `None` is NULL.
+    pub(super) fn bytes(&self) -> Result<Option<Vec<u8>>, DbError> {
+        Ok(match &self.content {
+            Content::Null => None,
+            Content::One(value) => Some(binary(value)?),
+            Content::Many(items, element) => Some(array(items, *element)?),
+        })
     }
-    Ok(Parameter { ty: declared, bytes })
 }
 
-/// The type to declare and the binary form.
-fn scalar(value: &Value) -> Result<(u32, Option<Vec<u8>>), DbError> {
-    let beyond = || DbError::failed("a value to bind is beyond what PostgreSQL holds");
-    let (ty, bytes) = match value {
-        Value::Null => return Ok((0, None)),
-        Value::Bool(bool) => (oid::BOOL, vec![u8::from(*bool)]),
-        Value::Int(int) => (oid::INT8, int.to_be_bytes().to_vec()),
-        Value::Float(float) => (oid::FLOAT8, float.to_be_bytes().to_vec()),
-        Value::Decimal(decimal) => (oid::NUMERIC, numeric_bytes(decimal)?),
-        Value::Text(text) => (0, text.as_bytes().to_vec()),
-        Value::Pattern(pattern) => (oid::TEXT, like(pattern).into_bytes()),
-        Value::Bytes(bytes) => (oid::BYTEA, bytes.clone()),
-        Value::Uuid(uuid) => (oid::UUID, uuid.as_bytes().to_vec()),
-        Value::Timestamp(at) => {
-            (oid::TIMESTAMPTZ, calendar::timestamp_micros(*at).ok_or_else(beyond)?.to_be_bytes().to_vec())
-        }
-        Value::DateTime(at) => {
-            (oid::TIMESTAMP, calendar::date_time_micros(*at).ok_or_else(beyond)?.to_be_bytes().to_vec())
-        }
-        Value::Date(date) => (oid::DATE, calendar::date_days(*date).ok_or_else(beyond)?.to_be_bytes().to_vec()),
-        Value::Time(time) => (oid::TIME, calendar::time_micros(*time).to_be_bytes().to_vec()),
+/// The type to declare of a value.
+fn type_of(value: &Value) -> Result<u32, DbError> {
+    Ok(match value {
+        Value::Null | Value::Text(_) => 0,
+        Value::Bool(_) => oid::BOOL,
+        Value::Int(_) => oid::INT8,
+        Value::Float(_) => oid::FLOAT8,
+        Value::Decimal(_) => oid::NUMERIC,
+        Value::Pattern(_) => oid::TEXT,
+        Value::Bytes(_) => oid::BYTEA,
+        Value::Uuid(_) => oid::UUID,
+        Value::Timestamp(_) => oid::TIMESTAMPTZ,
+        Value::DateTime(_) => oid::TIMESTAMP,
+        Value::Date(_) => oid::DATE,
+        Value::Time(_) => oid::TIME,
+        Value::Interval(_) => oid::INTERVAL,
+        Value::Json(_) => oid::JSONB,
+        _ => return Err(unbound()),
+    })
+}
+
+pub(super) fn unbound() -> DbError {
+    DbError::failed("a value of this kind cannot be bound")
+}
+
+pub(super) fn beyond() -> DbError {
+    DbError::failed("a value to bind is beyond what PostgreSQL holds")
+}
+
+/// The binary form of a value that is not NULL.
+fn binary(value: &Value) -> Result<Vec<u8>, DbError> {
+    Ok(match value {
+        Value::Bool(bool) => vec![u8::from(*bool)],
+        Value::Int(int) => int.to_be_bytes().to_vec(),
+        Value::Float(float) => float.to_be_bytes().to_vec(),
+        Value::Decimal(decimal) => numeric::encode(decimal).ok_or_else(beyond)?,
+        Value::Text(text) => text.as_bytes().to_vec(),
+        Value::Pattern(pattern) => pattern.to_like().into_bytes(),
+        Value::Bytes(bytes) => bytes.clone(),
+        Value::Uuid(uuid) => uuid.as_bytes().to_vec(),
+        Value::Timestamp(at) => calendar::timestamp_micros(*at).ok_or_else(beyond)?.to_be_bytes().to_vec(),
+        Value::DateTime(at) => calendar::date_time_micros(*at).ok_or_else(beyond)?.to_be_bytes().to_vec(),
+        Value::Date(date) => calendar::date_days(*date).ok_or_else(beyond)?.to_be_bytes().to_vec(),
+        Value::Time(time) => calendar::time_micros(*time).to_be_bytes().to_vec(),
         Value::Interval(interval) => {
             let mut bytes = interval.microseconds.to_be_bytes().to_vec();
             bytes.extend(interval.days.to_be_bytes());
             bytes.extend(interval.months.to_be_bytes());
-            (oid::INTERVAL, bytes)
+            bytes
         }
         Value::Json(json) => {
             // The version of jsonb's binary form; a json column casts on assignment.
             let mut bytes = vec![1];
             bytes.extend(json.to_string().into_bytes());
-            (oid::JSONB, bytes)
+            bytes
         }
-        _ => return Err(DbError::failed("a value of this kind cannot be bound")),
-    };
-    Ok((ty, Some(bytes)))
-}
-
-fn numeric_bytes(decimal: &BigDecimal) -> Result<Vec<u8>, DbError> {
-    numeric::encode(decimal).ok_or_else(|| DbError::failed("a number to bind is beyond what PostgreSQL holds"))
+        _ => return Err(unbound()),
+    })
 }
 
 /// The element type of an array whose items are of a column's type.
@@ -190,7 +242,7 @@ fn array_of(element: u32) -> u32 {
     }
 }
 
-fn array(items: &[Value], element: u32) -> Result<Parameter, DbError> {
+fn array(items: &[Value], element: u32) -> Result<Vec<u8>, DbError> {
     let long = |_| DbError::failed("a list to bind is too long");
     let mut bytes = Vec::with_capacity(20 + items.len() * 12);
     let dimensions = i32::from(!items.is_empty());
@@ -202,39 +254,13 @@ fn array(items: &[Value], element: u32) -> Result<Parameter, DbError> {
         bytes.extend(1_i32.to_be_bytes());
     }
     for item in items {
-        let (ty, form) = scalar(item)?;
-        // Text goes into any text type; everything else has to be the array's own type.
-        let is_text = ty == 0 && matches!(element, oid::TEXT | oid::BPCHAR);
-        if form.is_some() && ty != element && !is_text {
-            return Err(DbError::failed("the items of a list to bind differ in their types"));
-        }
-        match form {
-            Some(form) => {
-                bytes.extend(i32::try_from(form.len()).map_err(long)?.to_be_bytes());
-                bytes.extend(form);
-            }
-            None => bytes.extend((-1_i32).to_be_bytes()),
+        if item.is_null() {
+            bytes.extend((-1_i32).to_be_bytes());
+        } else {
+            let form = binary(item)?;
+            bytes.extend(i32::try_from(form.len()).map_err(long)?.to_be_bytes());
+            bytes.extend(form);
         }
     }
-    Ok(Parameter { ty: array_of(element), bytes: Some(bytes) })
-}
-
-/// A pattern as LIKE writes it with `\` as its escape.
-fn like(pattern: &Pattern) -> String {
-    let mut out = String::new();
-    for part in &pattern.0 {
-        match part {
-            PatternPart::Any => out.push('%'),
-            PatternPart::One => out.push('_'),
-            PatternPart::Text(text) => {
-                for char in text.chars() {
-                    if matches!(char, '%' | '_' | '\\') {
-                        out.push('\\');
-                    }
-                    out.push(char);
-                }
-            }
-        }
-    }
-    out
+    Ok(bytes)
 }

@@ -4,7 +4,6 @@
 //! exact numbers, infinity among the times) is text. Only a column whose type is not what the
 //! catalog says is refused.
 
-use bigdecimal::{BigDecimal, ToPrimitive};
 use ormai_core::answer::Fetched;
 use ormai_core::value::{ColumnType, Interval, Value};
 use sqlx::postgres::{PgRow, PgTypeInfo};
@@ -13,6 +12,7 @@ use uuid::Uuid;
 
 use super::{calendar, numeric, oid};
 use crate::error::DbError;
+use crate::numbers::Wanted;
 
 pub(super) fn fetched(rows: &[PgRow], columns: &[ColumnType]) -> Result<Fetched, DbError> {
     let Some(first) = rows.first() else { return Ok(Fetched::new(columns.len(), Vec::new())) };
@@ -50,7 +50,7 @@ fn drifted(declared: &ColumnType, stored: &PgTypeInfo) -> DbError {
 }
 
 /// How a column's bytes are read.
-enum Form {
+pub(super) enum Form {
     Bool,
     /// A number of any of these types, as a value of the declared one.
     Number(Number, Wanted),
@@ -68,7 +68,7 @@ enum Form {
 }
 
 #[derive(Clone, Copy)]
-enum Number {
+pub(super) enum Number {
     /// An integer of as many bytes as there are.
     Signed,
     Oid,
@@ -76,16 +76,9 @@ enum Number {
     Exact,
 }
 
-#[derive(Clone, Copy)]
-enum Wanted {
-    Int,
-    Float,
-    Decimal,
-}
-
 impl Form {
     /// The form of a declared type, if the stored type (where its number is fixed) agrees.
-    fn of(declared: &ColumnType, stored: Option<u32>) -> Option<Self> {
+    pub(super) fn of(declared: &ColumnType, stored: Option<u32>) -> Option<Self> {
         let stored = stored.filter(|oid| has_form_of_its_own(*oid));
         let is = |expected: u32| stored.is_none_or(|stored| stored == expected);
         let form = match declared {
@@ -111,7 +104,7 @@ impl Form {
         Some(form)
     }
 
-    fn read(&self, bytes: &mut Wire<'_>) -> Option<Value> {
+    pub(super) fn read(&self, bytes: &mut Wire<'_>) -> Option<Value> {
         let value = match self {
             Self::Bool => Value::Bool(bytes.u8()? != 0),
             Self::Number(number, wanted) => wanted.of(number.read(bytes)?),
@@ -186,28 +179,9 @@ impl Number {
     }
 }
 
-impl Wanted {
-    /// The same number as another type, where that loses nothing.
-    fn of(self, value: Value) -> Value {
-        match (self, value) {
-            (Self::Decimal, Value::Int(int)) => Value::Decimal(BigDecimal::from(int)),
-            (Self::Int, Value::Decimal(decimal)) => match decimal.to_i64().filter(|_| decimal.is_integer()) {
-                Some(int) => Value::Int(int),
-                None => Value::Decimal(decimal),
-            },
-            (Self::Float, Value::Int(int)) => int.to_f64().map_or(Value::Int(int), Value::Float),
-            (Self::Float, Value::Decimal(decimal)) => match decimal.to_f64() {
-                Some(float) => Value::Float(float),
-                None => Value::Decimal(decimal),
-            },
-            (_, value) => value,
-        }
-    }
-}
-
 /// The binary form of jsonb is its text after a version. What the parser here cannot hold
 /// (a number beyond all floats, very deep nesting) stays text.
-fn json(bytes: &[u8]) -> Value {
+pub(super) fn json(bytes: &[u8]) -> Value {
     let text = bytes.strip_prefix(&[1]).unwrap_or(bytes);
     match serde_json::from_slice(text) {
         Ok(json) => Value::Json(json),

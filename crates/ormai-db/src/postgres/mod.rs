@@ -2,13 +2,15 @@
 
 mod bind;
 mod calendar;
+pub(crate) mod cells;
 pub(crate) mod codes;
 mod decode;
 pub(crate) mod introspect;
 mod numeric;
 pub(crate) mod privileges;
 pub(crate) mod rls;
-mod timeout;
+pub(crate) mod text;
+pub(crate) mod timeout;
 mod transaction;
 
 use std::str::FromStr;

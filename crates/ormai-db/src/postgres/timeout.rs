@@ -1,5 +1,7 @@
 //! Time limits on connections that are not ours: changed for a session, and put back.
 
+use std::borrow::Cow;
+
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, Connection as _, Executor as _, PgConnection, Postgres, Row as _};
 
@@ -35,6 +37,16 @@ const JOIN: &str = "SAVEPOINT ormai_1; \
 /// All of it at once, so that nobody who is dropped half way leaves a part of it.
 const KEEP: &str = "SELECT set_config('statement_timeout', current_setting('ormai.statement_timeout'), true), \
                     set_config('ormai.statement_timeout', '', true); RELEASE SAVEPOINT ormai_1";
+
+/// The statements of [`JOIN`], one by one.
+pub(crate) fn join_texts() -> impl Iterator<Item = Cow<'static, str>> {
+    JOIN.split("; ").map(Cow::Borrowed)
+}
+
+/// The statements of [`KEEP`], one by one.
+pub(crate) fn keep_texts() -> impl Iterator<Item = Cow<'static, str>> {
+    KEEP.split("; ").map(Cow::Borrowed)
+}
 
 const UNDO: &str = "ROLLBACK TO SAVEPOINT ormai_1; RELEASE SAVEPOINT ormai_1";
 

@@ -12,47 +12,57 @@ use sqlx::Arguments as _;
 use sqlx::sqlite::SqliteArguments;
 
 use crate::error::DbError;
+use crate::host::BoundValue;
 
 pub(super) fn arguments(statement: &Statement) -> Result<SqliteArguments, DbError> {
     let mut arguments = SqliteArguments::default();
     for bind in statement.binds() {
-        match bind {
-            Bind::Value(value) => add(&mut arguments, value)?,
-            Bind::Stored(value, _) if is_lost(value) => {
-                return Err(DbError::refused("SQLite would store another number"));
-            }
-            Bind::Stored(value, _) => add(&mut arguments, value)?,
-            Bind::Array(..) => return Err(DbError::failed("SQLite has no arrays to bind")),
-        }
+        let added = match of(bind)? {
+            BoundValue::Int(int) => arguments.add(int),
+            BoundValue::Float(float) => arguments.add(float),
+            BoundValue::Text(text) => arguments.add(text),
+            BoundValue::Bytes(bytes) => arguments.add(bytes),
+            // No other stands for a storage class.
+            _ => arguments.add(None::<i64>),
+        };
+        added.map_err(|error| DbError::failed(error.to_string()))?;
     }
     Ok(arguments)
 }
 
-fn add(arguments: &mut SqliteArguments, value: &Value) -> Result<(), DbError> {
-    let added = match value {
-        Value::Null => arguments.add(None::<i64>),
-        Value::Bool(bool) => arguments.add(i64::from(*bool)),
-        Value::Int(int) => arguments.add(*int),
-        Value::Float(float) => arguments.add(*float),
+/// What is bound, in one of SQLite's storage classes.
+pub(crate) fn of(bind: Bind<'_>) -> Result<BoundValue, DbError> {
+    match bind {
+        Bind::Stored(value, _) if is_lost(value) => Err(DbError::refused("SQLite would store another number")),
+        Bind::Value(value) | Bind::Stored(value, _) => form(value),
+        Bind::Array(..) => Err(DbError::failed("SQLite has no arrays to bind")),
+    }
+}
+
+fn form(value: &Value) -> Result<BoundValue, DbError> {
+    Ok(match value {
+        Value::Null => BoundValue::Null,
+        Value::Bool(bool) => BoundValue::Int((*bool).into()),
+        Value::Int(int) => BoundValue::Int(*int),
+        Value::Float(float) => BoundValue::Float(*float),
         Value::Decimal(decimal) => match whole(decimal) {
-            Some(int) => arguments.add(int),
+            Some(int) => BoundValue::Int(int),
             // SQLite computes with doubles; so does every comparison with this value.
-            None => arguments.add(double(decimal)),
+            None => double(decimal).map_or(BoundValue::Null, BoundValue::Float),
         },
-        Value::Text(text) => arguments.add(text.as_str()),
-        Value::Bytes(bytes) => arguments.add(bytes.as_slice()),
-        Value::Uuid(uuid) => arguments.add(uuid.hyphenated().to_string()),
-        Value::Timestamp(timestamp) => arguments.add(date_time(TimeZone::UTC.to_datetime(*timestamp))),
-        Value::DateTime(time) => arguments.add(date_time(*time)),
-        Value::Date(date) => arguments.add(date.to_string()),
-        Value::Time(time) => arguments.add(self::time(*time)),
-        Value::Interval(interval) => arguments.add(interval.to_string()),
-        Value::Json(json) => arguments.add(json.to_string()),
-        Value::Pattern(pattern) => arguments.add(glob(pattern)),
+        Value::Text(text) => BoundValue::Text(text.clone()),
+        Value::Bytes(bytes) => BoundValue::Bytes(bytes.clone()),
+        Value::Uuid(uuid) => BoundValue::Text(uuid.hyphenated().to_string()),
+        Value::Timestamp(timestamp) => BoundValue::Text(date_time(TimeZone::UTC.to_datetime(*timestamp))),
+        Value::DateTime(time) => BoundValue::Text(date_time(*time)),
+        Value::Date(date) => BoundValue::Text(date.to_string()),
+        Value::Time(time) => BoundValue::Text(self::time(*time)),
+        Value::Interval(interval) => BoundValue::Text(interval.to_string()),
+        Value::Json(json) => BoundValue::Text(json.to_string()),
+        Value::Pattern(pattern) => BoundValue::Text(glob(pattern)),
         Value::Array(_) => return Err(DbError::failed("SQLite has no arrays to bind")),
         other => return Err(DbError::failed(format!("no way to bind {}", kind(other)))),
-    };
-    added.map_err(|error| DbError::failed(error.to_string()))
+    })
 }
 
 /// `Value` may grow; a new kind is refused rather than guessed at.

@@ -23,9 +23,7 @@ use crate::error::DbError;
 const EXPONENT: i64 = 1_000;
 
 pub(super) fn fetched(rows: &[SqliteRow], columns: &[ColumnType]) -> Result<Fetched, DbError> {
-    if let Some(column) = columns.iter().find(|column| !column.is_supported()) {
-        return Err(DbError::failed(format!("a statement reads a column of {column}")));
-    }
+    check(columns)?;
     let mut values = Vec::with_capacity(rows.len().saturating_mul(columns.len()));
     for row in rows {
         if row.len() != columns.len() {
@@ -37,6 +35,25 @@ pub(super) fn fetched(rows: &[SqliteRow], columns: &[ColumnType]) -> Result<Fetc
         }
     }
     Ok(Fetched::new(columns.len(), values))
+}
+
+/// Whether there are columns that nobody reads.
+pub(crate) fn check(columns: &[ColumnType]) -> Result<(), DbError> {
+    match columns.iter().find(|column| !column.is_supported()) {
+        Some(column) => Err(DbError::failed(format!("a statement reads a column of {column}"))),
+        None => Ok(()),
+    }
+}
+
+/// A value of a storage class, as one of the declared type; `None` when it is of no class.
+pub(crate) fn fitted(stored: Value, column: &ColumnType) -> Option<Value> {
+    Some(match stored {
+        Value::Int(int) => integer(int, column),
+        Value::Float(float) => real(float, column),
+        Value::Text(text) => self::text(&text, column),
+        Value::Null | Value::Bytes(_) => stored,
+        _ => return None,
+    })
 }
 
 fn value(raw: SqliteValueRef<'_>, column: &ColumnType) -> Result<Value, DbError> {

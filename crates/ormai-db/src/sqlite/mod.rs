@@ -1,9 +1,10 @@
 //! SQLite.
 
-mod bind;
+pub(crate) mod bind;
+pub(crate) mod cells;
 pub(crate) mod codes;
 mod declared;
-mod decode;
+pub(crate) mod decode;
 pub(crate) mod introspect;
 mod timeout;
 mod transaction;
