@@ -44,9 +44,9 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f".{name}", __name__)
     elif name == "__version__":
-        from ._native import version
+        from importlib.metadata import version
 
-        value = version()
+        value = version("ormai")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -12,7 +12,7 @@ from .tools._mount import PolicyText, begun, no_tool, settings, stores_of
 
 if TYPE_CHECKING:
     from ._native import Running, Store
-    from .store import AuditStore
+    from .store import ApprovalStore, AuditStore
     from .tools._mount import PolicyLike
 
 
@@ -22,10 +22,10 @@ async def connect(
     *,
     audit_store: AuditStore | Iterable[AuditStore] | None = None,
     tools: Iterable[Any] = (),
-    approvals: str | None = None,
+    approvals: ApprovalStore | None = None,
     hash_key: str | bytes | None = None,
     cursor_secret: str | bytes | None = None,
-    audit_keys: Mapping[str, Any] | None = None,
+    audit_options: Mapping[str, Any] | None = None,
     catalog: str | Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Toolset:
@@ -39,14 +39,14 @@ async def connect(
         policy: a `Policy`, its document, or the path of its file.
         audit_store: where every call leaves its record, one of `ormai.store` or several. None: nowhere.
         tools: tools of the project's own.
-        approvals: where writes wait for an approval: the URL of a database, or `memory`.
+        approvals: where writes wait for an approval, one of `ormai.store`. None: they are refused.
         hash_key: the secret behind `action: hash`, of at least 16 bytes.
         cursor_secret: the secret that seals cursors. By default they end with the process.
-        audit_keys: the secrets of the trail: `mac_key`, of at least 16 bytes, and `signing_key`, 64 hexadecimal
-            digits.
+        audit_options: of the trail: the secrets `mac_key`, of at least 16 bytes, and `signing_key`, 64 hexadecimal
+            digits; `checkpoint_every`, `checkpoint_after_ms`, `checkpoint_copies`.
         catalog: the catalog, where the database is not to be read.
-        options: `max_connections`, `acquire_timeout_s`, `read_only`; and of reading the schema `schemas`,
-            `include_views`, `model_names`, `relation_names`.
+        options: `max_connections`, `acquire_timeout_ms`, `statement_timeout_ms`, `read_only`; and of reading the schema
+            `schemas`, `include_views`, `model_names`, `relation_names`.
 
     Raises:
         PolicyInvalidError: the policy does not load, or does not fit the database: with every finding.
@@ -57,9 +57,10 @@ async def connect(
 
     text = PolicyText(policy)
     stores = [await store.opened() for store in stores_of(audit_store)]
-    told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
+    told, named = settings(tools, hash_key, cursor_secret, audit_options)
     try:
-        running = _connecting(url, text, catalog, options, told)
+        told["approvals"] = None if approvals is None else await approvals.opened()
+        running = _connecting(url, text, catalog, options, stores, told)
         native = (await drive(running, None, no_tool))[1]
     except PolicyInvalidError as error:
         raise text.told(error) from None
@@ -72,10 +73,10 @@ def connect_sync(
     *,
     audit_store: AuditStore | Iterable[AuditStore] | None = None,
     tools: Iterable[Any] = (),
-    approvals: str | None = None,
+    approvals: ApprovalStore | None = None,
     hash_key: str | bytes | None = None,
     cursor_secret: str | bytes | None = None,
-    audit_keys: Mapping[str, Any] | None = None,
+    audit_options: Mapping[str, Any] | None = None,
     catalog: str | Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Toolset:
@@ -84,9 +85,10 @@ def connect_sync(
 
     text = PolicyText(policy)
     stores: list[Store] = [store.opened_sync() for store in stores_of(audit_store)]
-    told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
+    told, named = settings(tools, hash_key, cursor_secret, audit_options)
     try:
-        native = drive(_connecting(url, text, catalog, options, told), None, no_tool)[1]
+        told["approvals"] = None if approvals is None else approvals.opened_sync()
+        native = drive(_connecting(url, text, catalog, options, stores, told), None, no_tool)[1]
     except PolicyInvalidError as error:
         raise text.told(error) from None
     return Toolset(Engine(native, None, named))
@@ -97,6 +99,7 @@ def _connecting(
     policy: PolicyText,
     catalog: str | Mapping[str, Any] | None,
     options: dict[str, Any],
+    stores: list[Store],
     told: Mapping[str, Any],
 ) -> Running:
     from json import dumps
@@ -110,5 +113,6 @@ def _connecting(
         policy_format=policy.format,
         catalog=catalog if catalog is None or isinstance(catalog, str) else dumps(catalog),
         options=options,
+        stores=stores,
         **told,
     )

@@ -196,11 +196,16 @@ def unknown(kind: str) -> OrmAiError:
 
 def undo(texts: Sequence[str], connection: Connection | None) -> None:
     """Undoes on the host's connection what is open of a call that was given up."""
-    if not texts or connection is None:
+    if connection is None:
         return
-    try:
-        connection.control(texts)
-    except Exception:
+    failed = False
+    # Each of them also where one before it failed.
+    for text in texts:
+        try:
+            connection.control([text])
+        except Exception:
+            failed = True
+    if failed:
         connection.discard()
 
 

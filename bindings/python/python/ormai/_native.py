@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._ormai import Context, Native, NativeError, Running
+from ._ormai import Approvals, Context, Native, NativeError, Running, Store, error_codes, nearest, policy_from_text
 
 Order = tuple[Any, ...]
 """What the engine needs of its host: `("done", outcome)`, `("wait",)`, `("statement", sql, …)`."""
 
-__all__ = ["Context", "Native", "NativeError", "Order", "Running"]
-
-
-def __getattr__(name: str) -> Any:
-    from . import _ormai
-
-    return getattr(_ormai, name)
+__all__ = [
+    "Approvals",
+    "Context",
+    "Native",
+    "NativeError",
+    "Order",
+    "Running",
+    "Store",
+    "error_codes",
+    "nearest",
+    "policy_from_text",
+]

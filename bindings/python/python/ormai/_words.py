@@ -7,17 +7,16 @@ from collections.abc import Iterable
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` is a slip of, if there is one."""
-    # Only where something is wrong already: importing ormai must stay cheap.
-    from difflib import get_close_matches
+    # Only where something is wrong already: making a policy does not load the engine.
+    from ._native import nearest as near
 
-    by_lower = {each.lower(): each for each in known}
-    lower = word[:64].lower()
-    found = get_close_matches(lower, by_lower, n=1, cutoff=0.65)
-    if found:
-        return by_lower[found[0]]
+    names = list(known)
+    found = near(word, names)
+    if found is not None:
+        return found
     # `depth` of `max_depth`
-    parts = [each for each in by_lower if lower in each.split("_")]
-    return by_lower[parts[0]] if len(parts) == 1 else None
+    parts = [name for name in names if word.lower() in name.split("_")]
+    return parts[0] if len(parts) == 1 else None
 
 
 def help_for(word: str, known: Iterable[str]) -> str:

@@ -151,12 +151,14 @@ class Policy(Part):
 
     @classmethod
     def _parsed(cls, text: str, format: str) -> Policy:
+        from json import loads
+
         from .._drive import told
-        from .._native import read_policy
+        from .._native import policy_from_text
         from ..core.errors import PolicyInvalidError
 
         try:
-            return cls.from_dict(read_policy(text, format))
+            return cls.from_dict(loads(policy_from_text(text, format)))
         except Exception as error:
             failure = told(error)
             if isinstance(failure, PolicyInvalidError):

@@ -10,15 +10,19 @@ call whose record cannot be taken is not answered.
 A program that reads a store is an operator: it sees the records of all tenants.
 """
 
+from ._approvals import ApprovalStore, MemoryApprovalStore, SqlApprovalStore
 from ._record import AuditRecord, AuditRecords
 from ._stores import AuditStore, JsonlAuditStore, MemoryAuditStore, SqlAuditStore, SyncAuditStore
 
 __all__ = [
+    "ApprovalStore",
     "AuditRecord",
     "AuditRecords",
     "AuditStore",
     "JsonlAuditStore",
+    "MemoryApprovalStore",
     "MemoryAuditStore",
+    "SqlApprovalStore",
     "SqlAuditStore",
     "SyncAuditStore",
 ]

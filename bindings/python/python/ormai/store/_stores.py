@@ -55,7 +55,7 @@ class AuditStore:
             AuditUnavailableError: the store cannot be read.
         """
         store = await self.opened()
-        return _records(await _awaited(store.query(_filter(filters), limit, cursor)))
+        return _records(await _awaited(_asked(store, filters, limit, cursor)))
 
     async def install(self) -> list[str]:
         """Makes what the store needs, where it is missing.
@@ -68,12 +68,6 @@ class AuditStore:
         """
         made: list[str] = await _awaited((await self.opened()).install())
         return made
-
-    async def close(self) -> None:
-        """Ends its connections. What is mounted on it cannot go on: close that first."""
-        store, self._store = self._store, None
-        if store is not None:
-            await _awaited(store.close())
 
     async def opened(self) -> Store:
         """The engine's own store, opened if it was not before."""
@@ -95,52 +89,60 @@ class JsonlAuditStore(AuditStore):
 
     Args:
         path: the file, on a local disk.
-        rotate_mb: a file is closed before it has more megabytes, and another begun. By default 64.
-        rotate_hours: a file is closed so long after its first line. By default 24.
+        rotate_bytes: a file is closed before it has more bytes, and another begun. None lets it grow.
+        rotate_after_seconds: a file is closed so long after its first line. None lets it grow old.
     """
 
     __slots__ = ("_path", "_rotation")
 
     def __init__(
-        self, path: str | os.PathLike[str], *, rotate_mb: int | None = None, rotate_hours: int | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rotate_bytes: int | None = 64 << 20,
+        rotate_after_seconds: int | None = 86_400,
     ) -> None:
         super().__init__()
         from os import fspath
 
         self._path = fspath(path)
-        self._rotation = {"rotate_mb": rotate_mb, "rotate_hours": rotate_hours}
+        self._rotation = (rotate_bytes, rotate_after_seconds)
 
     def _connecting(self) -> Running | Store:
         from .._native import Store
 
-        return Store.jsonl(self._path, **self._rotation)
+        size, age = self._rotation
+        return Store.jsonl(self._path, rotate_bytes=size, rotate_after_seconds=age)
 
     def __repr__(self) -> str:
         return f"JsonlAuditStore({self._path!r})"
 
 
 class SqlAuditStore(AuditStore):
-    """Records in a database, over connections of its own. `install` makes its tables.
+    """Records in a database, over connections of its own.
 
     Of SQLite it is another file than that of the data: a transaction that writes there would keep its own
     records from being taken.
 
     Args:
         url: `postgres://user@host/name`, `mysql://user@host/name` or `sqlite:path`.
+        install: whether to make its tables where they are missing when it is mounted; otherwise its role needs no
+            right to, and `install()` is for whoever has it.
     """
 
-    __slots__ = ("_url",)
+    __slots__ = ("_install", "_url")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, install: bool = False) -> None:
         super().__init__()
         if not isinstance(url, str):
             raise TypeError(f"the URL of an audit store must be text, and this is {type(url).__name__}")
         self._url = url
+        self._install = install
 
     def _connecting(self) -> Running | Store:
         from .._native import Store
 
-        return Store.sql(self._url)
+        return Store.sql(self._url, install=self._install)
 
     def __repr__(self) -> str:
         # The URL may hold a password.
@@ -173,18 +175,12 @@ class SyncAuditStore:
         self, *, filters: Mapping[str, Any] | None = None, limit: int = 100, cursor: str | None = None
     ) -> AuditRecords:
         """As `AuditStore.query`."""
-        return _records(_blocked(self._of.opened_sync().query(_filter(filters), limit, cursor)))
+        return _records(_blocked(_asked(self._of.opened_sync(), filters, limit, cursor)))
 
     def install(self) -> list[str]:
         """As `AuditStore.install`."""
         made: list[str] = _blocked(self._of.opened_sync().install())
         return made
-
-    def close(self) -> None:
-        """As `AuditStore.close`."""
-        store, self._of._store = self._of._store, None
-        if store is not None:
-            _blocked(store.close())
 
 
 def _connected(of: AuditStore) -> Any:
@@ -203,20 +199,24 @@ def _is_running(value: object) -> bool:
 async def _awaited(running: Any) -> Any:
     from .._drive_async import drive as drive_async
 
-    return done(await drive_async(running, None, _no_tool))
+    return done(await drive_async(running, None, no_tool))
 
 
 def _blocked(running: Any) -> Any:
-    return done(drive(running, None, _no_tool))
+    return done(drive(running, None, no_tool))
 
 
-def _no_tool(name: str, _arguments: Any, _context: Any) -> Any:
-    raise RuntimeError(f"an audit store asked for the tool `{name}`")
+def no_tool(name: str, _arguments: Any, _context: Any) -> Any:
+    """No tool is called by a store."""
+    raise RuntimeError(f"a store asked for the tool `{name}`")
 
 
-def _filter(filters: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {} if filters is None else dict(filters)
+def _asked(store: Store, filters: Mapping[str, Any] | None, limit: int, cursor: str | None) -> Running:
+    try:
+        return store.query({} if filters is None else dict(filters), limit, cursor)
+    except Exception as error:
+        raise told(error) from None
 
 
 def _records(page: Mapping[str, Any]) -> AuditRecords:
-    return AuditRecords((AuditRecord(each) for each in page["records"]), page["cursor"])
+    return AuditRecords((AuditRecord(each) for each in page["records"]), page["next_cursor"])

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._drive import drive
+from .._drive import done, drive
 from .._told import Told
-from ._engine import Engine, outcome, reject_async
-from ._requests import asked
+from ._engine import Engine, reject_async
 
 if TYPE_CHECKING:
     from typing import Literal
 
+    from .._native import Context, Native, Running
     from ..core import RunContext
 
+    Begin = Callable[[Native, Context], Running]
     # `list` is a method's name below.
     Listed = list["Approval"]
     Status = Literal["pending", "approved", "executed", "failed", "rejected", "expired", "void"]
@@ -74,11 +75,12 @@ class Approvals:
             before: the id of an approval: only those that were asked for before it.
 
         Raises:
-            ValidationError: the status is not known, or there is no such id.
+            ValueError: the status is not known.
+            ValidationError: there can be no such id.
             DatabaseUnavailableError: the store does not answer; InternalError: there is none.
         """
-        told = await self._asked(ctx, "list", asked({}, status=status, limit=limit, before=before))
-        return _listed(told)
+        told = await self._asked(ctx, lambda native, at: native.pending(at, status=status, limit=limit, before=before))
+        return [Approval(each) for each in told]
 
     async def show(self, ctx: RunContext, id: str) -> Approval:
         """One request that one may decide about, or one's own.
@@ -86,7 +88,7 @@ class Approvals:
         Raises:
             RecordNotFoundError: there is none; the same for somebody else's.
         """
-        return Approval(await self._asked(ctx, "show", {"id": id}))
+        return Approval(await self._asked(ctx, lambda native, at: native.show_approval(at, id)))
 
     async def approve(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
         """Says yes to a request, and makes the write under its requester.
@@ -97,7 +99,7 @@ class Approvals:
             ConflictError: it was decided before, has expired, or was made under another policy.
             OrmAiError: `retryable`: the same approver says yes again.
         """
-        return Approval(await self._asked(ctx, "approve", asked({}, id=id, note=note)))
+        return Approval(await self._asked(ctx, lambda native, at: native.approve(at, id, note)))
 
     async def reject(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
         """Says no to a request.
@@ -105,16 +107,16 @@ class Approvals:
         Raises:
             OrmAiError: as `approve`.
         """
-        return Approval(await self._asked(ctx, "reject", asked({}, id=id, note=note)))
+        return Approval(await self._asked(ctx, lambda native, at: native.reject(at, id, note)))
 
-    async def _asked(self, ctx: RunContext, action: str, arguments: Mapping[str, Any]) -> Any:
+    async def _asked(self, ctx: RunContext, begin: Begin) -> Any:
         from .._drive_async import closed
         from .._drive_async import drive as drive_async
 
         place = self._engine.place(ctx)
-        running = self._engine.native.approval(place.context, action, dict(arguments))
+        running = begin(self._engine.native, place.context)
         try:
-            return outcome(await drive_async(running, place.connection, self._engine.no_tool)).unwrap()
+            return done(await drive_async(running, place.connection, self._engine.no_tool))
         finally:
             if place.is_own and place.connection is not None:
                 await closed(place.connection)
@@ -132,30 +134,27 @@ class SyncApprovals:
         self, ctx: RunContext, *, status: Status | None = None, limit: int | None = None, before: str | None = None
     ) -> Listed:
         """As `Approvals.list`."""
-        return _listed(self._asked(ctx, "list", asked({}, status=status, limit=limit, before=before)))
+        told = self._asked(ctx, lambda native, at: native.pending(at, status=status, limit=limit, before=before))
+        return [Approval(each) for each in told]
 
     def show(self, ctx: RunContext, id: str) -> Approval:
         """As `Approvals.show`."""
-        return Approval(self._asked(ctx, "show", {"id": id}))
+        return Approval(self._asked(ctx, lambda native, at: native.show_approval(at, id)))
 
     def approve(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
         """As `Approvals.approve`."""
-        return Approval(self._asked(ctx, "approve", asked({}, id=id, note=note)))
+        return Approval(self._asked(ctx, lambda native, at: native.approve(at, id, note)))
 
     def reject(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
         """As `Approvals.reject`."""
-        return Approval(self._asked(ctx, "reject", asked({}, id=id, note=note)))
+        return Approval(self._asked(ctx, lambda native, at: native.reject(at, id, note)))
 
-    def _asked(self, ctx: RunContext, action: str, arguments: Mapping[str, Any]) -> Any:
+    def _asked(self, ctx: RunContext, begin: Begin) -> Any:
         place = self._engine.place(ctx)
         reject_async(place.connection)
-        running = self._engine.native.approval(place.context, action, dict(arguments))
+        running = begin(self._engine.native, place.context)
         try:
-            return outcome(drive(running, place.connection, self._engine.no_tool)).unwrap()
+            return done(drive(running, place.connection, self._engine.no_tool))
         finally:
             if place.is_own and place.connection is not None:
                 place.connection.close()
-
-
-def _listed(told: Mapping[str, Any]) -> list[Approval]:
-    return [Approval(each) for each in told["approvals"]]

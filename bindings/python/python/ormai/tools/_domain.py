@@ -60,6 +60,7 @@ class Tool:
         roles: who may use it: principals with one of these roles. None: everybody. For others it is not
             there.
         writes: whether it may change anything. Then its record is begun before it runs.
+        recorded: the arguments whose values may stand in records; of others their names do.
     """
 
     name: str = ""
@@ -67,6 +68,7 @@ class Tool:
     parameters: Any = None
     roles: Sequence[str] | None = None
     writes: bool = True
+    recorded: Sequence[str] = ()
 
     _parameters: Parameters
 
@@ -82,16 +84,13 @@ class Tool:
             raise ValueError(f"a tool cannot be named {self.name!r}: a name has letters, digits and `_`, at most 64")
         if not self.description:
             raise ValueError(f"the tool `{self.name}` needs a description, such as its docstring")
-        if isinstance(self.roles, str):
-            raise TypeError(f"the roles of the tool `{self.name}` must be a list of names")
+        for part in ("roles", "recorded"):
+            if isinstance(getattr(self, part), str):
+                raise TypeError(f"`{part}` of the tool `{self.name}` must be a list of names")
 
     def is_open(self, principal: Principal) -> bool:
         """Whether a principal can use it; for others it is not there."""
         return self.roles is None or any(role in self.roles for role in principal.roles)
-
-    def recorded(self, arguments: Any) -> Any:
-        """What of the arguments may stand in records. None: their names."""
-        return None
 
     def run(self, ctx: ToolContext, arguments: Any) -> Any:
         """Does what it is for, as a function or as an `async` one.
@@ -147,14 +146,14 @@ class FunctionTool(Tool):
         roles: Iterable[str] | None,
         is_open: Callable[[Principal], bool] | None,
         writes: bool,
-        recorded: Callable[[Any], Any] | None,
+        recorded: Iterable[str],
     ) -> None:
         self._function = function
         self._opens = is_open
-        self._records = recorded
         self.name = name or function.__name__
         self.description = description or _first_paragraph(function.__doc__)
         self.writes = writes
+        self.recorded = recorded if isinstance(recorded, str) else tuple(recorded)
         # As it is, where it is text: the check tells.
         self.roles = roles if roles is None or isinstance(roles, str) else tuple(roles)
         self._check()
@@ -166,9 +165,6 @@ class FunctionTool(Tool):
 
     def is_open(self, principal: Principal) -> bool:
         return super().is_open(principal) and (self._opens is None or bool(self._opens(principal)))
-
-    def recorded(self, arguments: Any) -> Any:
-        return None if self._records is None else self._records(arguments)
 
     def run(self, ctx: ToolContext, arguments: Any) -> Any:
         return self._function(ctx, **arguments) if self._spreads else self._function(ctx, arguments)
@@ -191,7 +187,7 @@ def tool(
     roles: Iterable[str] | None = None,
     is_open: Callable[[Principal], bool] | None = None,
     writes: bool = True,
-    recorded: Callable[[Any], Any] | None = None,
+    recorded: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 
 
@@ -205,7 +201,7 @@ def tool(
     roles: Iterable[str] | None = None,
     is_open: Callable[[Principal], bool] | None = None,
     writes: bool = True,
-    recorded: Callable[[Any], Any] | None = None,
+    recorded: Iterable[str] = (),
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Makes a tool of a function, `async` or not, whose first parameter is its `ToolContext`.
 
@@ -227,7 +223,7 @@ def tool(
         roles: who may use it: principals with one of these roles. By default everybody.
         is_open: whether a principal can use it, beside `roles`.
         writes: whether it may change anything. Then its record is begun before it runs.
-        recorded: what of the arguments may stand in records. By default their names.
+        recorded: the arguments whose values may stand in records; of others their names do.
 
     Raises:
         TypeError: a parameter has no type hint, or pydantic is not installed.
@@ -249,35 +245,27 @@ def tool(
     return decorate if function is None else decorate(function)
 
 
-class EngineTool:
-    """A tool as the engine asks about it."""
+def as_told(tool: Tool) -> dict[str, Any]:
+    """A tool as the engine takes it."""
 
-    __slots__ = ("_tool", "description", "name", "parameters", "writes")
-
-    def __init__(self, tool: Tool) -> None:
-        self._tool = tool
-        self.name = tool.name
-        self.description = tool.description
-        self.parameters = tool.schema()
-        self.writes = bool(tool.writes)
-
-    def is_open(self, principal: Mapping[str, Any]) -> bool:
-        """Whether a principal can use it. It is closed where that cannot be said."""
+    def is_open(principal: Mapping[str, Any]) -> bool:
+        # It is closed where that cannot be said.
         from ..core._principal import Principal
 
         try:
-            return bool(self._tool.is_open(Principal.from_dict(principal)))
+            return bool(tool.is_open(Principal.from_dict(principal)))
         except Exception as error:
-            _log(f"whether the tool {self.name!r} is open cannot be said: it is closed", error)
+            _log(f"whether the tool {tool.name!r} is open cannot be said: it is closed", error)
             return False
 
-    def recorded(self, arguments: Any) -> Any:
-        """What of the arguments may stand in records. None: their names."""
-        try:
-            return self._tool.recorded(arguments)
-        except Exception as error:
-            _log(f"what of the arguments of the tool {self.name!r} may be recorded cannot be said", error)
-            return None
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.schema(),
+        "writes": bool(tool.writes),
+        "recorded": list(tool.recorded),
+        "is_open": is_open,
+    }
 
 
 def by_name(tools: Iterable[Any]) -> dict[str, Tool]:
@@ -326,4 +314,4 @@ def _log(message: str, error: Exception) -> None:
     logging.getLogger("ormai.tools").error(message, exc_info=error)
 
 
-__all__ = ["EngineTool", "FunctionTool", "Tool", "ToolContext", "by_name", "tool"]
+__all__ = ["FunctionTool", "Tool", "ToolContext", "as_told", "by_name", "tool"]

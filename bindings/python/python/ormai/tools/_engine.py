@@ -105,9 +105,10 @@ class Engine:
         if not isinstance(ctx, RunContext):
             raise wrong_type("ctx", "a RunContext", ctx)
         try:
-            return self._native.explain(self.context(ctx, None), tool, arguments)
+            explained = self._native.explain(self.context(ctx, None), tool, arguments)
         except Exception as error:
             raise told(error) from None
+        return {"success": explained["success"], **explained.get("explanation", {}), **explained.get("refusal", {})}
 
     def no_tool(self, name: str, arguments: Any, context: Context) -> Any:
         """How tools are called where none is to be called."""

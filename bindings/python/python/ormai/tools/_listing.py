@@ -51,8 +51,9 @@ class Listing:
         """What would be done for a request, and why: what each rule did, the predicates and the SQL. The database
         is not asked.
 
-        For operators: it shows what a caller never sees. A request that would be refused is told as
-        `{"error", "refused_by", "tables"}`.
+        For operators: it shows what a caller never sees. Under `success`: `policy_version`, `timeout_ms`, `tables`,
+        `scope`, `filter`, `check`, `statements`; without, of a request that would be refused: `error`, `refused_by`,
+        `tables`.
         """
         return self._engine.explain(ctx, tool, {} if arguments is None else arguments)
 

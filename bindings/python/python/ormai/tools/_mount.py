@@ -9,15 +9,15 @@ from .._drive import drive
 from .._drive import told as as_exception
 from ..core.errors import PolicyInvalidError
 from ..policy._policy import Policy, text_of_file
-from ._domain import EngineTool, by_name
+from ._domain import as_told, by_name
 from ._engine import Engine, Opening
 from ._toolset import Toolset
 
 if TYPE_CHECKING:
     import os
 
-    from .._native import Running, Store
-    from ..store import AuditStore
+    from .._native import Running
+    from ..store import ApprovalStore, AuditStore
 
     PolicyLike = Policy | Mapping[str, Any] | str | os.PathLike[str]
     """A policy, its document, or the path of its file."""
@@ -68,23 +68,26 @@ def stores_of(given: AuditStore | Iterable[AuditStore] | None) -> list[AuditStor
 
 def settings(
     tools: Iterable[Any],
-    stores: list[Store],
-    approvals: str | None,
     hash_key: str | bytes | None,
     cursor_secret: str | bytes | None,
-    audit_keys: Mapping[str, Any] | None,
+    audit_options: Mapping[str, Any] | None,
 ) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What every way to mount tells the engine, and the tools by their names."""
     named = by_name(tools)
     told = {
-        "tools": [EngineTool(tool) for tool in named.values()],
-        "stores": stores,
-        "approvals": approvals,
+        "tools": [as_told(tool) for tool in named.values()],
         "hash_key": _secret(hash_key),
         "cursor_secret": _secret(cursor_secret),
-        "audit_keys": None if audit_keys is None else dict(audit_keys),
+        "audit": None if audit_options is None else _options(audit_options),
     }
     return told, named
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    options = dict(given)
+    if isinstance(options.get("mac_key"), str):
+        options["mac_key"] = _secret(options["mac_key"])
+    return options
 
 
 def _secret(given: str | bytes | None) -> bytes | None:
@@ -117,10 +120,10 @@ def over_host(
     open_connection: Opening,
     audit_store: AuditStore | Iterable[AuditStore] | None = None,
     tools: Iterable[Any] = (),
-    approvals: str | None = None,
+    approvals: ApprovalStore | None = None,
     hash_key: str | bytes | None = None,
     cursor_secret: str | bytes | None = None,
-    audit_keys: Mapping[str, Any] | None = None,
+    audit_options: Mapping[str, Any] | None = None,
 ) -> Toolset:
     """Mounts a policy on connections that the host drives. Blocks for as long as the audit stores need.
 
@@ -135,7 +138,7 @@ def over_host(
 
     text = PolicyText(policy)
     stores = [store.opened_sync() for store in stores_of(audit_store)]
-    told, named = settings(tools, stores, approvals, hash_key, cursor_secret, audit_keys)
+    told, named = settings(tools, hash_key, cursor_secret, audit_options)
     try:
         native = set_up(
             Native.over_host,
@@ -143,6 +146,8 @@ def over_host(
             dialect=dialect,
             policy=text.text,
             policy_format=text.format,
+            stores=stores,
+            approvals=None if approvals is None else approvals.opened_sync(),
             **told,
         )
     except PolicyInvalidError as error:
