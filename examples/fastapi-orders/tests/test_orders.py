@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from orders.app import Settings, create_app
-from orders.token import token
+from orders_app.app import Settings, create_app
+from orders_app.token import token
 
 SECRET = "a secret of the example's tests, long enough"
 

@@ -1,4 +1,4 @@
-"""A token as the login service would sign it: `python -m orders.token acme ann`."""
+"""A token as the login service would sign it: `python -m orders_app.token acme ann`."""
 
 from __future__ import annotations
 

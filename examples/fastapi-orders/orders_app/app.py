@@ -1,4 +1,4 @@
-"""The application: `uvicorn --factory orders.app:create_app`."""
+"""The application: `uvicorn --factory orders_app.app:create_app`."""
 
 from __future__ import annotations
 
