@@ -55,13 +55,14 @@ fn unavailable(message: String) -> Error {
     Error::new(ErrorCode::DatabaseUnavailable, message)
 }
 
-/// Which of them are meant.
+/// Which of them are meant: those that wait, where no status is said.
 pub(crate) fn filter_of(status: Option<&str>, limit: Option<u32>, before: Option<String>) -> PyResult<ApprovalFilter> {
     let mut filter = ApprovalFilter::new();
-    if let Some(word) = status {
+    let word = status.unwrap_or(Status::Pending.as_str());
+    if word != "all" {
         let status = Status::from_word(word).ok_or_else(|| {
             let known = Status::ALL.map(|status| format!("`{status}`")).join(", ");
-            PyValueError::new_err(format!("`{word}` is no status: it is one of {known}"))
+            PyValueError::new_err(format!("`{word}` is no status: it is one of {known} and `all`"))
         })?;
         filter = filter.status(status);
     }

@@ -49,7 +49,10 @@ impl Store {
 impl Store {
     /// A store in files: one JSON object a line.
     #[staticmethod]
-    #[pyo3(signature = (path, *, rotate_bytes=Some(64 << 20), rotate_after_seconds=Some(86_400)))]
+    #[pyo3(
+        signature = (path, *, rotate_bytes=Some(67_108_864), rotate_after_seconds=Some(86_400)),
+        text_signature = "(path, *, rotate_bytes=67108864, rotate_after_seconds=86400)"
+    )]
     fn jsonl(
         py: Python<'_>,
         path: PathBuf,
@@ -117,24 +120,24 @@ impl Store {
     }
 
     /// Whether the store is what its writers wrote: `{"ok", "store", "first", "report"}`.
-    #[pyo3(signature = (*, mac_key=None, earlier_mac_keys=Vec::new(), public_keys=Vec::new(),
-        checkpoints=Vec::new(), accept_unkeyed=false))]
+    #[pyo3(signature = (*, mac_key=None, earlier_mac_keys=None, public_keys=None,
+        checkpoints=None, accept_unkeyed=false))]
     fn verify(
         &self,
         mac_key: Option<Vec<u8>>,
-        earlier_mac_keys: Vec<Vec<u8>>,
-        public_keys: Vec<String>,
-        checkpoints: Vec<String>,
+        earlier_mac_keys: Option<Vec<Vec<u8>>>,
+        public_keys: Option<Vec<String>>,
+        checkpoints: Option<Vec<String>>,
         accept_unkeyed: bool,
     ) -> PyResult<Running> {
         let mut options = VerifyOptions::default();
         options.mac = mac_key.map(mac_of).transpose()?;
-        options.earlier_macs = earlier_mac_keys.into_iter().map(mac_of).collect::<PyResult<_>>()?;
+        options.earlier_macs = earlier_mac_keys.into_iter().flatten().map(mac_of).collect::<PyResult<_>>()?;
         let public = |text: &String| {
             PublicKey::parse(text).ok_or_else(|| PyValueError::new_err("a public key is not in its form"))
         };
-        options.public_keys = public_keys.iter().map(public).collect::<PyResult<_>>()?;
-        options.checkpoints = checkpoints;
+        options.public_keys = public_keys.iter().flatten().map(public).collect::<PyResult<_>>()?;
+        options.checkpoints = checkpoints.unwrap_or_default();
         options.accept_unkeyed = accept_unkeyed;
         let store = Arc::clone(&self.store);
         Ok(self.running(async move {
@@ -159,6 +162,7 @@ impl Store {
     /// Lets records go that are not to be kept, and leaves tombstones in their place.
     #[pyo3(signature = (*, by, older_than=None, keep=None, tenant_id=None, dry_run=false, mac_key=None,
         signing_key=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn prune(
         &self,
         by: String,

@@ -43,11 +43,12 @@ impl<'py> Parts<'py> {
     pub(crate) fn new(
         hash_key: Option<Vec<u8>>,
         cursor_secret: Option<Vec<u8>>,
-        stores: Vec<Bound<'py, Store>>,
+        stores: Option<Vec<Bound<'py, Store>>>,
         audit: Option<Bound<'py, PyDict>>,
-        tools: Vec<Bound<'py, PyDict>>,
+        tools: Option<Vec<Bound<'py, PyDict>>>,
         approvals: Option<Bound<'py, Approvals>>,
     ) -> Self {
+        let (stores, tools) = (stores.unwrap_or_default(), tools.unwrap_or_default());
         Self { hash_key, cursor_secret, stores, audit, tools, approvals }
     }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use ormai::error::Error;
 use ormai::request::{Request, Tool};
-use ormai::{CallResult, Refusal, RunContext, Toolset};
+use ormai::{CallResult, Explanation, Refusal, RunContext, Toolset};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::convert::to_python;
@@ -74,7 +75,7 @@ pub(crate) async fn transaction(tools: Toolset, run: Arc<RunContext<'static>>) -
 
 async fn inside(context: RunContext<'static>) -> Result<(), Error> {
     let mailbox = Mailbox::current().ok_or_else(|| internal("a transaction was begun outside of a step"))?;
-    match mailbox.ask(Order::Inside(context)).await {
+    match mailbox.ask(Order::Inside(Box::new(context))).await {
         Answer::Kept(Ok(true)) => Ok(()),
         Answer::Kept(Ok(false)) => Err(undone()),
         Answer::Kept(Err(error)) => Err(error),
@@ -83,14 +84,25 @@ async fn inside(context: RunContext<'static>) -> Result<(), Error> {
 }
 
 /// What would be done for a request: `{"success", "explanation" or "refusal"}`.
-pub(crate) fn explained(tools: &Toolset, run: &RunContext<'_>, tool: &str, arguments: &Json) -> Json {
-    let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
-    let explained = match request {
-        Ok(request) => tools.explain(run, request),
-        Err(error) => Err(Box::new(Refusal::from(error))),
-    };
-    match explained {
-        Ok(explanation) => json!({"success": true, "explanation": explanation}),
-        Err(refusal) => json!({"success": false, "refusal": refusal}),
+#[derive(Serialize)]
+pub(crate) struct Explained {
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explanation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Box<Refusal>>,
+}
+
+impl Explained {
+    pub(crate) fn of(tools: &Toolset, run: &RunContext<'_>, tool: &str, arguments: &Json) -> Self {
+        let request = Tool::from_name(tool).and_then(|tool| Request::from_value(tool, arguments));
+        let explained = match request {
+            Ok(request) => tools.explain(run, request),
+            Err(error) => Err(Box::new(Refusal::from(error))),
+        };
+        match explained {
+            Ok(explanation) => Self { success: true, explanation: Some(explanation), refusal: None },
+            Err(refusal) => Self { success: false, explanation: None, refusal: Some(refusal) },
+        }
     }
 }

@@ -86,7 +86,7 @@ impl DomainTool for PythonTool {
     fn call<'a>(&'a self, _tools: &'a Toolset, ctx: &'a RunContext<'_>, arguments: &'a Json) -> Calling<'a> {
         Box::pin(async move {
             let mailbox = Mailbox::current().ok_or_else(nobody)?;
-            let context = mailbox.context().ok_or_else(nobody)?.shared_for(ctx);
+            let context = Box::new(mailbox.context().ok_or_else(nobody)?.shared_for(ctx));
             let order = Order::Tool { name: self.name.clone(), arguments: arguments.clone(), context };
             match mailbox.ask(order).await {
                 Answer::Told(told) => told,

@@ -25,9 +25,9 @@ pub(crate) enum Order {
     /// A statement with its parameters.
     Statement(Box<Asked>),
     /// A tool of the project's own is to be called.
-    Tool { name: String, arguments: Json, context: RunContext<'static> },
+    Tool { name: String, arguments: Json, context: Box<RunContext<'static>> },
     /// A transaction has begun: the calls in it are to be made now.
-    Inside(RunContext<'static>),
+    Inside(Box<RunContext<'static>>),
 }
 
 /// A statement for a driver.

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::approvals::{Approvals, filter_of};
 use crate::audit::Store;
 use crate::build::{Parts, connecting, unbuilt};
-use crate::calls::{self, answered, explained, refused};
+use crate::calls::{self, Explained, answered, refused};
 use crate::catalog;
 use crate::context::Context;
 use crate::convert::{Misfit, json, to_python};
@@ -66,7 +66,7 @@ impl Native {
     /// Puts a policy in force over connections that each call's context brings.
     #[staticmethod]
     #[pyo3(signature = (*, catalog, dialect, policy, policy_format="json", hash_key=None, cursor_secret=None,
-        stores=Vec::new(), audit=None, tools=Vec::new(), approvals=None))]
+        stores=None, audit=None, tools=None, approvals=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn over_host<'py>(
         py: Python<'py>,
@@ -76,9 +76,9 @@ impl Native {
         policy_format: &str,
         hash_key: Option<Vec<u8>>,
         cursor_secret: Option<Vec<u8>>,
-        stores: Vec<Bound<'py, Store>>,
+        stores: Option<Vec<Bound<'py, Store>>>,
         audit: Option<Bound<'py, PyDict>>,
-        tools: Vec<Bound<'py, PyDict>>,
+        tools: Option<Vec<Bound<'py, PyDict>>>,
         approvals: Option<Bound<'py, Approvals>>,
     ) -> PyResult<Running> {
         let catalog = catalog::read(catalog).map_err(|error| raised(py, &error))?;
@@ -95,7 +95,7 @@ impl Native {
     /// Connects to a database and puts a policy in force over it. Without a catalog the database is read.
     #[staticmethod]
     #[pyo3(signature = (*, url, policy, policy_format="json", catalog=None, options=None, hash_key=None,
-        cursor_secret=None, stores=Vec::new(), audit=None, tools=Vec::new(), approvals=None))]
+        cursor_secret=None, stores=None, audit=None, tools=None, approvals=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn connect<'py>(
         py: Python<'py>,
@@ -106,9 +106,9 @@ impl Native {
         options: Option<Bound<'py, PyDict>>,
         hash_key: Option<Vec<u8>>,
         cursor_secret: Option<Vec<u8>>,
-        stores: Vec<Bound<'py, Store>>,
+        stores: Option<Vec<Bound<'py, Store>>>,
         audit: Option<Bound<'py, PyDict>>,
-        tools: Vec<Bound<'py, PyDict>>,
+        tools: Option<Vec<Bound<'py, PyDict>>>,
         approvals: Option<Bound<'py, Approvals>>,
     ) -> PyResult<Running> {
         let (connect, introspect) = connecting(options.as_ref())?;
@@ -175,7 +175,7 @@ impl Native {
         arguments: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let arguments = json(arguments).map_err(|misfit| misfit.into_py_err(py))?;
-        to_python(py, &explained(self.ormai.tools(), &context.run, tool, &arguments))
+        to_python(py, &Explained::of(self.ormai.tools(), &context.run, tool, &arguments))
     }
 
     /// Puts another policy in force, over the same catalog.
@@ -190,7 +190,7 @@ impl Native {
     }
 
     /// The requests that one may decide about, and one's own, the newest first.
-    #[pyo3(signature = (context, *, status=Some("pending"), limit=None, before=None))]
+    #[pyo3(signature = (context, *, status=None, limit=None, before=None))]
     fn pending(
         &self,
         context: &Context,

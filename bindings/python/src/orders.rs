@@ -32,10 +32,10 @@ pub(crate) fn asked(py: Python<'_>, order: Order) -> PyResult<Bound<'_, PyTuple>
         Order::Fixed(text) => (intern!(py, "fixed"), text, PyTuple::empty(py)).into_pyobject(py),
         Order::Statement(asked) => statement(py, *asked),
         Order::Tool { name, arguments, context } => {
-            let inner = Context::inside(context);
+            let inner = Context::inside(*context);
             (intern!(py, "tool"), name, to_python(py, &arguments)?, inner).into_pyobject(py)
         }
-        Order::Inside(context) => (intern!(py, "inside"), Context::inside(context)).into_pyobject(py),
+        Order::Inside(context) => (intern!(py, "inside"), Context::inside(*context)).into_pyobject(py),
     }
 }
 

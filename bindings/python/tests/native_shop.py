@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ormai import _ormai
+from ormai._orders import Order
 
 TABLES = """
 CREATE TABLE users (id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, email TEXT NOT NULL);
@@ -113,7 +114,7 @@ class Sqlite:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.orders: list[_ormai.Order] = []
+        self.orders: list[Order] = []
         self.tools: dict[str, Callable[[Any, _ormai.Context], Any]] = {}
         self.inside: Callable[[_ormai.Context], bool] | None = None
 
@@ -127,7 +128,7 @@ class Sqlite:
             order = self.carried_out(running, order)
         return order[1]
 
-    def carried_out(self, running: _ormai.Running, order: Any) -> _ormai.Order:
+    def carried_out(self, running: _ormai.Running, order: Any) -> Order:
         if order[0] == "wait":
             running.wait()
             return running.step()

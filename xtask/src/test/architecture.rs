@@ -71,18 +71,22 @@ fn arrows(metadata: &Json) -> Vec<String> {
 
 /// What the program is built with, looked through for what only tests may turn on.
 fn closed_features() -> Result<Vec<String>, Failure> {
-    let arguments = ["tree", "--package", SHIPPED, "--edges", "normal,build,features", "--prefix", "none"];
-    Ok(opened_features(&project::output(&mut project::cargo(arguments))?))
+    let mut violations = Vec::new();
+    for name in SHIPPED {
+        let arguments = ["tree", "--package", name, "--edges", "normal,build,features", "--prefix", "none"];
+        violations.extend(opened_features(name, &project::output(&mut project::cargo(arguments))?));
+    }
+    Ok(violations)
 }
 
-fn opened_features(tree: &str) -> Vec<String> {
+fn opened_features(name: &str, tree: &str) -> Vec<String> {
     let closed =
         |line: &&str| FEATURES_FOR_TESTS.iter().any(|feature| line.contains(&format!("feature \"{feature}\"")));
     let own = |line: &&str| line.starts_with("ormai");
     let mut found: Vec<&str> = tree.lines().filter(own).filter(closed).collect();
     found.sort_unstable();
     found.dedup();
-    found.iter().map(|line| format!("`{SHIPPED}` is built with what only tests may turn on: {line}")).collect()
+    found.iter().map(|line| format!("`{name}` is built with what only tests may turn on: {line}")).collect()
 }
 
 /// The whole trees of the crates without I/O.
@@ -207,8 +211,10 @@ mod tests {
 
     #[test]
     fn a_feature_for_tests_that_ships_is_found() {
-        assert!(opened_features("ormai-core feature \"default\"\nproptest feature \"testing\"\n").is_empty());
-        assert_eq!(opened_features("ormai-core feature \"faults\"\nserde v1.0.0\n").len(), 1);
+        assert!(
+            opened_features("ormai-cli", "ormai-core feature \"default\"\nproptest feature \"testing\"\n").is_empty()
+        );
+        assert_eq!(opened_features("ormai-cli", "ormai-core feature \"faults\"\nserde v1.0.0\n").len(), 1);
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // The edges see the public interface and nothing behind it.
     ("ormai-eval", &["ormai", "ormai-reference"]),
     ("ormai-cli", &["ormai", "ormai-eval"]),
-    ("ormai-python", &["ormai"]),
+    // Users of Python prove their isolation too.
+    ("ormai-python", &["ormai", "ormai-eval"]),
     ("ormai-sea-orm", &["ormai"]),
     ("ormai-server", &["ormai"]),
     // The laws of the fuzz targets reach from bytes to statements, and no further.
@@ -60,9 +61,9 @@ pub(super) const IO: &[&str] = &[
     "ureq",
 ];
 
-/// The program that ships, and the features that it must not be built with: they open
-/// constructors to tests, or break guarantees on purpose.
-pub(super) const SHIPPED: &str = "ormai-cli";
+/// What ships, and the features that it must not be built with: they open constructors to tests, or
+/// break guarantees on purpose.
+pub(super) const SHIPPED: &[&str] = &["ormai-cli", "ormai-python"];
 pub(super) const FEATURES_FOR_TESTS: &[&str] = &["faults", "strategies", "testing"];
 
 /// The longest file of Rust.
