@@ -157,17 +157,16 @@ def _enum(type_: sqltypes.Enum, dialect: Dialect) -> Stored:
     words = [str(word) for word in type_.enums]
     if not words:
         return _unsupported("enum", "the words of the enum are not known")
-    is_native = dialect.supports_native_enum and type_.native_enum
-    if is_native:
-        kind: dict[str, Any] = {"enum": words}
-        if dialect.name == "postgresql" and type_.name:
-            kind["name"] = str(type_.name)
+    kind: dict[str, Any] = {"enum": words}
+    if type_.name:
+        kind["name"] = str(type_.name)
+    if dialect.supports_native_enum and type_.native_enum:
         return Stored(kind)
     if dialect.name in ("mysql", "mariadb"):
         # An enum's order is that of its words there, and this column's is that of its collation.
         return Stored("text", length=type_.length, collation=collation(type_.collation, dialect))
     # In a column of text, the words are in the order of texts.
-    return Stored({"enum": sorted(words)})
+    return Stored({**kind, "enum": sorted(words)})
 
 
 def _integer(type_: sqltypes.Integer, dialect: str) -> str:
