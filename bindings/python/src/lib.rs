@@ -11,6 +11,7 @@ mod catalog;
 mod context;
 mod convert;
 mod domain;
+mod eval;
 mod failure;
 mod host;
 mod mailbox;
@@ -31,6 +32,8 @@ mod module {
     use crate::audit::Store;
     #[pymodule_export]
     use crate::context::Context;
+    #[pymodule_export]
+    use crate::eval::{Harness, Recorder, Recording, determinism, diff, invariants, isolation, replay};
     #[pymodule_export]
     use crate::native::Native;
     #[pymodule_export]
