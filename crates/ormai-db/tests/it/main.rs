@@ -1,10 +1,13 @@
 //! Databases as the pipeline sees them.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests, and what they share")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests, and what they share")]
 
 mod cancelled;
 mod changed;
 mod errors;
 mod held;
+mod hosted;
+#[path = "../hosts/mod.rs"]
+mod hosts;
 mod idempotency;
 mod install;
 mod introspect;

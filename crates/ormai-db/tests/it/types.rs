@@ -6,6 +6,7 @@ use ormai_sql::Statement;
 use ormai_testkit::{Engine, TestDatabase};
 use serde_json::{Value as Json, json};
 
+use crate::hosts::HostConnection;
 use crate::support::{answer, connect, place, run, statement};
 
 /// A row of the table: a type of the database, a value as a literal, its type here, its JSON form.
@@ -107,10 +108,17 @@ fn rows(engine: Engine) -> Vec<Row> {
 
 /// Makes a table of one column, reads the value, and finds the row again by what was read.
 async fn check(test: &TestDatabase, at: usize, row: &Row) {
-    let Row { database: name, literal, ty, json } = row;
+    let Row { database: name, literal, .. } = row;
     test.execute(&format!("CREATE TABLE t{at} (v {name}); INSERT INTO t{at} VALUES ({literal})")).await;
     let database = connect(test, 1).await;
-    let mut session = Session::from_pool(&database).await.unwrap();
+    check_in(Session::from_pool(&database).await.unwrap(), test.engine(), at, row).await;
+    for wire in HostConnection::wires(test.engine()) {
+        check_in(HostConnection::open(test, *wire).await.session(), test.engine(), at, row).await;
+    }
+}
+
+async fn check_in(mut session: Session<'_>, engine: Engine, at: usize, row: &Row) {
+    let Row { database: name, ty, json, .. } = row;
     let read = statement(&format!("SELECT v FROM t{at}"), &[], std::slice::from_ref(ty));
     let fetched = session.run(&read, crate::support::LONG).await.unwrap();
     let value = fetched.rows().next().unwrap()[0].clone();
@@ -122,12 +130,12 @@ async fn check(test: &TestDatabase, at: usize, row: &Row) {
             Value::Text(text) if *ty == ColumnType::Char => Value::Text(text.trim_end().to_owned()),
             other => other,
         };
-        let place = place(test.engine());
+        let place = place(engine);
         let find = format!("SELECT count(*) FROM t{at} WHERE v = {place}");
         let found = run(&mut session, &statement(&find, std::slice::from_ref(&value), &[ColumnType::Int])).await;
         assert_eq!(found.unwrap(), json!([1]), "{name}");
 
-        let takes_array = test.engine() == Engine::Postgres && !matches!(ty, ColumnType::Enum(_) | ColumnType::Char);
+        let takes_array = engine == Engine::Postgres && !matches!(ty, ColumnType::Enum(_) | ColumnType::Char);
         if takes_array {
             let list = (Value::Array(vec![value.clone(), value]), Some(ty.clone()));
             let find = format!("SELECT count(*) FROM t{at} WHERE v = ANY($1)");
