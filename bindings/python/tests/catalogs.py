@@ -19,7 +19,7 @@ def dialect(url: str) -> Dialect:
 
 
 def brief(catalog: Catalog) -> dict[str, Any]:
-    """Models by name: fields as `type(length) null default generated ~collation <column`, relations as `one Model a=b`."""
+    """Models by name: fields as `type(length) default generated null ~collation <column`, relations `one Model a=b`."""
     return {model["name"]: _model(model) for model in catalog["models"]}
 
 

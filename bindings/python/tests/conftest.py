@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _wanted(driver: Driver, definition: pytest.Function | pytest.Item) -> bool:
     names = [name for mark in definition.iter_markers("drivers") for name in mark.args]
     databases = [name for mark in definition.iter_markers("databases") for name in mark.args]
-    if names and driver.name not in names or databases and driver.database not in databases:
+    if (names and driver.name not in names) or (databases and driver.database not in databases):
         return False
     kinds = {mark for mark in ("synchronous", "asynchronous") if definition.get_closest_marker(mark)}
     return not kinds or ("asynchronous" if driver.is_async else "synchronous") in kinds

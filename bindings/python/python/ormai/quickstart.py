@@ -72,7 +72,7 @@ def mount_sqlalchemy(
     from .tools._mount import over_host
 
     # Of an AsyncEngine, what is the same without an event loop.
-    plain: Engine = getattr(engine, "sync_engine", engine)
+    plain: Engine = getattr(engine, "sync_engine", engine)  # type: ignore[arg-type]
     driver_of(plain.dialect)
     schemas = plain.get_execution_options().get("schema_translate_map") or {}
     catalog = catalog_of(

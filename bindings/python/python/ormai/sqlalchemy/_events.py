@@ -33,7 +33,7 @@ def is_told(connection: Connection) -> bool:
 def telling(connection: Connection, statement: str, parameters: tuple[Any, ...]) -> Iterator[Said]:
     """Tells of a statement before and after it; a listener may put another text in its place."""
     dialect = connection.dialect
-    context: Any = dialect.execution_ctx_cls._init_statement(  # type: ignore[attr-defined]
+    context: Any = dialect.execution_ctx_cls._init_statement(
         dialect, connection, connection.connection, connection.get_execution_options(), statement, [parameters]
     )
     cursor = context.cursor

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column
 from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ColumnElement, Grouping
+from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Grouping
 
 from ._model import Described, add_foreign_keys
 
@@ -49,7 +49,9 @@ def _add(model: Described, prop: RelationshipProperty[Any], models: Mapping[str,
 def _put(model: Described, target: Described, name: str, link: Link, *, is_many: bool) -> str | None:
     if not is_many and not target.is_key(there for _, there in link):
         fields = ", ".join(f"`{there}`" for _, there in link)
-        return f"it leads to one row of `{target.name}`, but {fields} is no key there; a unique constraint would say it is"
+        return (
+            f"it leads to one row of `{target.name}`, but {fields} is no key there; a unique constraint would say it is"
+        )
     kind = "many" if is_many else "one"
     model.json["relations"].append({"name": name, "target": target.name, "kind": kind, "link": link})
     return None
@@ -87,7 +89,7 @@ def _equal_columns(condition: Any) -> list[tuple[Column[Any], Column[Any]]] | No
     return pairs or None
 
 
-def _conjuncts(condition: ColumnElement[Any]) -> Iterator[ColumnElement[Any]]:
+def _conjuncts(condition: Any) -> Iterator[Any]:
     if isinstance(condition, Grouping):
         yield from _conjuncts(condition.element)
     elif isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:

@@ -125,7 +125,7 @@ def _plain(type_: TypeEngine[Any], dialect: Dialect, known: Mapping[type, Column
         return _unsupported("interval", "this database keeps it as a date and time, which it is not")
     if isinstance(type_, (sqltypes.DateTime, sqltypes.Date, sqltypes.Time)):
         return _time(type_, dialect)
-    if isinstance(type_, sqltypes.LargeBinary) or isinstance(type_, sqltypes._Binary):
+    if isinstance(type_, (sqltypes.LargeBinary, sqltypes._Binary)):
         return Stored("bytes")
     if isinstance(type_, sqltypes.JSON):
         return Stored("json")

@@ -27,7 +27,7 @@ import sqlalchemy
 from sqlalchemy import MetaData, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import NoInspectionAvailable
-from sqlalchemy.orm import Mapper, configure_mappers, registry
+from sqlalchemy.orm import Mapper, registry
 
 from ._model import Described, describe
 from ._relations import relations
@@ -84,6 +84,8 @@ def catalog_of(
         CatalogError: nothing is mapped, two classes have one name, or a name is unknown.
     """
     named = _chosen(_mappers(models), include, exclude)
+    for each in {mapper.registry for mapper in named.values()}:
+        each.configure(cascade=True)
     left_out: list[LeftOut] = []
     described: dict[str, Described] = {}
     for name, mapper in named.items():
@@ -109,7 +111,6 @@ def catalog_of(
 
 def _mappers(models: Any) -> dict[str, Mapper[Any]]:
     """The mappers by the names of their models, in the order of the names."""
-    configure_mappers()
     if isinstance(models, MetaData):
         raise CatalogError(
             "tables without classes have no models", hint="give the declarative base, or map the tables to classes"
@@ -117,14 +118,14 @@ def _mappers(models: Any) -> dict[str, Mapper[Any]]:
     if isinstance(models, Mapping):
         return {str(name): _mapper(kind) for name, kind in models.items()}
     if isinstance(models, registry):
-        found: Iterable[Mapper[Any]] = models.mappers
+        found: Iterable[Mapper[Any]] = _configured(models)
     elif isinstance(models, type):
         mapper = _mapper_or_none(models)
         of_base = getattr(models, "registry", None) or getattr(models, "_sa_registry", None)
         if mapper is not None:
             found = [mapper]
         elif isinstance(of_base, registry):
-            found = of_base.mappers
+            found = _configured(of_base)
         else:
             raise CatalogError(f"`{models.__name__}` is no declarative base and not mapped")
     elif isinstance(models, Iterable) and not isinstance(models, (str, bytes)):
@@ -138,9 +139,7 @@ def _mappers(models: Any) -> dict[str, Mapper[Any]]:
     for mapper in sorted(found, key=lambda mapper: (mapper.class_.__name__, mapper.class_.__module__)):
         name = mapper.class_.__name__
         if name in named:
-            raise CatalogError(
-                f"two classes are named `{name}`", hint="give the classes by name: {'Name': Class, ...}"
-            )
+            raise CatalogError(f"two classes are named `{name}`", hint="give the classes by name: {'Name': Class, ...}")
         named[name] = mapper
     if not named:
         raise CatalogError(
@@ -149,9 +148,15 @@ def _mappers(models: Any) -> dict[str, Mapper[Any]]:
     return named
 
 
+def _configured(of: registry) -> Iterable[Mapper[Any]]:
+    """All mappers of a registry: some are made only when it is configured. Other registries may be incomplete."""
+    of.configure(cascade=True)
+    return of.mappers
+
+
 def _mapper_or_none(kind: type) -> Mapper[Any] | None:
     try:
-        mapper = sqlalchemy.inspect(kind)
+        mapper: Any = sqlalchemy.inspect(kind)
     except NoInspectionAvailable:
         return None
     return mapper if isinstance(mapper, Mapper) else None
@@ -174,9 +179,7 @@ def _chosen(
             nearest = difflib.get_close_matches(name, named, n=1)
             raise CatalogError(f"there is no model `{name}`", hint=f"did you mean `{nearest[0]}`?" if nearest else None)
     return {
-        name: mapper
-        for name, mapper in named.items()
-        if (wanted is None or name in wanted) and name not in unwanted
+        name: mapper for name, mapper in named.items() if (wanted is None or name in wanted) and name not in unwanted
     }
 
 

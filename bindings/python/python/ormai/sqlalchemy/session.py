@@ -50,20 +50,18 @@ def open_session(
         SessionError: `db` is none of these, or on another kind of database than the toolset.
     """
     is_async, source = _source(db)
-    own = getattr(engine, "sync_engine", engine)
+    own: Engine = getattr(engine, "sync_engine", engine)  # type: ignore[arg-type]
     if source is None:
         return _Own(own, engine is not own, schemas)
-    if isinstance(source, Connection):
-        bind: Engine | Connection = source
-    else:
-        bind = _bind(source, mappers)
+    bind = source if isinstance(source, Connection) else _bind(source, mappers)
     if bind.dialect.name != own.dialect.name:
         raise SessionError(
             f"the session is on {bind.dialect.name}, and the toolset on {own.dialect.name}",
             hint="give a session of the engine that the toolset was mounted on",
         )
-    kind = _OfConnection if isinstance(source, Connection) else _OfSession
-    return kind(source, bind, is_async, schemas)
+    if isinstance(source, Connection):
+        return _OfConnection(source, is_async, schemas)
+    return _OfSession(source, bind, is_async, schemas)
 
 
 def _source(db: Any) -> tuple[bool, Session | Connection | None]:
@@ -195,9 +193,7 @@ class HostConnection:
             self._raise(error)
 
     @staticmethod
-    def _told(
-        connection: Connection, driver: Driver, sql: str, params: Sequence[Any], limit_ms: int | None
-    ) -> Fetched:
+    def _told(connection: Connection, driver: Driver, sql: str, params: Sequence[Any], limit_ms: int | None) -> Fetched:
         shown = tuple(value for _, value in params) if driver.takes_pairs else tuple(params)
         with telling(connection, sql, shown) as said:
             if said.parameters is not shown and not (said.parameters == shown):
@@ -264,9 +260,7 @@ class _OfConnection(HostConnection):
 
     __slots__ = ("_source",)
 
-    def __init__(
-        self, source: Connection, bind: Engine | Connection, is_async: bool, schemas: SchemaMap | None
-    ) -> None:
+    def __init__(self, source: Connection, is_async: bool, schemas: SchemaMap | None) -> None:
         super().__init__(source.dialect, is_async, schemas)
         self._source = source
 
