@@ -111,7 +111,9 @@ class OrmAiError(Exception):
             request_id=request_id,
         )
         if isinstance(error, PolicyInvalidError):
-            error.findings = [dict(finding) for finding in error.details.pop("diagnostics", ())]
+            findings = [dict(finding) for finding in error.details.pop("diagnostics", ())]
+            # What stops it comes first.
+            error.findings = sorted(findings, key=lambda finding: finding.get("severity") != "error")
             if error.findings:
                 # Its further lines tell the findings again.
                 error.message = error.message.partition("\n")[0]
