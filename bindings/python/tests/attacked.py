@@ -13,7 +13,7 @@ from ormai.core import Principal, RunContext
 from ormai.policy import ModelPolicy, Policy, WritePolicy
 from ormai.quickstart import mount_sqlalchemy
 from ormai.tools import CallResult, Toolset
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, Numeric, String
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, Numeric, String, false, text
 from sqlalchemy import inspect as looked_at
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
@@ -58,8 +58,8 @@ class Account(Base):
     email: Mapped[str | None] = mapped_column(String(80))
     pin: Mapped[str | None] = mapped_column(String(80))
     memo: Mapped[str | None] = mapped_column(String(80))
-    balance: Mapped[Decimal] = mapped_column(Numeric(12, 2), default=Decimal(0))
-    public: Mapped[bool] = mapped_column(Boolean, default=False)
+    balance: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default="0")
+    public: Mapped[bool] = mapped_column(Boolean, server_default=false())
     vault_id: Mapped[int | None] = mapped_column(ForeignKey("vaults.id"))
     vault: Mapped[Vault | None] = relationship()
     notes: Mapped[list[Note]] = relationship(back_populates="account")
@@ -160,8 +160,12 @@ def fill(session: Session) -> None:
         mark = "mine" if tenant == "acme" else CANARY
         session.add(Remark(note_id=n, position=1, tenant_id=tenant, text=f"{mark} {n}"))
     session.add(Remark(note_id=1, position=2, tenant_id="globex", text=f"{CANARY}, on ours"))
-    session.add_all(Meter(id=n, tenant_id=n, body=CANARY if n != 7 else "mine") for n in (0, 1, 7, 77))
+    session.add_all(Meter(id=n + 1, tenant_id=n, body=CANARY if n != 7 else "mine") for n in (0, 1, 7, 77))
     session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        # Its sequences do not notice keys that are given.
+        for table in ("accounts", "notes"):
+            session.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1000)"))
 
 
 class Estate:

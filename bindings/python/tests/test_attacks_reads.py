@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from attacked import ACCOUNT, HIDDEN, THREE, Base, Estate, fill
-from databases import DRIVERS, Ground
+from attacked import ACCOUNT, HIDDEN, THREE, Estate
+from databases import DRIVERS
 
 pytestmark = pytest.mark.drivers(*THREE)
 
 COUNT = [{"function": "count"}]
-
-
-@pytest_asyncio.fixture
-async def estate(ground: Ground) -> AsyncIterator[Estate]:
-    ground.create_all(Base.metadata)
-    ground.run(fill, commits=True)
-    made = Estate(ground)
-    yield made
-    await made.close()
 
 
 def where(field: str, op: str, value: Any) -> list[dict[str, Any]]:
@@ -43,8 +32,7 @@ async def test_attack_06_nothing_reads_across_tenants(estate: Estate) -> None:
     assert await estate.code("get", {"model": "Account", "id": 3}) == "RECORD_NOT_FOUND"
     page = (await estate.call("query", {"model": "Account", "with_total": True, "limit": 1})).unwrap()
     assert (page["total"], page["has_more"]) == (2, True)
-    rest = (await estate.call("query", {"model": "Account", "limit": 1, "cursor": page["next_cursor"]})).success
-    assert not rest, "the cursor is of the request with a total"
+    assert await estate.ids({"model": "Account", "limit": 1, "cursor": page["next_cursor"]}) == [2]
     figures = [{"function": name, "field": "balance", "alias": name} for name in ("sum", "min", "max")]
     sums = (await estate.call("aggregate", {"model": "Account", "aggregations": figures})).unwrap()["rows"][0]
     assert [Decimal(str(sums[name])) for name in ("sum", "min", "max")] == [3, 1, 2]
@@ -75,7 +63,7 @@ async def test_attack_06_a_row_of_mine_that_points_at_theirs_shows_nothing_of_it
 
 async def test_attack_06_includes_two_deep_stay_with_the_tenant(estate: Estate) -> None:
     include = [{"relation": "notes", "include": [{"relation": "remarks"}, {"relation": "account"}]}]
-    rows = (await estate.call("query", {"model": "Account", "include": include})).unwrap()["rows"]
+    rows = (await estate.call("query", {"model": "Account", "include": include, "limit": 5})).unwrap()["rows"]
     notes = [[note["id"] for note in row["notes"]["rows"]] for row in rows]
     remarks = [[len(note["remarks"]["rows"]) for note in row["notes"]["rows"]] for row in rows]
     assert notes == [[1], [2]]
