@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from .store import AuditStore
+    from .store import ApprovalStore, AuditStore
     from .tools import Toolset
     from .tools._mount import PolicyLike
 
@@ -21,10 +21,10 @@ def mount_sqlalchemy(
     *,
     audit_store: AuditStore | Iterable[AuditStore] | None = None,
     tools: Iterable[Any] = (),
-    approvals: str | None = None,
+    approvals: ApprovalStore | None = None,
     hash_key: str | bytes | None = None,
     cursor_secret: str | bytes | None = None,
-    audit_keys: Mapping[str, Any] | None = None,
+    audit_options: Mapping[str, Any] | None = None,
     include: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
     types: Mapping[type, Any] | None = None,
@@ -51,10 +51,10 @@ def mount_sqlalchemy(
         policy: a `Policy`, its document, or the path of its file.
         audit_store: where every call leaves its record, one of `ormai.store` or several. None: nowhere.
         tools: tools of the project's own.
-        approvals: where writes wait for an approval: the URL of a database, or `memory`.
+        approvals: where writes wait for an approval, an `ApprovalStore`. None: what needs one is refused.
         hash_key: the secret behind `action: hash`, of at least 16 bytes.
         cursor_secret: the secret that seals cursors. By default they end with the process.
-        audit_keys: the secrets of the trail.
+        audit_options: how the trail is kept, as of `ormai.connect`.
         include: names of the only models to take.
         exclude: names of models to leave away.
         types: what a column type of your own stores, where it would be unsupported: `{Money: "decimal"}`.
@@ -88,5 +88,5 @@ def mount_sqlalchemy(
         approvals=approvals,
         hash_key=hash_key,
         cursor_secret=cursor_secret,
-        audit_keys=audit_keys,
+        audit_options=audit_options,
     )

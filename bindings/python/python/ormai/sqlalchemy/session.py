@@ -145,8 +145,11 @@ class HostConnection:
                 driver.control(texts)
         except BaseException as error:
             self._raise(error)
-        if any(text.startswith("ROLLBACK TO") for text in texts):
-            self._undone()
+        for text in texts:
+            if text.startswith("SAVEPOINT"):
+                self._begun()
+            elif text.startswith("ROLLBACK TO"):
+                self._undone()
 
     def fixed(self, sql: str, params: Sequence[Any]) -> Fetched:
         """Runs a text of the engine's own, whose rows are wanted.
@@ -251,8 +254,11 @@ class HostConnection:
     def _changed(self, sql: str) -> None:
         """After a statement that changed rows."""
 
+    def _begun(self) -> None:
+        """After a savepoint was set."""
+
     def _undone(self) -> None:
-        """After changes were undone."""
+        """After what came behind a savepoint was undone."""
 
 
 class _OfConnection(HostConnection):
@@ -274,18 +280,20 @@ class _OfConnection(HostConnection):
 class _OfSession(HostConnection):
     """A `Session` of the caller's."""
 
-    __slots__ = ("_bind", "_is_written", "_session")
+    __slots__ = ("_bind", "_is_begun", "_is_written", "_session")
 
     def __init__(self, source: Session, bind: Engine | Connection, is_async: bool, schemas: SchemaMap | None) -> None:
         super().__init__(bind.dialect, is_async, schemas)
         self._session = source
         self._bind = bind
+        self._is_begun = False
+        # Whether something was changed behind a savepoint.
         self._is_written = False
 
     def _ready(self) -> tuple[Connection, Driver]:
         session = self._session
         if session.autoflush and not session._flushing and not session._is_clean():
-            self._is_written = True
+            self._is_written = self._is_begun
             session.flush()
         return super()._ready()
 
@@ -297,8 +305,12 @@ class _OfSession(HostConnection):
         self._is_written = True
         expire(self._session, sql)
 
+    def _begun(self) -> None:
+        self._is_begun = True
+
     def _undone(self) -> None:
         if self._is_written:
+            self._is_written = False
             expire(self._session, None)
 
 

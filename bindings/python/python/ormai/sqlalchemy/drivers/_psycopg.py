@@ -40,10 +40,15 @@ class _Raw(Loader):
         return bytes(data)
 
 
+class _RawText(_Raw):
+    format = Format.TEXT
+
+
 # Nothing else is known here, so that a tuple is such a pair and not a record.
 _ADAPTERS = AdaptersMap()
 _ADAPTERS.register_dumper(tuple, _Bound)
 _ADAPTERS.register_loader(0, _Raw)
+_ADAPTERS.register_loader(0, _RawText)
 
 
 class _Cursor(psycopg.Cursor[Any]):
