@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import context, database, shop
 from ormai.core.errors import AuditUnavailableError, OrmAiError, RecordNotFoundError, ValidationError
 from ormai.store import AuditRecord, AuditStore, JsonlAuditStore, MemoryAuditStore, SqlAuditStore
+from sqlite_shop import context, database, shop
 
 STORES = ["memory", "jsonl", "sqlite"]
 
@@ -40,6 +40,7 @@ def test_every_call_leaves_its_record(kind: str, tmp_path: Path) -> None:
     assert answered.scopes_injected == ["tenant_id = 'acme'"]
     assert answered.inputs["filters"] == [{"field": "status", "op": "eq", "value": "pending"}]
     assert (answered.success, answered.row_count, answered["outcome"]) == (True, 2, "answered")
+    assert refused.error is not None
     assert (refused.id, refused.error["code"]) == (raised.value.audit_id, "RECORD_NOT_FOUND")
     assert asyncio.run(store.query(filters={"tenant_id": "acme"})) == [refused, answered]
     toolset.sync.close()

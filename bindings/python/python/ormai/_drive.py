@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .core.errors import InternalError, OrmAiError
 
 if TYPE_CHECKING:
-    from ._native import Order, Running
+    from ._native import Running
+
+Order = tuple[Any, ...]
+"""What the engine needs of its host; `_orders` has the forms, which are what they say they are."""
 
 Fetched = tuple[Sequence[Sequence[Any]], int, "int | None", "Sequence[int] | None"]
 """Rows, how many rows were changed, the key that the database made, and the types of the columns."""
@@ -214,7 +217,7 @@ def told(error: BaseException) -> BaseException:
     from ._native import NativeError
 
     if isinstance(error, NativeError):
-        return OrmAiError.from_dict(error.error)
+        return OrmAiError.from_dict(error.error or {"message": str(error)})
     return error
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ._drive import DATABASE_ORDERS, Connection, ToolCall, answered, pump, refusal, required, told, undo, unknown
 
 if TYPE_CHECKING:
-    from ._native import Order, Running
+    from ._drive import Order
+    from ._native import Running
 
 
 async def drive(

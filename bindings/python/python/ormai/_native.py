@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ._ormai import Approvals, Context, Native, NativeError, Running, Store, error_codes, nearest, policy_from_text
-
-Order = tuple[Any, ...]
-"""What the engine needs of its host: `("done", outcome)`, `("wait",)`, `("statement", sql, …)`."""
+from ._ormai import (
+    Approvals,
+    Context,
+    Native,
+    NativeError,
+    Running,
+    Store,
+    error_codes,
+    nearest,
+    policy_from_text,
+    policy_to_yaml,
+)
 
 __all__ = [
     "Approvals",
     "Context",
     "Native",
     "NativeError",
-    "Order",
     "Running",
     "Store",
     "error_codes",
     "nearest",
     "policy_from_text",
+    "policy_to_yaml",
 ]

@@ -234,7 +234,7 @@ class Native:
     ) -> Running:
         """Puts a policy in force over connections that each call's context brings: the outcome is a `Native`.
 
-        `catalog` and `policy` are texts. No threads are started, unless a store is in a database.
+        `catalog` and `policy` are texts. No threads are started, unless a store is in a file or a database.
 
         Raises `NativeError` at once for a catalog that is not in its form, and from the running for a policy
         that does not load or fit (`POLICY_INVALID`).
@@ -266,7 +266,8 @@ class Native:
         """Calls a tool by name; a refusal is an outcome like any other.
 
         The outcome is `{"success": bool, "data": Any, "error": {...} | None, "metadata": {...}}`. Arguments are
-        what JSON has, and datetime, date, time, Decimal, UUID, bytes and Enum.
+        what JSON has, and datetime, date, time, Decimal, UUID, bytes and Enum. Text and bytes in their place are
+        their JSON.
         """
 
     def transaction(self, context: Context) -> Running:

@@ -277,7 +277,7 @@ class PolicyInvalidError(OrmAiError):
 
 
 def _placed(finding: dict[str, Any], source: bytes, is_file: bool) -> dict[str, Any]:
-    labels = finding.get("labels") or ()
+    labels: list[Any] = list(finding.get("labels") or ())
     start = labels[0]["start"] if labels else None
     if not isinstance(start, int) or not 0 <= start < len(source):
         return finding

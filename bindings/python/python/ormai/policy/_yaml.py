@@ -1,4 +1,4 @@
-"""Writing YAML, in the form in which OrmAI writes policies."""
+"""Writing YAML, in the form in which OrmAI writes policies everywhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z", re.ASCII)
-# Readers differ about these words, so they are never written without quotes.
+# Other readers take more of them for truth values than OrmAI does, so they are never written without quotes.
 _NOT_TEXT = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     # `list` is a method's name below.
     Listed = list["Approval"]
     Status = Literal["pending", "approved", "executed", "failed", "rejected", "expired", "void"]
+    Asked = Status | Literal["all"]
 
 
 class Approval(Told):
@@ -64,13 +65,13 @@ class Approvals:
         self._engine = engine
 
     async def list(
-        self, ctx: RunContext, *, status: Status | None = None, limit: int | None = None, before: str | None = None
+        self, ctx: RunContext, *, status: Asked | None = None, limit: int | None = None, before: str | None = None
     ) -> Listed:
         """The requests that one may decide about, and one's own, the newest first.
 
         Args:
             ctx: who is asking.
-            status: only those that this became of.
+            status: what became of them. By default those that wait are told; `all` is all of them.
             limit: the most that are told.
             before: the id of an approval: only those that were asked for before it.
 
@@ -131,7 +132,7 @@ class SyncApprovals:
         self._engine = engine
 
     def list(
-        self, ctx: RunContext, *, status: Status | None = None, limit: int | None = None, before: str | None = None
+        self, ctx: RunContext, *, status: Asked | None = None, limit: int | None = None, before: str | None = None
     ) -> Listed:
         """As `Approvals.list`."""
         told = self._asked(ctx, lambda native, at: native.pending(at, status=status, limit=limit, before=before))

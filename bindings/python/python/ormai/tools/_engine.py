@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._drive import Connection, told
 from .._record import wrong_type
@@ -98,7 +98,7 @@ class Engine:
         """The tools that a principal can use."""
         if not isinstance(ctx, RunContext):
             raise wrong_type("ctx", "a RunContext", ctx)
-        return self._native.definitions(self.context(ctx, None))
+        return cast("list[Definition]", self._native.definitions(self.context(ctx, None)))
 
     def explain(self, ctx: RunContext, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What would be done for a request."""

@@ -10,7 +10,8 @@ from ..core.errors import InternalError, OrmAiError
 from ._engine import Engine, Place, outcome, reject_async
 
 if TYPE_CHECKING:
-    from .._native import Order, Running
+    from .._drive import Order
+    from .._native import Running
     from ..core import RunContext
 
 
