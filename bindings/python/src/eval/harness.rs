@@ -102,6 +102,12 @@ impl Harness {
         Ok(evaluating(native, context, work))
     }
 
+    /// Whether the calls leave records.
+    #[getter]
+    fn is_recorded(&self) -> bool {
+        self.native.get().ormai.trail().is_some()
+    }
+
     fn __repr__(&self) -> String {
         json!({"Harness": self.native.get().ormai.tools().engine().policy().version()}).to_string()
     }

@@ -49,10 +49,13 @@ impl Driver for Connection {
                 })
             }
         };
+        let mut has_null = false;
         for value in all {
+            has_null |= matches!(value, BoundValue::Null | BoundValue::Wire { bytes: None, .. });
             arguments.add(Parameter(value)).unwrap();
         }
-        let query = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(false);
+        // What NULL is bound as depends on its place.
+        let query = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(!has_null);
         let mut parts = self.0.fetch_many(query);
         loop {
             match parts.try_next().await {
@@ -107,7 +110,10 @@ fn cells(row: &PgRow, wire: Wire) -> Vec<Cell> {
         let bytes = raw.as_bytes().unwrap();
         match wire {
             Wire::Psycopg => Cell::Wire { oid, bytes: bytes.to_vec() },
-            _ if matches!(row.columns()[index].type_info().kind(), PgTypeKind::Array(_)) => Cell::Value(array(bytes)),
+            _ if let PgTypeKind::Array(of) = row.columns()[index].type_info().kind() => {
+                let of = if let PgTypeKind::Domain(base) = of.kind() { base } else { of };
+                Cell::Value(array(bytes, of.oid().map_or(0, |oid| oid.0)))
+            }
             _ => Cell::Value(value(oid, bytes)),
         }
     };
@@ -166,9 +172,9 @@ fn numeric(bytes: &[u8]) -> Value {
     Value::Decimal(number.with_scale(scale.into()))
 }
 
-fn array(bytes: &[u8]) -> Value {
+fn array(bytes: &[u8], of: u32) -> Value {
     let part = |at: usize| i32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
-    let (dimensions, of) = (part(0), part(8) as u32);
+    let dimensions = part(0);
     if dimensions == 0 {
         return Value::Array(Vec::new());
     }

@@ -6,6 +6,7 @@ use ormai_core::value::Value;
 use ormai_testkit::{Engine, TestDatabase};
 use serde_json::{Value as Json, json};
 
+use crate::hosts::HostConnection;
 use crate::support::connect;
 use crate::table::{ALL, Table};
 
@@ -145,7 +146,17 @@ async fn check(test: &TestDatabase, at: usize, declared: &str, given: &[Json]) {
     let engine = test.engine();
     test.execute(&format!("CREATE TABLE t{at}x (id {}, v {declared})", key(engine))).await;
     let database = connect(test, 1).await;
-    let mut table = Table::of(&database, &format!("T{at}x")).await;
+    let name = format!("T{at}x");
+    for wire in HostConnection::wires(engine) {
+        let host = HostConnection::open(test, *wire).await;
+        let table = Table::of(&database, &name).await.over(host.session()).await;
+        check_in(table, engine, &format!("{declared} by {wire:?}"), given).await;
+        host.execute("ROLLBACK").await;
+    }
+    check_in(Table::of(&database, &name).await, engine, declared, given).await;
+}
+
+async fn check_in(mut table: Table<'_>, engine: Engine, declared: &str, given: &[Json]) {
     let ty = table.catalog.model(table.model).fields[table.field("v").index()].ty.clone();
     for json in given {
         let shown = format!("{json} in {declared} of {engine}");

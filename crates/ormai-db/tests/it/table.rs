@@ -37,6 +37,13 @@ impl Table<'_> {
         Self { session, compiler: Compiler::new(Arc::clone(&catalog), dialect), catalog, model }
     }
 
+    /// The same in another session.
+    pub(crate) async fn over<'s>(self, mut session: Session<'s>) -> Table<'s> {
+        self.session.finish().await.unwrap();
+        session.begin(LONG).await.unwrap();
+        Table { session, catalog: self.catalog, compiler: self.compiler, model: self.model }
+    }
+
     pub(crate) async fn begin(&mut self) {
         self.session.begin(LONG).await.unwrap();
     }

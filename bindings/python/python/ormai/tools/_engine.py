@@ -47,6 +47,10 @@ class Engine:
         """The engine itself."""
         return self._native
 
+    def through(self, native: Any) -> Engine:
+        """The same with another way into the engine."""
+        return Engine(native, self._open, self._tools)
+
     def place(self, ctx: RunContext) -> Place:
         """Where the calls of a context are made.
 
