@@ -53,6 +53,7 @@ fn parameter<'py>(py: Python<'py>, value: &BoundValue) -> PyResult<Bound<'py, Py
         BoundValue::Null => Ok(py.None().into_bound(py)),
         BoundValue::Int(int) => int.into_bound_py_any(py),
         BoundValue::Float(float) => Ok(PyFloat::new(py, *float).into_any()),
+        BoundValue::Decimal(digits) => py.import(intern!(py, "decimal"))?.getattr(intern!(py, "Decimal"))?.call1((digits,)),
         BoundValue::Text(text) => Ok(PyString::new(py, text).into_any()),
         BoundValue::Bytes(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
         BoundValue::Wire { oid, bytes } => {
