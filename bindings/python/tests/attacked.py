@@ -197,7 +197,8 @@ class Estate:
         outcome = await self.toolset.call(ctx or self.ctx(), tool, arguments)
         told = outcome.to_json()
         assert CANARY not in told, told
-        assert outcome.success or outcome.error["code"] not in ("INTERNAL", "DATABASE_UNAVAILABLE"), told
+        broken = outcome.error is not None and outcome.error["code"] in ("INTERNAL", "DATABASE_UNAVAILABLE")
+        assert not broken, f"{tool} {str(arguments)[:200]} failed: {told}"
         return outcome
 
     async def code(self, tool: str, arguments: Any, ctx: RunContext | None = None) -> str:
