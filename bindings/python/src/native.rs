@@ -1,9 +1,10 @@
 //! A database with a policy in force, as Python sees it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ormai::Dialect;
-use ormai::db::Database;
+use ormai::db::{Database, OwnTable};
 use ormai::error::{Error, ErrorCode};
 use ormai::prelude::*;
 use pyo3::exceptions::PyValueError;
@@ -228,6 +229,21 @@ impl Native {
         self.deciding(context, |ormai, run| async move {
             ormai.approvals().reject(&run, &id, note.as_deref()).await.map_err(Error::from)
         })
+    }
+
+    /// Goes on with a request that was approved, after its session was committed, or after a crash. For
+    /// operators.
+    fn resume(&self, context: &Context, id: String) -> PyResult<Running> {
+        self.deciding(
+            context,
+            |ormai, run| async move { ormai.approvals().resume_in(&run, &id).await.map_err(Error::from) },
+        )
+    }
+
+    /// The texts that make OrmAI's own tables in the database of the writes, by their names.
+    fn own_tables(&self) -> BTreeMap<&'static str, String> {
+        let dialect = self.ormai.tools().database().dialect();
+        [OwnTable::Idempotency].map(|table| (table.name(), table.text(dialect).to_string())).into()
     }
 
     /// Makes OrmAI's own tables where they are missing; the names of what was made.

@@ -41,6 +41,12 @@ def test_the_examples_of_a_module_come_out_as_they_say(name: str) -> None:
     assert ran.failed == 0
 
 
+def test_the_examples_are_found() -> None:
+    finder = doctest.DocTestFinder()
+    for name, least in [("ormai.policy", 6), ("ormai.core", 2), ("ormai.core.errors", 1)]:
+        assert sum(bool(test.examples) for test in finder.find(imported(name))) >= least, name
+
+
 def test_every_public_name_says_what_it_is() -> None:
     silent = []
     for name in modules():

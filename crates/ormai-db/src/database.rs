@@ -87,6 +87,11 @@ impl Database {
         }
     }
 
+    /// Whether it has connections of its own: [`Database::of_hosts`] has none.
+    pub fn has_connections(&self) -> bool {
+        !matches!(self.0, Source::Hosts(_))
+    }
+
     /// How its connections stand.
     pub fn pool_status(&self) -> PoolStatus {
         match &self.0 {

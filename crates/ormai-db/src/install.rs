@@ -1,9 +1,10 @@
 //! OrmAI's own tables.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ormai_sql::Statement;
 use ormai_sql::own::{approvals, idempotency};
+use ormai_sql::{Dialect, Statement};
 
 use crate::database::Database;
 use crate::error::DbError;
@@ -28,10 +29,16 @@ impl OwnTable {
         }
     }
 
-    fn create(self, database: &Database) -> Statement {
+    /// The text that makes it where it is missing, for a database whose tables are made by other means,
+    /// such as migrations.
+    pub fn text(self, dialect: Dialect) -> Arc<str> {
+        Arc::clone(self.create(dialect).sql())
+    }
+
+    fn create(self, dialect: Dialect) -> Statement {
         match self {
-            Self::Idempotency => idempotency::create(database.dialect()),
-            Self::Approvals => approvals::create(database.dialect()),
+            Self::Idempotency => idempotency::create(dialect),
+            Self::Approvals => approvals::create(dialect),
         }
     }
 
@@ -74,7 +81,7 @@ impl Database {
     /// [`DbError::ReadOnly`] when the database does not let this user make tables.
     pub async fn install(&self, table: OwnTable) -> Result<bool, DbError> {
         let mut session = Session::from_pool(self).await?;
-        let made = make(&mut session, &table.probe(self), &table.create(self)).await;
+        let made = make(&mut session, &table.probe(self), &table.create(self.dialect())).await;
         session.finish().await?;
         made
     }

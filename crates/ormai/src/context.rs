@@ -47,6 +47,17 @@ pub(crate) enum Db<'c> {
     Held(HeldSession<'c>),
 }
 
+impl Db<'_> {
+    /// The same, for another context.
+    pub(crate) fn shared(&self) -> Self {
+        match self {
+            Self::Own => Self::Own,
+            Self::Pool(database) => Self::Pool(database.clone()),
+            Self::Held(held) => Self::Held(held.shared()),
+        }
+    }
+}
+
 /// A connection that several calls share, and the transaction of it that they belong to.
 pub(crate) struct HeldSession<'c> {
     session: Arc<Mutex<Session<'c>>>,
@@ -239,7 +250,7 @@ impl<'c> RunContext<'c> {
         self.with(Db::Held(HeldSession::new(session, CALLERS)))
     }
 
-    fn with<'s>(self, db: Db<'s>) -> RunContext<'s> {
+    pub(crate) fn with<'s>(self, db: Db<'s>) -> RunContext<'s> {
         let Self { principal, request_id, trace_id, now, retry, parent, db: _ } = self;
         RunContext { principal, request_id, trace_id, now, retry, parent, db }
     }
@@ -269,11 +280,7 @@ impl<'c> RunContext<'c> {
             now: self.now,
             retry: self.retry,
             parent,
-            db: match &self.db {
-                Db::Own => Db::Own,
-                Db::Pool(database) => Db::Pool(database.clone()),
-                Db::Held(held) => Db::Held(held.shared()),
-            },
+            db: self.db.shared(),
         }
     }
 

@@ -313,13 +313,27 @@ class Native:
         """One request that one may decide about, or one's own."""
 
     def approve(self, context: Context, id: str, note: str | None = None) -> Running:
-        """Says yes to a request, and makes the write: the outcome is the request with what came of it."""
+        """Says yes to a request, and makes the write: the outcome is the request with what came of it.
+
+        In a context with a connection the write is made there, in the transaction that is open. Nobody knows yet
+        whether that will be committed, so the request stays `approved`: `resume`, or the same approver once more,
+        finds afterwards that it was made, or makes it.
+        """
 
     def reject(self, context: Context, id: str, note: str | None = None) -> Running:
         """Says no to a request."""
 
+    def resume(self, context: Context, id: str) -> Running:
+        """Goes on with a request that was approved, after its session was committed, or after a crash. For
+        operators: who may approve has been decided, and is not asked again."""
+
+    def own_tables(self) -> dict[str, str]:
+        """The statements that make OrmAI's own tables in the database of the writes where they are missing, by
+        their names: for migrations, and for databases that the engine has no connections to."""
+
     def install(self) -> Running:
-        """Makes OrmAI's own tables where they are missing: the outcome is the list of what was made."""
+        """Makes OrmAI's own tables where they are missing, over connections of the engine's own: the outcome is
+        the list of what was made."""
 
     def close(self) -> Running:
         """Seals the audit trail and ends it in order: calls that come afterwards are refused."""

@@ -51,11 +51,10 @@ def mount_sqlalchemy(
         policy: a `Policy`, its document, or the path of its file.
         audit_store: where every call leaves its record, one of `ormai.store` or several. None: nowhere.
         tools: tools of the project's own.
-        approvals: where writes wait for an approval, one of `ormai.store`. None: they are refused.
+        approvals: where writes wait for an approval, an `ApprovalStore`. None: what needs one is refused.
         hash_key: the secret behind `action: hash`, of at least 16 bytes.
         cursor_secret: the secret that seals cursors. By default they end with the process.
-        audit_options: of the trail: the secrets `mac_key`, of at least 16 bytes, and `signing_key`, 64 hexadecimal
-            digits; `checkpoint_every`, `checkpoint_after_ms`, `checkpoint_copies`.
+        audit_options: how the trail is kept, as of `ormai.connect`.
         include: names of the only models to take.
         exclude: names of models to leave away.
         types: what a column type of your own stores, where it would be unsupported: `{Money: "decimal"}`.

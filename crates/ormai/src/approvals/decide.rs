@@ -21,6 +21,9 @@ pub struct Approvals<'a> {
     tools: &'a Toolset,
 }
 
+/// Who asks, where, and the circumstances of the call.
+type Asked<'a, 'c> = (&'a RunContext<'c>, &'a CallContext);
+
 /// The most that are read at once, when others are left out.
 const BATCH: u32 = 500;
 
@@ -113,6 +116,11 @@ impl<'a> Approvals<'a> {
     /// Says yes to a request, and makes the write. When the write could not be made for a reason
     /// that passes, the same approver says yes again.
     ///
+    /// Where the toolset's database has no connections of its own, the write is made on that of the
+    /// context, in the transaction that is open there. Nobody knows yet whether that is committed, so the
+    /// request stays approved: whoever looks afterwards ([`Approvals::resume_in`], or the same approver
+    /// once more) finds that it was made, or makes it.
+    ///
     /// # Errors
     ///
     /// `RECORD_NOT_FOUND` as [`Approvals::show`]; `WRITE_NOT_ALLOWED` for one's own request;
@@ -121,13 +129,13 @@ impl<'a> Approvals<'a> {
     pub async fn approve(&self, ctx: &RunContext<'_>, id: &str, note: Option<&str>) -> Result<Approval, Refused> {
         let call = ctx.call();
         let mut attempt = self.about(ctx, &call, "approve", id, note);
-        let outcome = self.approved(&call, id, note, &mut attempt).await;
+        let outcome = self.approved((ctx, &call), id, note, &mut attempt).await;
         Self::decided(attempt, outcome).await
     }
 
     async fn approved(
         &self,
-        call: &CallContext,
+        (ctx, call): Asked<'_, '_>,
         id: &str,
         note: Option<&str>,
         attempt: &mut Attempt,
@@ -143,10 +151,10 @@ impl<'a> Approvals<'a> {
             Status::Pending => {
                 self.decide(call, &approval, Status::Approved, note, attempt).await?;
                 tracing::info!(request_id = %call.request_id, approval = id, "a write was approved");
-                self.execute(call, approval, parent).await
+                self.execute((ctx, call), approval, parent).await
             }
             Status::Approved if approval.decision.as_ref().is_some_and(by_me) => {
-                self.go_on(call, approval, parent).await
+                self.go_on((ctx, call), approval, parent).await
             }
             _ => Err(gone(&approval)),
         }
@@ -219,46 +227,61 @@ impl<'a> Approvals<'a> {
     ///
     /// As [`Approvals::resume`].
     pub async fn resume_at(&self, id: &str, now: Timestamp) -> Result<Approval, Refused> {
-        let ctx = RunContext::new(Principal::without_tenant()).now(now);
+        self.resume_in(&RunContext::new(Principal::without_tenant()).now(now), id).await
+    }
+
+    /// As [`Approvals::resume`], on the connection of a context where the toolset has none of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Approvals::resume`].
+    pub async fn resume_in(&self, ctx: &RunContext<'_>, id: &str) -> Result<Approval, Refused> {
         let call = ctx.call();
-        let mut attempt = self.about(&ctx, &call, "resume", id, None);
-        let outcome = self.resumed(&call, id, &mut attempt).await;
+        let mut attempt = self.about(ctx, &call, "resume", id, None);
+        let outcome = self.resumed((ctx, &call), id, &mut attempt).await;
         Self::decided(attempt, outcome).await
     }
 
-    async fn resumed(&self, call: &CallContext, id: &str, attempt: &mut Attempt) -> Result<Approval> {
+    async fn resumed(&self, asked: Asked<'_, '_>, id: &str, attempt: &mut Attempt) -> Result<Approval> {
+        let (_, call) = asked;
         let approval = self.find(call, id).await?;
         match approval.status {
             Status::Executed => Ok(approval),
             Status::Approved | Status::Failed => {
                 attempt.intend().await?;
-                self.go_on(call, approval, attempt.id()).await
+                self.go_on(asked, approval, attempt.id()).await
             }
             _ => Err(gone(&approval)),
         }
     }
 
     /// What was begun before may have been done: the ledger knows.
-    async fn go_on(&self, call: &CallContext, approval: Approval, parent: Option<String>) -> Result<Approval> {
-        if let Some(written) = self.tools.recorded(&approval, call).await? {
+    async fn go_on(&self, asked: Asked<'_, '_>, approval: Approval, parent: Option<String>) -> Result<Approval> {
+        let (ctx, call) = asked;
+        if let Some(written) = self.tools.recorded(&approval, ctx, call).await? {
             return self.executed(call, &approval, &written).await;
         }
         if approval.status == Status::Failed {
             return Ok(approval);
         }
         self.hold_to_time_and_policy(&approval, call, Status::Approved).await?;
-        self.execute(call, approval, parent).await
+        self.execute(asked, approval, parent).await
     }
 
     /// Makes the write, or finds that it was made. Whoever else does the same at this moment finds the
     /// same record.
-    async fn execute(&self, call: &CallContext, approval: Approval, parent: Option<String>) -> Result<Approval> {
-        match self.tools.run_approved(&approval, call.now, parent).await {
+    async fn execute(&self, asked: Asked<'_, '_>, approval: Approval, parent: Option<String>) -> Result<Approval> {
+        let (ctx, call) = asked;
+        match self.tools.run_approved(&approval, ctx, call.now, parent).await {
+            // Its transaction is another's, who has not committed it.
+            Ok(_) if !self.tools.database().has_connections() => self.find(call, &approval.id).await,
             Ok(written) => self.executed(call, &approval, &written).await,
             Err(error) if error.retryable => Err(error.into()),
             // Its record is missing, and it was made all the same: it must not be asked for again.
             Err(error) if error.code == ErrorCode::AuditUnavailable => {
-                if let Some(written) = self.tools.recorded(&approval, call).await? {
+                if let Some(written) = self.tools.recorded(&approval, ctx, call).await?
+                    && self.tools.database().has_connections()
+                {
                     self.executed(call, &approval, &written).await?;
                 }
                 Err(error.into())

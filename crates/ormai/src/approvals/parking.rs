@@ -10,12 +10,14 @@ use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::idempotency::Claim;
 use ormai_core::principal::CallContext;
 use ormai_core::request::Request;
-use ormai_db::{DbError, Session, idempotency};
+use ormai_db::idempotency::{self, Recorded};
+use ormai_db::{DbError, Session};
 
 use super::record::{Approval, Status};
 use super::rights::is_given;
 use super::store::{ApprovalStore, StoreError};
 use crate::audit::{Attempt, Refused, action_of};
+use crate::context::Db;
 use crate::once::{answer, not_installed};
 use crate::response::Concluded;
 use crate::toolset::{Toolset, failed, session};
@@ -25,6 +27,8 @@ use crate::{Engine, RunContext};
 
 /// Long enough for a look at one record.
 const LOOK: Duration = Duration::from_secs(5);
+
+type Looked<T> = std::result::Result<T, DbError>;
 
 /// A write that waits for somebody's word.
 #[derive(Clone, Copy, Debug)]
@@ -60,13 +64,18 @@ impl Toolset {
     }
 
     /// Makes the write of an approved request under the requester, once.
+    ///
+    /// It is made on the toolset's own database; where that has no connections, on the one of `by`, in the
+    /// transaction that is open there.
     pub(super) async fn run_approved(
         &self,
         approval: &Approval,
+        by: &RunContext<'_>,
         now: Timestamp,
         parent: Option<String>,
     ) -> Result<Written, Refused> {
-        let ctx = RunContext::new(approval.requester.clone()).now(now).within_call(parent);
+        let db = if self.database.has_connections() { Db::Own } else { by.db.shared() };
+        let ctx = RunContext::new(approval.requester.clone()).with(db).now(now).within_call(parent);
         let call = ctx.call();
         let mut attempt = self.attempt(&ctx, &call, approval.tool.name(), action_of(approval.tool));
         attempt.tell(|record| record.approval_id = Some(approval.id.clone()));
@@ -91,11 +100,17 @@ impl Toolset {
     }
 
     /// What the write of an approved request came to, if it was made.
-    pub(super) async fn recorded(&self, approval: &Approval, call: &CallContext) -> Result<Option<Written>> {
+    pub(super) async fn recorded(
+        &self,
+        approval: &Approval,
+        by: &RunContext<'_>,
+        call: &CallContext,
+    ) -> Result<Option<Written>> {
         let claim = Claim::of_approval(&approval.id, &approval.parked_request()?, &approval.policy_version)?;
-        let mut session = session(&self.database, &self.engine(), &call.request_id).await?;
-        let found = idempotency::find(&mut session, claim.id(), LOOK).await;
-        let released = session.release().await;
+        let (found, released) = match &by.db {
+            Db::Held(held) if !self.database.has_connections() => look(&mut *held.lock().await?, &claim).await,
+            _ => look(&mut session(&self.database, &self.engine(), &call.request_id).await?, &claim).await,
+        };
         match found {
             Ok(None) => released.map(|()| None).map_err(|error| failed(&error, &call.request_id)),
             Ok(Some(recorded)) => answer(&claim, &recorded).map(Some),
@@ -103,6 +118,13 @@ impl Toolset {
             Err(error) => Err(failed(&error, &call.request_id)),
         }
     }
+}
+
+/// What the ledger says, and whether the connection went back as it was.
+async fn look(session: &mut Session<'_>, claim: &Claim) -> (Looked<Option<Recorded>>, Looked<()>) {
+    let found = idempotency::find(session, claim.id(), LOOK).await;
+    let released = session.release().await;
+    (found, released)
 }
 
 impl Wait<'_> {
