@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from .._drive import Connection, told
+from .._drive import Connection, DriverError, told
 from .._record import wrong_type
 from ..core._context import RunContext
 from ..core.errors import InternalError
@@ -65,11 +65,9 @@ class Engine:
             if context is None:
                 raise RuntimeError("what this context was made for is over: its transaction, or its tool")
             return Place(context, connection, False)
-        if self._open is None:
-            if ctx.db is not None:
-                raise TypeError("this toolset has connections of its own: leave out `db`")
+        connection = self.opened(ctx.db)
+        if connection is None:
             return Place(self.context(ctx, None), None, False)
-        connection = self._open(ctx.db)
         return Place(self.context(ctx, connection.wire), connection, not connection.is_borrowed)
 
     def context(self, ctx: RunContext, wire: str | None) -> Context:
@@ -97,6 +95,32 @@ class Engine:
             return self._native.call(place.context, tool, arguments)
         except Exception as error:
             raise told(error) from None
+
+    def opened(self, db: Any) -> Connection | None:
+        """A connection of the host's; None where the engine has its own.
+
+        Raises:
+            TypeError: the engine has its own, and another was given.
+        """
+        if self._open is not None:
+            return self._open(db)
+        if db is not None:
+            raise TypeError("this toolset has connections of its own: leave out `db`")
+        return None
+
+    def make_tables(self, connection: Connection) -> list[str]:
+        """Makes the project's own tables on a connection of the host's; the names of those that are there then.
+
+        Raises:
+            InternalError: the database does not make them.
+        """
+        tables = self._native.own_tables()
+        try:
+            connection.control(list(tables.values()))
+        except DriverError as error:
+            # What the driver said is the exception's cause, and in no text of an error.
+            raise InternalError("the project's own tables cannot be made") from error
+        return list(tables)
 
     def definitions(self, ctx: RunContext) -> list[Definition]:
         """The tools that a principal can use."""

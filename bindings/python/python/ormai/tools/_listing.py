@@ -28,6 +28,13 @@ class Listing:
         """The version of the policy in force."""
         return self._engine.native.policy_version
 
+    def own_tables(self) -> dict[str, str]:
+        """The statements that make the project's own tables in the database of the writes, by their names.
+
+        They are what `install` runs, for migrations: the ledger of idempotency keys and approvals.
+        """
+        return self._engine.native.own_tables()
+
     def definitions(self, ctx: RunContext) -> list[Definition]:
         """The tools that this principal can use, each with the JSON Schema of its arguments.
 

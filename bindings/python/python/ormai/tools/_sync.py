@@ -196,10 +196,18 @@ class SyncToolset(Listing):
 
         return SyncTransaction(self._engine, ctx)
 
-    def install(self) -> list[str]:
+    def install(self, db: Any = None) -> list[str]:
         """As `Toolset.install`."""
-        made: list[str] = self._done(self._engine.native.install())
-        return made
+        connection = self._engine.opened(db)
+        if connection is None:
+            made: list[str] = self._done(self._engine.native.install())
+            return made
+        reject_async(connection)
+        try:
+            return self._engine.make_tables(connection)
+        finally:
+            if not connection.is_borrowed:
+                connection.close()
 
     def reload(self, policy: object) -> None:
         """As `Toolset.reload`."""
