@@ -39,6 +39,7 @@ __all__ = [
     "determinism",
     "diff",
     "error_codes",
+    "forked",
     "invariants",
     "isolation",
     "nearest",
@@ -499,3 +500,6 @@ def isolation(
 
 def invariants() -> list[str]:
     """The names of the invariants that are built in."""
+
+def forked() -> None:
+    """Says that this process is the child of a fork. `os.fork` does, so it is for who forks otherwise."""

@@ -8,4 +8,3 @@ mod types;
 pub(crate) use from_python::{Misfit, error_of, json};
 pub(crate) use rows::rows;
 pub(crate) use to_python::to_python;
-pub(crate) use types::exact;

@@ -39,8 +39,3 @@ impl Types {
 pub(super) fn is(value: &Bound<'_, PyAny>, ty: &Py<PyType>) -> PyResult<bool> {
     value.is_instance(ty.bind(value.py()))
 }
-
-/// An exact number of its digits.
-pub(crate) fn exact<'py>(py: Python<'py>, digits: &str) -> PyResult<Bound<'py, PyAny>> {
-    Types::get(py)?.decimal.bind(py).call1((digits,))
-}

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._drive import drive, told
+from ..core import RunContext
 from ..tools._engine import Engine, reject_async
 from ..tools._listing import Listing
 
 if TYPE_CHECKING:
     from .._drive import ToolCall
     from .._native import Context, Native, Running
-    from ..core import RunContext
+    from ..core import Principal
     from ..tools._engine import Place
     from ._invariants import Invariant
 
@@ -39,8 +40,14 @@ def native_of(engine: Engine) -> Native:
     return native
 
 
-async def awaited(engine: Engine, ctx: RunContext, begin: Begin, checks: Sequence[Invariant] = ()) -> Any:
-    """What an evaluation comes to.
+async def awaited(
+    engine: Engine,
+    ctx: RunContext,
+    begin: Begin,
+    checks: Sequence[Invariant] = (),
+    principal: Principal | None = None,
+) -> Any:
+    """What an evaluation comes to, of calls by the principal of the context or another one.
 
     Raises:
         OrmAiError: it cannot be made.
@@ -51,13 +58,19 @@ async def awaited(engine: Engine, ctx: RunContext, begin: Begin, checks: Sequenc
     place = engine.place(ctx)
     try:
         running = _begun(begin, place)
-        return (await drive_async(running, place.connection, _asked(engine, ctx, place, checks)))[1]
+        return (await drive_async(running, place.connection, _asked(engine, _by(ctx, principal), place, checks)))[1]
     finally:
         if place.is_own and place.connection is not None:
             await closed(place.connection)
 
 
-def blocked(engine: Engine, ctx: RunContext, begin: Begin, checks: Sequence[Invariant] = ()) -> Any:
+def blocked(
+    engine: Engine,
+    ctx: RunContext,
+    begin: Begin,
+    checks: Sequence[Invariant] = (),
+    principal: Principal | None = None,
+) -> Any:
     """As `awaited`, and blocks.
 
     Raises:
@@ -68,7 +81,7 @@ def blocked(engine: Engine, ctx: RunContext, begin: Begin, checks: Sequence[Inva
     reject_async(place.connection)
     try:
         running = _begun(begin, place)
-        return drive(running, place.connection, _asked(engine, ctx, place, checks))[1]
+        return drive(running, place.connection, _asked(engine, _by(ctx, principal), place, checks))[1]
     finally:
         if place.is_own and place.connection is not None:
             place.connection.close()
@@ -79,6 +92,13 @@ def _begun(begin: Begin, place: Place) -> Running:
         return begin(place.context)
     except Exception as error:
         raise told(error) from None
+
+
+def _by(ctx: RunContext, principal: Principal | None) -> RunContext:
+    """The circumstances of a call by another principal, as tools of the project's own are told them."""
+    if principal is None:
+        return ctx
+    return RunContext(principal, ctx.db, None, ctx.trace_id, ctx.now, ctx.metadata)
 
 
 def _asked(engine: Engine, ctx: RunContext, place: Place, checks: Sequence[Invariant]) -> ToolCall:

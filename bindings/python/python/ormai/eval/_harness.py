@@ -150,7 +150,7 @@ class EvalHarness(_Harness):
     async def run_case(self, ctx: RunContext, case: Case) -> EvalResult:
         """Makes the call of a case on the connection of a context."""
         begin, checks = self._begin(case)
-        return EvalResult(await awaited(self._engine, ctx, begin, checks))
+        return EvalResult(await awaited(self._engine, ctx, begin, checks, case.principal))
 
     async def run_suite(self, ctx: RunContext, cases: Iterable[Case]) -> SuiteResult:
         """Makes the calls of cases, one after the other, on the connection of a context."""
@@ -182,7 +182,7 @@ class SyncEvalHarness(_Harness):
     def run_case(self, ctx: RunContext, case: Case) -> EvalResult:
         """As `EvalHarness.run_case`."""
         begin, checks = self._begin(case)
-        return EvalResult(blocked(self._engine, ctx, begin, checks))
+        return EvalResult(blocked(self._engine, ctx, begin, checks, case.principal))
 
     def run_suite(self, ctx: RunContext, cases: Iterable[Case]) -> SuiteResult:
         """As `EvalHarness.run_suite`."""

@@ -55,7 +55,7 @@ class Invariant:
         rows: the models of which it looks at all rows.
     """
 
-    __slots__ = ("__doc__", "_check", "name", "rows")
+    __slots__ = ("__dict__", "_check", "name", "rows")
 
     def __init__(self, name: str, check: Check | None, rows: Iterable[str] = (), doc: str | None = None) -> None:
         self.name = name
@@ -121,7 +121,8 @@ class Invariant:
 
 
 def _failed(error: AssertionError) -> dict[str, Any]:
-    return {"what": str(error) or "an assertion of it failed"}
+    # pytest adds lines on what was compared.
+    return {"what": str(error).partition("\n")[0] or "an assertion of it failed"}
 
 
 @overload
