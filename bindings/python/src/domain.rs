@@ -6,9 +6,9 @@ use ormai::{Calling, DomainTool, RunContext, Toolset};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
-use crate::convert::json;
+use crate::convert::{json, to_python};
 use crate::failure::internal;
 use crate::mailbox::{Answer, Mailbox, Order};
 use crate::options::Given;
@@ -22,17 +22,19 @@ pub(crate) struct PythonTool {
     writes: bool,
     /// Who can use it: principals with one of these roles, or all of them.
     roles: Option<Vec<String>>,
+    /// Whether a principal can use it, asked of Python beside the roles.
+    is_open: Option<Py<PyAny>>,
     /// The arguments whose values may stand in records; without it, only their names do.
     recorded: Option<Vec<String>>,
 }
 
 impl PythonTool {
-    /// `{"name", "description", "parameters", "writes", "roles", "recorded"}`
+    /// `{"name", "description", "parameters", "writes", "roles", "is_open", "recorded"}`
     pub(crate) fn read(given: &Bound<'_, PyDict>) -> PyResult<Self> {
         let given = Given::read(
             "the parts of a tool",
             Some(given),
-            &["name", "description", "parameters", "writes", "roles", "recorded"],
+            &["name", "description", "parameters", "writes", "roles", "is_open", "recorded"],
         )?;
         let missing = |part: &str| PyTypeError::new_err(format!("a tool has a `{part}`"));
         let parameters = given.any("parameters")?.ok_or_else(|| missing("parameters"))?;
@@ -46,6 +48,7 @@ impl PythonTool {
             parameters,
             writes: given.get("writes")?.unwrap_or(true),
             roles: given.get("roles")?,
+            is_open: given.any("is_open")?.map(Bound::unbind),
             recorded: given.get("recorded")?,
         })
     }
@@ -65,7 +68,12 @@ impl DomainTool for PythonTool {
     }
 
     fn is_open(&self, principal: &Principal) -> bool {
-        self.roles.as_ref().is_none_or(|roles| roles.iter().any(|role| principal.roles().contains(role)))
+        let has_role = |roles: &Vec<String>| roles.iter().any(|role| principal.roles().contains(role));
+        self.roles.as_ref().is_none_or(has_role)
+            && self.is_open.as_ref().is_none_or(|is_open| {
+                // What cannot be said is closed.
+                Python::attach(|py| opens(is_open.bind(py), principal)).unwrap_or(false)
+            })
     }
 
     fn writes(&self) -> bool {
@@ -94,6 +102,17 @@ impl DomainTool for PythonTool {
             }
         })
     }
+}
+
+/// What Python says of a principal.
+fn opens(is_open: &Bound<'_, PyAny>, principal: &Principal) -> PyResult<bool> {
+    let told = json!({
+        "tenant_id": principal.tenant_id(),
+        "user_id": principal.user_id(),
+        "roles": principal.roles(),
+        "metadata": principal.all_metadata(),
+    });
+    is_open.call1((to_python(is_open.py(), &told)?,))?.extract()
 }
 
 fn nobody() -> Error {

@@ -9,7 +9,7 @@ use ormai::error::{Error, ErrorCode};
 use ormai::prelude::*;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict, PyString};
 use serde_json::json;
 
 use crate::approvals::{Approvals, filter_of};
@@ -34,7 +34,7 @@ pub(crate) struct Native {
 
 impl Native {
     /// Refuses a context whose connection speaks something else.
-    fn check(&self, context: &Context) -> PyResult<()> {
+    pub(crate) fn check(&self, context: &Context) -> PyResult<()> {
         let own = self.ormai.tools().database().dialect();
         match context.dialect {
             Some(dialect) if dialect != own => Err(PyValueError::new_err(format!(
@@ -128,11 +128,15 @@ impl Native {
         Ok(Running::of(building.build(), runtime))
     }
 
-    /// Calls a tool by name. A refusal is an outcome like any other.
+    /// Calls a tool by name. Text and bytes are the JSON of its arguments. A refusal is an outcome like any other.
     fn call(&self, context: &Context, tool: String, arguments: &Bound<'_, PyAny>) -> PyResult<Running> {
         self.check(context)?;
         let tools = self.ormai.tools().clone();
         let run = Arc::clone(&context.run);
+        if let Some(text) = json_text(arguments)? {
+            let work = async move { answered(tools.call_json(&run, &tool, &text).await) };
+            return Ok(Running::answering(work, self.runtime.clone(), refused).within(context));
+        }
         let arguments = json(arguments).map_err(Misfit::into_error);
         let arguments = match arguments {
             Ok(arguments) => Ok(arguments),
@@ -280,6 +284,14 @@ impl Native {
     fn __repr__(&self) -> String {
         format!("<Native: {}, policy {}>", self.dialect(), self.policy_version())
     }
+}
+
+/// Arguments as a model has written them.
+fn json_text(arguments: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+    if let Ok(text) = arguments.cast::<PyString>() {
+        return Ok(Some(text.to_str()?.as_bytes().to_vec()));
+    }
+    Ok(arguments.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes().to_vec()))
 }
 
 fn dialect_of(name: &str) -> PyResult<Dialect> {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ WireName: TypeAlias = Literal["sqlite", "psycopg", "postgres-dollar", "postgres-
 DialectName: TypeAlias = Literal["sqlite", "postgresql", "postgres", "mysql", "mariadb"]
 FormatName: TypeAlias = Literal["json", "yaml", "toml"]
 
+
 class PrincipalDict(TypedDict, total=False):
     """Who is asking. What is not said is not there."""
 
@@ -45,6 +46,7 @@ class PrincipalDict(TypedDict, total=False):
     roles: Sequence[str]
     metadata: Mapping[str, Any] | None
     permissions: Any
+
 
 class ToolDict(TypedDict, total=False):
     """A tool of the project's own. `name`, `description` and `parameters` must be there."""
@@ -57,8 +59,11 @@ class ToolDict(TypedDict, total=False):
     writes: bool
     #: Who can use it: principals with one of these roles. None for all.
     roles: Sequence[str] | None
+    #: Whether a principal can use it, asked beside the roles. An exception counts as no.
+    is_open: Callable[[dict[str, Any]], bool] | None
     #: The arguments whose values may stand in records. Of the others only the names do.
     recorded: Sequence[str] | None
+
 
 class AuditDict(TypedDict, total=False):
     """How the records are kept."""
@@ -70,6 +75,7 @@ class AuditDict(TypedDict, total=False):
     checkpoint_every: int
     checkpoint_after_ms: int
     checkpoint_copies: str | os.PathLike[str]
+
 
 class ConnectDict(TypedDict, total=False):
     """How to connect, and what of the database to read where no catalog is given."""

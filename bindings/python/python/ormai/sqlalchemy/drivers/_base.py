@@ -1,0 +1,48 @@
+"""What a driver does for the engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+Fetched = tuple[Sequence[Sequence[Any]], int, "int | None", "Sequence[int] | None"]
+"""Rows, how many rows a change found, the key that the server made, the numbers of the columns' types."""
+
+
+class Driver(ABC):
+    """A connection of a driver, inside of a transaction that is its user's.
+
+    Its errors are those of the driver: whoever calls it translates them.
+
+    Args:
+        connection: the connection as SQLAlchemy has it from the pool, which is an adapter for asynchronous drivers.
+
+    Raises:
+        SessionError: its settings are such that values would be read wrongly.
+    """
+
+    wire: ClassVar[str]
+    """How parameters are taken."""
+    takes_pairs: ClassVar[bool] = False
+    """Whether a parameter is a pair of a type's number and bytes."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    @abstractmethod
+    def is_autocommit(self) -> bool:
+        """Whether each statement is committed by itself, so that nothing could be undone."""
+
+    @abstractmethod
+    def control(self, texts: Sequence[str]) -> None:
+        """Runs texts without parameters and rows, one after the other."""
+
+    @abstractmethod
+    def run(self, sql: str, params: Sequence[Any], limit_ms: int | None) -> Fetched:
+        """Runs a statement. The limit is kept here where the server keeps none."""
+
+    @staticmethod
+    @abstractmethod
+    def code(error: Exception) -> str | None:
+        """The database's own code of an error."""
