@@ -9,10 +9,10 @@ from typing import Any
 
 import ormai
 import pytest
-from driver import CATALOG, POLICY, ROWS, TABLES, context
 from ormai.core.errors import DatabaseUnavailableError, OrmAiError, PolicyInvalidError, RecordNotFoundError
 from ormai.store import JsonlAuditStore
 from ormai.tools import ToolContext, Toolset, tool
+from sqlite_shop import CATALOG, POLICY, ROWS, TABLES, context
 
 
 @pytest.fixture

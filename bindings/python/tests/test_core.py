@@ -143,6 +143,19 @@ def test_a_principal_is_copied_pickled_and_compared() -> None:
     assert Principal(7) != Principal("7")
 
 
+def test_a_pickle_names_what_is_public_alone() -> None:
+    from ormai.policy import ModelPolicy, Policy
+    from ormai.tools import CallResult
+
+    for value in (
+        Principal("acme"),
+        Policy({"Order": ModelPolicy(scoping={}, fields={"id": "allow"})}),
+        CallResult(True, None, None, {}),
+        RecordNotFoundError("x"),
+    ):
+        assert not re.findall(rb"ormai[\w.]*\._\w+", pickle.dumps(value, 0).replace(b"_made_again", b""))
+
+
 def test_a_principals_metadata_is_not_shown() -> None:
     shown = repr(RunContext(Principal("acme", metadata={"token": "hunter2"})))
     assert "hunter2" not in shown

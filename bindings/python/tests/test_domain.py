@@ -6,17 +6,17 @@ import asyncio
 import logging
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Annotated, Any
 
 import pytest
-from driver import context, database, shop
 from ormai.core import Principal
 from ormai.core.errors import ConflictError
 from ormai.store import MemoryAuditStore
 from ormai.tools import Tool, ToolContext, tool
 from pydantic import BaseModel, Field
+from sqlite_shop import context, database, shop
 
 
 @pytest.fixture
@@ -187,13 +187,14 @@ def test_the_calls_of_a_tool_are_scoped_and_linked_to_its_record(db: sqlite3.Con
 def test_arguments_are_held_to_their_hints(db: sqlite3.Connection) -> None:
     toolset = shop(tools=[cancel_order, CountOrders])
     ctx = context(db, "acme", "support")
-    for name, arguments, path in [
+    wrong: list[tuple[str, dict[str, Any], str]] = [
         ("cancel_order", {}, "id"),
         ("cancel_order", {"id": "x"}, "id"),
         ("cancel_order", {"id": 1, "iid": 2}, "iid"),
         ("count_orders", {"kind": "lost"}, "kind"),
         ("count_orders", {"kind": "pending", "title": "too long"}, "title"),
-    ]:
+    ]
+    for name, arguments, path in wrong:
         error = toolset.sync.call(ctx, name, arguments).error
         assert error is not None
         assert (error["code"], error["details"]) == ("VALIDATION_ERROR", {"path": path})
@@ -311,7 +312,7 @@ def test_what_is_no_tool_is_refused_before_anything_is_mounted(monkeypatch: pyte
     def lonely() -> None:
         """Say nothing."""
 
-    for wrong, kind, told in [
+    refused: list[tuple[Callable[[], Any], type[Exception], str]] = [
         (lambda: tool(name="no name")(named), ValueError, "cannot be named 'no name'"),
         (lambda: tool(undescribed), ValueError, "needs a description"),
         (lambda: tool(unhinted), TypeError, "`id` of the tool `unhinted` needs a type hint"),
@@ -322,9 +323,10 @@ def test_what_is_no_tool_is_refused_before_anything_is_mounted(monkeypatch: pyte
         (lambda: tool(parameters=7)(named), TypeError, "must be a JSON Schema or a pydantic model"),
         (lambda: shop(tools=[named]), TypeError, "decorate a function with `@tool`"),
         (lambda: shop(tools=[tool(named), tool(named)]), ValueError, "two tools named `named`"),
-    ]:
+    ]
+    for make, kind, told in refused:
         with pytest.raises(kind) as raised:
-            wrong()
+            make()
         assert told in str(raised.value)
     with pytest.raises(Exception, match="`query`"):
         shop(tools=[tool(name="query")(named)])

@@ -246,8 +246,8 @@ def test_a_statement_that_takes_too_long_is_stopped_and_the_session_goes_on(shop
             f"{rows} INSERT INTO orders (id, tenant_id, user_id, status) SELECT i, 'acme', 'acme-1', 'x' || i FROM n"
         )
         connection.exec_driver_sql(
-            "CREATE TRIGGER slow AFTER UPDATE ON orders BEGIN UPDATE items SET sku = sku || (SELECT count(*) FROM orders a, "
-            "orders b WHERE a.status || b.status = 'never'); END"
+            "CREATE TRIGGER slow AFTER UPDATE ON orders BEGIN UPDATE items SET sku = sku || "
+            "(SELECT count(*) FROM orders a, orders b WHERE a.status || b.status = 'never'); END"
         )
     with Session(engine) as session:
         ctx = RunContext(principal=ACME, db=session)

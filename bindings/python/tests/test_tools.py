@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from driver import POLICY, AsyncConnection, Connection, context, database, shop
 from ormai.core.errors import (
     ConflictError,
     FieldNotAllowedError,
@@ -28,6 +27,7 @@ from ormai.core.errors import (
 from ormai.policy import ModelPolicy, RowPolicy
 from ormai.store import MemoryAuditStore
 from ormai.tools import SyncToolset, Toolset
+from sqlite_shop import POLICY, AsyncConnection, Connection, context, database, shop
 
 TOOLS = ("query", "get", "aggregate", "describe_schema", "create", "update", "delete", "bulk_update")
 
@@ -158,14 +158,16 @@ def test_a_row_that_looks_like_a_write_that_waits_is_a_row() -> None:
 def test_an_unknown_argument_is_refused_with_the_nearest_known_one(
     tools: Caller, db: sqlite3.Connection, tool: str
 ) -> None:
-    given = {"query": {}, "get": {"id": 1}, "aggregate": {"aggregations": []}, "describe_schema": {}}
-    needed = given.get(tool, {"id": 1, "data": {}})
-    if tool in ("create", "bulk_update"):
-        needed.pop("id")
-    if tool == "delete":
-        needed.pop("data")
+    needed: dict[str, dict[str, Any]] = {
+        "get": {"id": 1},
+        "aggregate": {"aggregations": []},
+        "create": {"data": {}},
+        "update": {"id": 1, "data": {}},
+        "delete": {"id": 1},
+        "bulk_update": {"data": {}},
+    }
     with pytest.raises(ValidationError) as raised:
-        getattr(tools, tool)(context(db), model="Order", modell="Order", **needed)
+        getattr(tools, tool)(context(db), model="Order", modell="Order", **needed.get(tool, {}))
     assert raised.value.hint == "did you mean `model`?"
 
 
@@ -372,6 +374,7 @@ def test_the_record_of_a_transaction_tells_what_ended_it(db: sqlite3.Connection)
         made = toolset.sync.create(tx, model="Order", data={"status": "one"})
         raise ConflictError("the stock is empty")
     (transaction,) = store.sync.query(filters={"tool_name": "transaction"})
+    assert transaction.error is not None
     assert (transaction.outcome, transaction.error["code"]) == ("refused", "CONFLICT")
     (create,) = store.sync.query(filters={"id": made.metadata["audit_id"]})
     assert create.transaction == transaction.id
@@ -442,6 +445,20 @@ def test_a_policy_is_mounted_from_its_document_and_from_its_file(tmp_path: Any, 
     (tmp_path / "bad.yaml").write_text("models:\n  Order:\n    scopping: {}\n")
     with pytest.raises(PolicyInvalidError, match="line 3, column 5: unknown key `scopping`"):
         shop(tmp_path / "bad.yaml")
+
+
+def test_what_a_reviewer_would_say_is_told_with_its_lines(tmp_path: Any) -> None:
+    text = (
+        "models:\n  Order:\n    fields: {id: allow}\n    scoping: {tenant_id: principal.tenant_id}\n"
+        "    row_policies:\n      - {name: parent, condition: tenant_id IN principal.metadata.tenants}\n"
+    )
+    (tmp_path / "policy.yaml").write_text(text)
+    toolset = shop(tmp_path / "policy.yaml")
+    (inferred,) = [finding for finding in toolset.findings() if finding["code"] == "inferred-permit"]
+    assert (inferred["severity"], inferred["line"]) == ("note", 6)
+    assert inferred["excerpt"].splitlines()[0] == text.splitlines()[5].strip()
+    toolset.sync.reload({"models": {"Tenant": {"fields": {"id": "allow"}, "scoping": {"id": "principal.tenant_id"}}}})
+    assert "inferred-permit" not in {finding["code"] for finding in toolset.sync.findings()}
 
 
 def test_another_policy_comes_into_force_whole_or_not_at_all(db: sqlite3.Connection) -> None:

@@ -79,12 +79,18 @@ class Record:
     def __copy__(self) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _made_again, (type(self), {name: plain(value) for name, value in self._told()})
+    # Pickles name the class and its parts, and nothing else of the package.
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: plain(value) for name, value in self._told()}
+
+    def __setstate__(self, parts: dict[str, Any]) -> None:
+        type(self).__init__(self, **parts)
 
 
-def _made_again(kind: type[Record], parts: dict[str, Any]) -> Record:
-    return kind(**parts)
+def published(module: str, *kinds: type) -> None:
+    """Says where kinds are imported from, so that pickles and messages do not name the file that they are in."""
+    for kind in kinds:
+        kind.__module__ = module
 
 
 def _same(one: object, other: object) -> bool:

@@ -85,7 +85,7 @@ class RunContext(Record):
     def __hash__(self) -> int:
         return id(self)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __getstate__(self) -> dict[str, Any]:
         raise TypeError("a RunContext belongs to its database session: pickle its principal instead")
 
 

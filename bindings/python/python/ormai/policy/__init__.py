@@ -18,10 +18,28 @@ Traceback (most recent call last):
 TypeError: ModelPolicy has no `scopping`: did you mean `scoping`?
 """
 
+from .._record import published
 from ._model import ModelPolicy, Overlay
 from ._parts import AggregationPolicy, Budget, FieldPolicy, RelationPolicy, RowPolicy, WritePolicy
 from ._policy import Policy
 from ._words import FieldAction, Operation, RowEffect, WriteAction
+
+published(
+    __name__,
+    AggregationPolicy,
+    Budget,
+    FieldAction,
+    FieldPolicy,
+    ModelPolicy,
+    Operation,
+    Overlay,
+    Policy,
+    RelationPolicy,
+    RowEffect,
+    RowPolicy,
+    WriteAction,
+    WritePolicy,
+)
 
 __all__ = [
     "AggregationPolicy",

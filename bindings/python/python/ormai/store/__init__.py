@@ -10,9 +10,12 @@ call whose record cannot be taken is not answered.
 A program that reads a store is an operator: it sees the records of all tenants.
 """
 
+from .._record import published
 from ._approvals import ApprovalStore, MemoryApprovalStore, SqlApprovalStore
 from ._record import AuditRecord, AuditRecords
 from ._stores import AuditStore, JsonlAuditStore, MemoryAuditStore, SqlAuditStore, SyncAuditStore
+
+published(__name__, AuditRecord, AuditRecords)
 
 __all__ = [
     "ApprovalStore",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._record import published
 from ._results import AggregateResult, CallResult, DescribeResult, GetResult, QueryResult, Result, WriteResult
 from ._toolset import Toolset
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     from ._domain import ToolContext as ToolContext
     from ._domain import tool as tool
     from ._sync import SyncToolset as SyncToolset
+
+published(
+    __name__,
+    AggregateResult,
+    CallResult,
+    DescribeResult,
+    GetResult,
+    QueryResult,
+    Result,
+    Toolset,
+    WriteResult,
+)
 
 _PLACES = {
     "Approval": "._approvals",

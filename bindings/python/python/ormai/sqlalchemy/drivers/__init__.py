@@ -29,6 +29,7 @@ _KNOWN: dict[str, tuple[str, str]] = {
     "aiomysql": ("_dbapi", "AioMySql"),
     "asyncmy": ("_dbapi", "AioMySql"),
 }
+_used: dict[tuple[str, bool], type[Driver]] = {}
 
 
 def driver_of(dialect: Dialect) -> type[Driver]:
@@ -37,6 +38,9 @@ def driver_of(dialect: Dialect) -> type[Driver]:
     Raises:
         SessionError: the driver is not known.
     """
+    used = _used.get((dialect.driver, dialect.is_async))
+    if used is not None:
+        return used
     name = "psycopg_async" if dialect.driver == "psycopg" and dialect.is_async else dialect.driver
     known = _KNOWN.get(name)
     if known is None:
@@ -46,6 +50,7 @@ def driver_of(dialect: Dialect) -> type[Driver]:
         )
     module, kind = known
     driver: type[Driver] = getattr(importlib.import_module(f".{module}", __name__), kind)
+    _used[dialect.driver, dialect.is_async] = driver
     return driver
 
 
