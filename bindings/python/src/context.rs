@@ -60,12 +60,12 @@ impl Context {
         let Some(name) = wire else {
             return Ok(Self { run: Arc::new(run), opened: None, dialect: None });
         };
-        let wire = self::wire(name).ok_or_else(|| {
-            let known = WIRES.map(|(known, _)| format!("`{known}`")).join(", ");
+        let (wire, forms) = self::wire(name).ok_or_else(|| {
+            let known = WIRES.map(|(known, ..)| format!("`{known}`")).join(", ");
             PyValueError::new_err(format!("`{name}` is no wire: it is one of {known}"))
         })?;
         let dialect = dialect_of(wire);
-        let session = Session::from_host(dialect, Box::new(Driver(wire)));
+        let session = Session::from_host(dialect, Box::new(Driver(wire, forms)));
         let opened = session.opened();
         Ok(Self { run: Arc::new(run.on_host(session)), opened, dialect: Some(dialect) })
     }

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use ormai::Dialect;
-use ormai::db::host::{Answered, Asking, Host, HostError, Order as Wanted, Wire, bound};
+use ormai::db::host::{Answered, Asking, Forms, Host, HostError, Order as Wanted, Wire, bound_in};
 
 use crate::mailbox::{Answer, Asked, Mailbox, Order};
 
-/// The connection of a session of Python's, by how its driver takes parameters.
+/// The connection of a session of Python's, by how its driver takes parameters and its user stores texts.
 #[derive(Debug)]
-pub(crate) struct Driver(pub(crate) Wire);
+pub(crate) struct Driver(pub(crate) Wire, pub(crate) Forms);
 
 impl Host for Driver {
     fn ask<'a>(&'a mut self, order: Wanted<'a>) -> Asking<'a> {
         let order = match order {
             Wanted::Control(texts) => Ok(Order::Control(texts.to_vec())),
             Wanted::Fixed(text) => Ok(Order::Fixed(text)),
-            Wanted::Statement { statement, limit } => bound(statement, self.0).map(|bound| {
+            Wanted::Statement { statement, limit } => bound_in(statement, self.0, self.1).map(|bound| {
                 let columns = statement.columns().to_vec();
                 Order::Statement(Box::new(Asked { bound, limit, is_change: statement.is_change(), columns }))
             }),
@@ -33,20 +33,26 @@ impl Host for Driver {
             }
         })
     }
+
+    fn forms(&self) -> Forms {
+        self.1
+    }
 }
 
 /// The wire with a name.
-pub(crate) fn wire(name: &str) -> Option<Wire> {
-    WIRES.iter().find(|(known, _)| *known == name).map(|(_, wire)| *wire)
+pub(crate) fn wire(name: &str) -> Option<(Wire, Forms)> {
+    WIRES.iter().find(|(known, ..)| *known == name).map(|(_, wire, forms)| (*wire, *forms))
 }
 
 /// The names of the wires.
-pub(crate) const WIRES: [(&str, Wire); 5] = [
-    ("sqlite", Wire::Sqlite),
-    ("psycopg", Wire::Psycopg),
-    ("postgres-dollar", Wire::PostgresDollar),
-    ("postgres-format", Wire::PostgresFormat),
-    ("mysql-format", Wire::MySqlFormat),
+pub(crate) const WIRES: [(&str, Wire, Forms); 7] = [
+    ("sqlite", Wire::Sqlite, Forms::Own),
+    ("sqlalchemy-sqlite", Wire::Sqlite, Forms::SqlAlchemy),
+    ("psycopg", Wire::Psycopg, Forms::Own),
+    ("postgres-dollar", Wire::PostgresDollar, Forms::Own),
+    ("postgres-format", Wire::PostgresFormat, Forms::Own),
+    ("mysql-format", Wire::MySqlFormat, Forms::Own),
+    ("sqlalchemy-mysql", Wire::MySqlFormat, Forms::SqlAlchemy),
 ];
 
 /// The dialect that is spoken over a wire.
