@@ -58,7 +58,8 @@ pub(crate) fn diff(
         if let Some(lines) = lines {
             versions.compare_calls_on(&run, &mut found, &database, lines).await.map_err(failed)?;
         }
-        let changes = found.changes().into_iter().map(|(change, roles)| json!({"text": change.to_string(), "roles": roles}));
+        let changes =
+            found.changes().into_iter().map(|(change, roles)| json!({"text": change.to_string(), "roles": roles}));
         let changes: Vec<Json> = changes.collect();
         Ok(written(json!({
             "diff": found,

@@ -38,7 +38,7 @@ impl PythonInvariant {
         let told = json!({"call": call, "result": observed.result, "records": observed.records, "rows": rows});
         let mailbox = Mailbox::current().ok_or("nobody is asked")?;
         let context = Box::new(RunContext::new(call.principal.clone()));
-        let order = Order::Tool { name: format!("invariant:{}", self.place), arguments: told, context: Box::new(context) };
+        let order = Order::Tool { name: format!("invariant:{}", self.place), arguments: told, context };
         match mailbox.ask(order).await {
             Answer::Told(Ok(found)) => violations(&self.name, found),
             Answer::Told(Err(error)) => Err(error.message),
