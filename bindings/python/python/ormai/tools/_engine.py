@@ -54,7 +54,7 @@ class Engine:
 
     def through(self, native: Any) -> Engine:
         """The same with another way into the engine."""
-        return Engine(native, self._open, self._tools)
+        return Engine(native, self._open, self._tools, self.policy)
 
     def place(self, ctx: RunContext) -> Place:
         """Where the calls of a context are made.
