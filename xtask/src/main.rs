@@ -35,6 +35,12 @@ enum Command {
         #[arg(long)]
         fast: bool,
     },
+    /// Build the Python package and test it, as one step of `test` does
+    Python {
+        /// Passed on to pytest, which is then all that runs
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Private database servers for the tests
     Services {
         #[command(subcommand)]
@@ -62,6 +68,7 @@ type Failure = String;
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Test { fast } => test::run(fast),
+        Command::Python { arguments } => test::python(&arguments),
         Command::Services { command } => services::run(command),
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Prove(arguments) => prove::run(&arguments),

@@ -63,8 +63,7 @@ impl Store {
         options.rotate_bytes = rotate_bytes;
         options.rotate_after = rotate_after_seconds.map(Duration::from_secs);
         let store = JsonlStore::open(path, options).map_err(|error| raised(py, &refused(&error)))?;
-        // Checkpoints in time, and trying again, are tasks of a runtime.
-        Ok(Self { store: Arc::new(store), runtime: Some(Runtime::get()?), is_made: true })
+        Ok(Self { store: Arc::new(store), runtime: None, is_made: true })
     }
 
     /// A store in memory: gone with the process.

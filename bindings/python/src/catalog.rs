@@ -23,6 +23,14 @@ pub(crate) fn read(text: &str) -> Result<Catalog, Error> {
         let error = wrong(format!("the catalog is not in its form: {}", error.inner()));
         if path == "." { error } else { error.detail("path", path) }
     })?;
+    for model in &described.models {
+        if let Some(key) = model.foreign_keys.iter().find(|key| key.fields.len() != key.target_fields.len()) {
+            return Err(wrong(format!(
+                "the catalog does not fit together: a foreign key of `{}` to `{}` has not as many fields as there",
+                model.name, key.target
+            )));
+        }
+    }
     let builder = described.models.into_iter().fold(CatalogBuilder::new(), |all, model| all.model(model.into()));
     builder.build().map_err(|error| wrong(format!("the catalog does not fit together: {error}")))
 }

@@ -85,7 +85,7 @@ fn time_of(now: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
 }
 
 /// `{"tenant_id", "user_id", "roles", "metadata", "permissions"}`, of which each may be missing.
-fn principal_of(given: &Bound<'_, PyDict>) -> PyResult<Principal> {
+pub(crate) fn principal_of(given: &Bound<'_, PyDict>) -> PyResult<Principal> {
     let value = |value: &Bound<'_, PyAny>| json(value).map_err(|misfit| misfit.into_py_err(value.py()));
     let (mut tenant, mut user, mut roles, mut permissions) = (Json::Null, Json::Null, None, Json::Null);
     let mut metadata = serde_json::Map::new();

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ormai::Dialect;
-use ormai::db::DbError;
 use ormai::db::host::{Answered, Asking, Forms, Host, HostError, Order as Wanted, Wire, bound_in};
 
 use crate::mailbox::{Answer, Asked, Mailbox, Order};
@@ -23,7 +22,7 @@ impl Host for Driver {
             }),
         };
         Box::pin(async move {
-            let order = order.map_err(|error| unbound(&error))?;
+            let order = order.map_err(HostError::Unbound)?;
             let Some(mailbox) = Mailbox::current() else {
                 return Err(HostError::Lost("a connection was asked outside of a step".to_owned()));
             };
@@ -38,11 +37,6 @@ impl Host for Driver {
     fn forms(&self) -> Forms {
         self.1
     }
-}
-
-/// Nothing reached the driver.
-fn unbound(error: &DbError) -> HostError {
-    HostError::Refused { code: error.code().map(str::to_owned), message: error.operator_detail().to_owned() }
 }
 
 /// The wire with a name.

@@ -11,7 +11,9 @@ mod catalog;
 mod context;
 mod convert;
 mod domain;
+mod eval;
 mod failure;
+mod fork;
 mod host;
 mod mailbox;
 mod native;
@@ -32,6 +34,10 @@ mod module {
     #[pymodule_export]
     use crate::context::Context;
     #[pymodule_export]
+    use crate::eval::{Harness, Recorder, Recording, determinism, diff, invariants, isolation, replay};
+    #[pymodule_export]
+    use crate::fork::forked;
+    #[pymodule_export]
     use crate::native::Native;
     #[pymodule_export]
     use crate::policy::{check_policy, error_codes, nearest, policy_from_text, policy_to_yaml};
@@ -41,6 +47,7 @@ mod module {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("NativeError", crate::failure::class(module.py())?)
+        module.add("NativeError", crate::failure::class(module.py())?)?;
+        crate::fork::watch(module)
     }
 }

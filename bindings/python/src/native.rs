@@ -34,7 +34,7 @@ pub(crate) struct Native {
 
 impl Native {
     /// Refuses a context whose connection speaks something else.
-    fn check(&self, context: &Context) -> PyResult<()> {
+    pub(crate) fn check(&self, context: &Context) -> PyResult<()> {
         let own = self.ormai.tools().database().dialect();
         match context.dialect {
             Some(dialect) if dialect != own => Err(PyValueError::new_err(format!(

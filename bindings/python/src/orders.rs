@@ -49,7 +49,6 @@ fn statement(py: Python<'_>, asked: Asked) -> PyResult<Bound<'_, PyTuple>> {
     (intern!(py, "statement"), text, values, milliseconds(asked.limit), asked.is_change, columns).into_pyobject(py)
 }
 
-/// Drivers write it in digits, where they would write a float with an exponent.
 static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn parameter<'py>(py: Python<'py>, value: &BoundValue) -> PyResult<Bound<'py, PyAny>> {
@@ -57,8 +56,9 @@ fn parameter<'py>(py: Python<'py>, value: &BoundValue) -> PyResult<Bound<'py, Py
         BoundValue::Null => Ok(py.None().into_bound(py)),
         BoundValue::Int(int) => int.into_bound_py_any(py),
         BoundValue::Float(float) => Ok(PyFloat::new(py, *float).into_any()),
+        // Drivers write it without an exponent.
+        BoundValue::Decimal(digits) => DECIMAL.import(py, "decimal", "Decimal")?.call1((digits.as_str(),)),
         BoundValue::Text(text) => Ok(PyString::new(py, text).into_any()),
-        BoundValue::Decimal(digits) => DECIMAL.import(py, "decimal", "Decimal")?.call1((digits,)),
         BoundValue::Bytes(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
         BoundValue::Wire { oid, bytes } => {
             let bytes = bytes.as_ref().map(|bytes| PyBytes::new(py, bytes));

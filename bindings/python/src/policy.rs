@@ -9,7 +9,8 @@ use ormai::policy::{CompileOptions, CompiledPolicy, Format, PolicyDocument};
 use ormai::suggest;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use serde_json::{Map, Number, Value as Json, json};
+use serde::ser::{Serialize, Serializer};
+use serde_json::{Value as Json, json};
 
 use crate::catalog;
 use crate::convert::to_python;
@@ -52,7 +53,9 @@ pub(crate) fn policy_from_text(py: Python<'_>, text: &str, policy_format: &str) 
     let format = format_of(policy_format)?;
     let read = PolicyDocument::parse(text, format).and_then(|_| syntax::read(text, format));
     let node = read.map_err(|findings| raised(py, &invalid(text, &findings)))?;
-    Ok(as_json(&node).to_string())
+    serde_json::to_string(&Written(&node)).map_err(|error| {
+        raised(py, &Error::new(ErrorCode::Internal, format!("the policy cannot be written down: {error}")))
+    })
 }
 
 /// The known word that is nearest to another one, if any is near.
@@ -75,17 +78,21 @@ pub(crate) fn error_codes(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     to_python(py, &codes.collect::<Vec<_>>())
 }
 
-fn as_json(node: &Node) -> Json {
-    match &node.content {
-        Content::Null => Json::Null,
-        Content::Bool(flag) => Json::Bool(*flag),
-        Content::Int(int) => Json::from(*int),
-        // No key of a policy takes an infinite number, so none comes as far as this.
-        Content::Float(float) => Number::from_f64(*float).map_or(Json::Null, Json::Number),
-        Content::Text(text) => Json::String(text.clone()),
-        Content::Sequence(items) => items.iter().map(as_json).collect(),
-        Content::Mapping(entries) => {
-            entries.iter().map(|entry| (entry.key.clone(), as_json(&entry.value))).collect::<Map<_, _>>().into()
+/// A document with its keys in their order.
+struct Written<'a>(&'a Node);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0.content {
+            Content::Null => serializer.serialize_unit(),
+            Content::Bool(flag) => serializer.serialize_bool(*flag),
+            Content::Int(int) => serializer.serialize_i64(*int),
+            Content::Float(float) => serializer.serialize_f64(*float),
+            Content::Text(text) => serializer.serialize_str(text),
+            Content::Sequence(items) => serializer.collect_seq(items.iter().map(Written)),
+            Content::Mapping(entries) => {
+                serializer.collect_map(entries.iter().map(|entry| (&entry.key, Written(&entry.value))))
+            }
         }
     }
 }

@@ -7,12 +7,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 from databases import DRIVERS, Driver, Ground, fresh_database, unavailable
+
+if TYPE_CHECKING:
+    from attacked import Estate
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -68,3 +73,23 @@ def shop(ground: Ground) -> Ground:
     ground.create_all(models.Base.metadata)
     ground.run(models.fill, commits=True)
     return ground
+
+
+@pytest.fixture
+def attacked_ground(ground: Ground) -> Ground:
+    """The driver on a database with the models of `attacked` and their rows."""
+    from attacked import Base, fill
+
+    ground.create_all(Base.metadata)
+    ground.run(fill, commits=True)
+    return ground
+
+
+@pytest_asyncio.fixture
+async def estate(attacked_ground: Ground) -> AsyncIterator[Estate]:
+    """What the attacks are made on, with a session."""
+    from attacked import Estate
+
+    made = Estate(attacked_ground)
+    yield made
+    await made.close()

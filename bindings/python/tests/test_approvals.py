@@ -13,7 +13,7 @@ import pytest
 from ormai.core.errors import ApprovalRequiredError, ConflictError, RecordNotFoundError, WriteNotAllowedError
 from ormai.store import MemoryApprovalStore, SqlApprovalStore
 from ormai.tools import Toolset
-from sqlite_shop import CATALOG, POLICY, ROWS, TABLES, context
+from sqlite_shop import CATALOG, POLICY, ROWS, TABLES, AsyncConnection, Connection, context, database, shop
 
 MODEL = POLICY.models["Order"]
 assert MODEL.write_policy is not None
@@ -126,3 +126,49 @@ def test_what_a_store_of_approvals_is_shown_as_has_no_secrets() -> None:
     assert repr(SqlApprovalStore("postgres://u:hunter2@db/shop")) == "SqlApprovalStore('postgres:…')"
     with pytest.raises(TypeError, match="must be text"):
         SqlApprovalStore(7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_sync", [True, False])
+def test_on_a_session_an_approved_write_is_a_part_of_its_transaction(is_sync: bool) -> None:
+    toolset = shop(WAITING, approvals=MemoryApprovalStore(), open_connection=Connection if is_sync else AsyncConnection)
+
+    def wait_for(sync: Any, awaited: Any) -> Any:
+        return sync() if is_sync else asyncio.run(awaited())
+
+    with database() as db:
+        made = wait_for(lambda: toolset.sync.install(db), lambda: toolset.install(db))
+        assert made == list(toolset.own_tables()) == ["ormai_idempotency"]
+        assert wait_for(lambda: toolset.sync.install(db), lambda: toolset.install(db)) == made
+        asks = {"model": "Order", "id": 1, "data": {"status": "paid"}}
+        requester, manager = context(db), context(db, "acme", "manager", user="boss")
+        waits = wait_for(
+            lambda: toolset.sync.update(requester, **asks),  # type: ignore[arg-type]
+            lambda: toolset.update(requester, **asks),  # type: ignore[arg-type]
+        )
+        id = waits.approval_id
+        db.execute("BEGIN")
+        approved = wait_for(
+            lambda: toolset.sync.approvals.approve(manager, id), lambda: toolset.approvals.approve(manager, id)
+        )
+        # Whether it will be committed is its owner's to know.
+        assert approved.status == "approved"
+        assert db.execute("SELECT status FROM orders WHERE id = 1").fetchone() == ("paid",)
+        db.execute("COMMIT")
+        resumed = wait_for(
+            lambda: toolset.sync.approvals.resume(manager, id), lambda: toolset.approvals.resume(manager, id)
+        )
+        assert (resumed.status, resumed.outcome) == ("executed", {"affected_count": 1})
+
+
+def test_a_write_under_a_key_is_made_once() -> None:
+    toolset = shop()
+    with database() as db:
+        toolset.sync.install(db)
+        first, second = (
+            toolset.sync.create(context(db), model="Order", data={"status": "new"}, idempotency_key="k-1")
+            for _ in range(2)
+        )
+        assert first.row == second.row
+        with pytest.raises(ConflictError):
+            toolset.sync.create(context(db), model="Order", data={"status": "other"}, idempotency_key="k-1")
+        assert db.execute("SELECT count(*) FROM orders WHERE status = 'new'").fetchone() == (1,)

@@ -33,7 +33,7 @@ def test_every_call_leaves_its_record(kind: str, tmp_path: Path) -> None:
         page = toolset.sync.query(context(db), model="Order", filters=[{"field": "status", "value": "pending"}])
         with pytest.raises(RecordNotFoundError) as raised:
             toolset.sync.get(context(db), model="Order", id=7)
-        toolset.sync.query(context(db, "globex"), model="Order")
+        asyncio.run(toolset.query(context(db, "globex"), model="Order"))
     refused, answered = store.sync.query(filters={"tenant_id": "acme"})
     assert (answered.id, answered.tenant_id, answered.user_id) == (page.metadata["audit_id"], "acme", "u1")
     assert (answered.tool_name, answered.model, answered.action) == ("query", "Order", "read")
@@ -134,3 +134,38 @@ def test_a_record_is_a_dict_whose_values_are_attributes() -> None:
     assert json.loads(json.dumps(record)) == written
     with pytest.raises(AttributeError, match="AuditRecord has no `tenantid`"):
         _ = record.tenantid
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_store_is_verified_counted_and_exported(kind: str, tmp_path: Path) -> None:
+    key = "k" * 16
+    store = store_of(kind, tmp_path)
+    toolset = shop(audit_store=store, audit_options={"mac_key": key})
+    with database() as db:
+        toolset.sync.query(context(db), model="Order")
+        toolset.sync.call(context(db), "query", {"model": "Nope"})
+    toolset.sync.close()
+    report = store.sync.verify(mac_key=key)
+    assert report["ok"] and report["first"] is None
+    assert not asyncio.run(store.verify(mac_key="another key of 16"))["ok"]
+    assert store.sync.stats(filters={"success": False})["all"]["calls"] == 1
+    assert asyncio.run(store.stats())["all"]["calls"] == 2
+    lines = [json.loads(line) for line in store.sync.export().splitlines()]
+    assert [line["model"] for line in lines if line["kind"] == "record"] == ["Order", "Nope"]
+    assert asyncio.run(store.export("csv", filters={"model": "Order"})).count("aud-") >= 1
+    with pytest.raises(ValueError, match="`jsonl` or `csv`"):
+        store.sync.export("xml")  # type: ignore[arg-type]
+
+
+def test_a_trail_that_somebody_changed_is_not_what_its_writers_wrote(tmp_path: Path) -> None:
+    store = JsonlAuditStore(tmp_path / "audit.jsonl")
+    toolset = shop(audit_store=store)
+    with database() as db:
+        toolset.sync.query(context(db), model="Order")
+    toolset.sync.close()
+    assert store.sync.verify()["ok"]
+    text = (tmp_path / "audit.jsonl").read_text()
+    (tmp_path / "audit.jsonl").write_text(text.replace('"row_count":3', '"row_count":2'))
+    report = store.sync.verify()
+    assert not report["ok"]
+    assert report["first"]["kind"] == "changed"

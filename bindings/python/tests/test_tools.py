@@ -447,6 +447,20 @@ def test_a_policy_is_mounted_from_its_document_and_from_its_file(tmp_path: Any, 
         shop(tmp_path / "bad.yaml")
 
 
+def test_what_a_reviewer_would_say_is_told_with_its_lines(tmp_path: Any) -> None:
+    text = (
+        "models:\n  Order:\n    fields: {id: allow}\n    scoping: {tenant_id: principal.tenant_id}\n"
+        "    row_policies:\n      - {name: parent, condition: tenant_id IN principal.metadata.tenants}\n"
+    )
+    (tmp_path / "policy.yaml").write_text(text)
+    toolset = shop(tmp_path / "policy.yaml")
+    (inferred,) = [finding for finding in toolset.findings() if finding["code"] == "inferred-permit"]
+    assert (inferred["severity"], inferred["line"]) == ("note", 6)
+    assert inferred["excerpt"].splitlines()[0] == text.splitlines()[5].strip()
+    toolset.sync.reload({"models": {"Tenant": {"fields": {"id": "allow"}, "scoping": {"id": "principal.tenant_id"}}}})
+    assert "inferred-permit" not in {finding["code"] for finding in toolset.sync.findings()}
+
+
 def test_another_policy_comes_into_force_whole_or_not_at_all(db: sqlite3.Connection) -> None:
     toolset = shop()
     before = toolset.policy_version

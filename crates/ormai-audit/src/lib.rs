@@ -3,6 +3,7 @@
 //! A [`Trail`] writes; a store keeps lines ([`AuditStore`]); each line holds a hash of itself and
 //! of the line before, so that whoever changes the past is found.
 
+mod aside;
 mod chain;
 mod checkpoint;
 pub mod export;
@@ -12,6 +13,7 @@ mod jsonl;
 mod line;
 mod memory;
 mod new_keys;
+mod process;
 mod proof;
 mod prune;
 mod reading;
@@ -33,6 +35,7 @@ pub use jsonl::{Disk, JsonlOptions, JsonlStore};
 pub use line::{Body, Kind, Line, Place};
 pub use memory::MemoryStore;
 pub use new_keys::NewKeys;
+pub use process::forked;
 pub use proof::{Proof, ProofError, ProveError, prove};
 pub use prune::{Census, Piece, PruneError, PruneReport, Pruner, Retention, Stub, Stubs, Tombstone, would_prune};
 pub use record::{Action, Entry, Outcome, Record, RecordedError};

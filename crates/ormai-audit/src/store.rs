@@ -31,6 +31,11 @@ pub enum StoreError {
     /// It holds or answered what cannot be read.
     #[error("the audit store failed: {0}")]
     Failed(String),
+    /// It was opened before this process was forked, and is of no use here.
+    #[error(
+        "the audit store was opened before this process was forked: open the trail in each process, after the fork"
+    )]
+    Forked,
 }
 
 /// A place in a store, from which reading goes on. Its text means something to that store only.
@@ -165,6 +170,12 @@ pub trait AuditStore: fmt::Debug + Send + Sync {
     /// Whether positions stay good when lines are pruned. Where they do not, those in the source
     /// that was pruned are void; the position at its end, and those in other sources, stay good.
     fn keeps_positions(&self) -> bool {
+        false
+    }
+
+    /// Whether it is of use in the child of a fork too, of which it hears by
+    /// [`forked`](crate::forked): what of it was made before is not touched there.
+    fn survives_fork(&self) -> bool {
         false
     }
 

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
+use crate::aside;
 use crate::filter::Filter;
 use crate::hash::TrailKeys;
 use crate::line::{Body, Kind, Line};
+use crate::process::{PerProcess, Process};
 use crate::prune::{PruneReport, Retention};
 use crate::record::Record;
 use crate::store::{AuditStore, Records, StoreError};
@@ -45,19 +49,47 @@ pub struct TrailError {
 
 /// Takes the records of a process, and gives each to all of its stores. A record counts as
 /// taken when all of them have it.
+///
+/// On a tokio runtime, what goes on beside the calls is done there; without one, in a thread of its own.
+/// A process that was forked from the one that opened it writes a chain of its own; see
+/// [`forked`](crate::forked).
 #[derive(Clone)]
-pub struct Trail {
-    writers: Arc<[Writer]>,
+pub struct Trail(Arc<Shared>);
+
+struct Shared {
+    stores: Vec<Arc<dyn AuditStore>>,
+    keys: TrailKeys,
+    options: TrailOptions,
+    opened_by: Process,
+    here: PerProcess<Here>,
+}
+
+/// What a process has of it.
+struct Here {
+    process: Process,
+    /// None yet in the child of a fork that has not said anything.
+    writers: OnceCell<Vec<Writer>>,
     calls: Arc<AtomicUsize>,
 }
 
 /// Stands for a call that will come to its record; see [`Trail::attend`].
 #[derive(Debug)]
-pub struct Attending(Arc<AtomicUsize>);
+pub struct Attending {
+    process: Process,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Attending {
+    /// Whether the call was begun in this process, and not in the one that it was forked from: there it
+    /// comes to its record.
+    pub fn is_here(&self) -> bool {
+        self.process.is_this()
+    }
+}
 
 impl Drop for Attending {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -73,26 +105,54 @@ impl Trail {
         keys: TrailKeys,
         options: TrailOptions,
     ) -> Result<Self, TrailError> {
-        let mut writers = Vec::with_capacity(stores.len());
-        for store in stores {
-            let name = store.name();
-            let writer = Writer::enter(store, keys.clone(), options.clone()).await;
-            writers.push(writer.map_err(|error| TrailError { store: name, error })?);
-        }
-        Ok(Self { writers: writers.into(), calls: Arc::default() })
+        let shared = Shared { stores, keys, options, opened_by: Process::this(), here: PerProcess::new() };
+        let trail = Self(Arc::new(shared));
+        trail.writers().await?;
+        Ok(trail)
     }
 
     /// Its stores.
     pub fn stores(&self) -> impl Iterator<Item = &Arc<dyn AuditStore>> {
-        self.writers.iter().map(Writer::store)
+        self.0.stores.iter()
+    }
+
+    fn here(&self) -> &Here {
+        let make = || Here { process: Process::this(), writers: OnceCell::new(), calls: Arc::default() };
+        self.0.here.here(make)
+    }
+
+    /// The writers of this process.
+    async fn writers(&self) -> Result<&[Writer], TrailError> {
+        let here = self.here();
+        match here.writers.get() {
+            Some(writers) => Ok(writers),
+            // Those who come meanwhile wait for it.
+            None => here.writers.get_or_try_init(async || self.enter().await).await.map(Vec::as_slice),
+        }
+    }
+
+    /// Begins a chain in each store.
+    async fn enter(&self) -> Result<Vec<Writer>, TrailError> {
+        let Shared { stores, keys, options, opened_by, .. } = &*self.0;
+        let mut writers = Vec::with_capacity(stores.len());
+        for store in stores {
+            let refused = |error| TrailError { store: store.name(), error };
+            if !opened_by.is_this() && !store.survives_fork() {
+                return Err(refused(StoreError::Forked));
+            }
+            let writer = Writer::enter(Arc::clone(store), keys.clone(), options.clone()).await;
+            writers.push(writer.map_err(refused)?);
+        }
+        Ok(writers)
     }
 
     /// Says that a call is on its way, as long as what is answered lives. While there are several,
     /// each lets those that are ready say their records too, so that one write takes all of them;
     /// a call that is alone waits for nobody.
     pub fn attend(&self) -> Attending {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        Attending(Arc::clone(&self.calls))
+        let here = self.here();
+        here.calls.fetch_add(1, Ordering::Relaxed);
+        Attending { process: here.process, calls: Arc::clone(&here.calls) }
     }
 
     /// Takes a record that is not closed, of something that is about to be done. It is on stable
@@ -131,13 +191,26 @@ impl Trail {
     /// Takes the closed record of a call that nobody waits for any more. A store that does not take
     /// it is given it again, as in [`Trail::close`].
     pub fn leave_behind(&self, record: &Record) {
-        match closing(record) {
-            Ok(closing) => {
-                let said = Said::Closing(Arc::new(closing));
-                // It goes on without anybody who waits.
-                self.writers.iter().for_each(|writer| drop(writer.begin(said.clone())));
+        let said = match closing(record) {
+            Ok(closing) => Said::Closing(Arc::new(closing)),
+            Err(error) => {
+                tracing::error!(%error, id = record.id, "a record could not be left behind");
+                return;
             }
-            Err(error) => tracing::error!(%error, id = record.id, "a record could not be left behind"),
+        };
+        // It goes on without anybody who waits.
+        if let Some(writers) = self.here().writers.get() {
+            return writers.iter().for_each(|writer| drop(writer.begin(said.clone())));
+        }
+        let trail = self.clone();
+        let left = aside::spawn(async move {
+            match trail.writers().await {
+                Ok(writers) => writers.iter().for_each(|writer| drop(writer.begin(said.clone()))),
+                Err(error) => tracing::error!(%error, "a record could not be left behind"),
+            }
+        });
+        if let Err(error) = left {
+            tracing::error!(%error, id = record.id, "a record could not be left behind");
         }
     }
 
@@ -145,8 +218,10 @@ impl Trail {
     /// dropped: a caller that goes away leaves no record in a part of the stores. None of them waits
     /// for another.
     async fn take(&self, said: Said, durability: Durability) -> Result<(), TrailError> {
-        let begun: Vec<_> = self.writers.iter().map(|writer| (writer, writer.begin(said.clone()))).collect();
-        if self.calls.load(Ordering::Relaxed) > 1 {
+        // At once, but for the first record of a forked process.
+        let writers = self.writers().await?;
+        let begun: Vec<_> = writers.iter().map(|writer| (writer, writer.begin(said.clone()))).collect();
+        if self.here().calls.load(Ordering::Relaxed) > 1 {
             // Whoever is ready to say something does so now.
             tokio::task::yield_now().await;
         }
@@ -167,7 +242,7 @@ impl Trail {
     /// [`TrailError`].
     pub async fn checkpoint(&self) -> Result<Vec<Line>, TrailError> {
         let mut lines = Vec::new();
-        for writer in self.writers.iter() {
+        for writer in self.writers().await? {
             lines.extend(writer.seal().await.map_err(|error| of(writer, error))?);
         }
         Ok(lines)
@@ -183,8 +258,9 @@ impl Trail {
     /// retention says nothing, and when a line that would go is not as its writer left it. What
     /// went before that is gone, and the store verifies all the same.
     pub async fn prune(&self, retention: &Retention, by: &str) -> Result<Vec<PruneReport>, TrailError> {
-        let mut reports = Vec::with_capacity(self.writers.len());
-        for writer in self.writers.iter() {
+        let writers = self.writers().await?;
+        let mut reports = Vec::with_capacity(writers.len());
+        for writer in writers {
             reports.push(writer.prune(retention, by).await.map_err(|error| of(writer, error))?);
         }
         Ok(reports)
@@ -197,8 +273,10 @@ impl Trail {
     ///
     /// [`TrailError`].
     pub async fn end(&self) -> Result<(), TrailError> {
+        // A process that has said nothing has nothing to end.
+        let Some(writers) = self.here().writers.get() else { return Ok(()) };
         let mut outcome = Ok(());
-        for writer in self.writers.iter() {
+        for writer in writers {
             // Those that can still end do, also when another cannot.
             let ended = writer.leave().await;
             outcome = outcome.and(ended.map_err(|error| of(writer, error)));
@@ -212,8 +290,11 @@ impl Trail {
     ///
     /// [`TrailError`].
     pub async fn query(&self, filter: &Filter, limit: usize, cursor: Option<&str>) -> Result<Records, TrailError> {
-        match self.writers.first() {
-            Some(writer) => writer.store().query(filter, limit, cursor).await.map_err(|error| of(writer, error)),
+        match self.0.stores.first() {
+            Some(store) => {
+                let found = store.query(filter, limit, cursor).await;
+                found.map_err(|error| TrailError { store: store.name(), error })
+            }
             None => Ok(Records::default()),
         }
     }

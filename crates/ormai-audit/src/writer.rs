@@ -15,9 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::aside;
 use crate::chain::Chain;
 use crate::hash::TrailKeys;
 use crate::line::{Body, Kind, Line};
+use crate::process::Process;
 use crate::store::{AuditStore, Head, Position, StoreError};
 use crate::trail::TrailOptions;
 
@@ -37,6 +39,8 @@ pub(crate) enum Durability {
 pub(crate) struct Writer(Arc<Inner>);
 
 struct Inner {
+    /// Whose chain it is.
+    process: Process,
     store: Arc<dyn AuditStore>,
     keys: TrailKeys,
     options: TrailOptions,
@@ -103,6 +107,7 @@ impl Writer {
         let orphans = store.enter(chain.id()).await?;
         let (heads, seen) = store.heads(None).await?;
         let writer = Self(Arc::new(Inner {
+            process: Process::this(),
             store,
             keys,
             options,
@@ -248,8 +253,8 @@ async fn keep_copy(line: &Line, path: PathBuf) -> Result<(), StoreError> {
         file.write_all(text.as_bytes())?;
         file.sync_data()
     };
-    let kept = tokio::task::spawn_blocking(keep).await.map_err(|error| StoreError::Failed(error.to_string()))?;
-    kept.map_err(|error| StoreError::Unavailable(format!("the copy of a checkpoint: {error}")))
+    let unkept = |error: std::io::Error| StoreError::Unavailable(format!("the copy of a checkpoint: {error}"));
+    aside::blocking(move || keep().map_err(unkept)).await
 }
 
 fn unwritten() -> StoreError {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::record::{FileError, Line, Who};
-use crate::replay::{ReplayError, make};
+use crate::replay::{ReplayError, make, own};
 
 /// What differs from call to call by its nature.
 pub const IGNORED: [&str; 3] = ["metadata.request_id", "metadata.execution_time_ms", "metadata.audit_id"];
@@ -92,6 +92,19 @@ impl Determinism {
         &self,
         calls: impl Iterator<Item = Result<Line, FileError>>,
     ) -> Result<DeterminismReport, ReplayError> {
+        self.run_on(&own(), calls).await
+    }
+
+    /// As [`Determinism::run`], on the connection of a context or in its transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`], when the file cannot be read.
+    pub async fn run_on(
+        &self,
+        ctx: &RunContext<'_>,
+        calls: impl Iterator<Item = Result<Line, FileError>>,
+    ) -> Result<DeterminismReport, ReplayError> {
         let mut report = DeterminismReport { runs: self.runs, ..DeterminismReport::default() };
         for line in calls {
             let Line { number, call } = line?;
@@ -102,7 +115,7 @@ impl Determinism {
             let mut first: Option<Json> = None;
             let mut refused = 0;
             for run in 1..=self.runs {
-                let result = make(&self.tools, &call, None).await.result;
+                let result = make(&self.tools, ctx, &call, None).await.result;
                 // A call whose transaction never began came to nothing that could be compared.
                 if result.is_none() && first.is_none() {
                     break;

@@ -99,6 +99,19 @@ impl<'c> HeldSession<'c> {
         }
     }
 
+    /// The same inside of the transactions of another one, where that is on the same connection.
+    fn shared_in(&self, other: &HeldSession<'_>) -> Self {
+        if Arc::as_ptr(&self.session).cast::<()>() != Arc::as_ptr(&other.session).cast::<()>() {
+            return self.shared();
+        }
+        Self {
+            session: Arc::clone(&self.session),
+            depth: other.depth,
+            grouping: Arc::clone(&other.grouping),
+            transaction: Arc::clone(&other.transaction),
+        }
+    }
+
     /// The connection, for one call. What a call before it left half done is undone first.
     pub(crate) async fn lock(&self) -> Result<MutexGuard<'_, Session<'c>>> {
         let mut session = self.session.lock().await;
@@ -291,12 +304,17 @@ impl<'c> RunContext<'c> {
         self.within_call(self.parent.clone())
     }
 
-    /// As [`RunContext::shared`], for the calls that `call` is made of: their records name the same one as
-    /// those in its own context. So what has to outlive `call` can be made of the context that it was made
-    /// in.
+    /// As [`RunContext::shared`], for the calls that `call` is made of: they are made by the same principal, in
+    /// the same transaction of this connection, and their records name the same one as those in its own
+    /// context. So what has to outlive `call` can be made of the context that it was made in.
     #[must_use]
     pub fn shared_for(&self, call: &RunContext<'_>) -> RunContext<'c> {
-        self.within_call(call.parent.clone())
+        let db = match (&self.db, &call.db) {
+            (Db::Held(held), Db::Held(inside)) => Db::Held(held.shared_in(inside)),
+            _ => self.within_call(None).db,
+        };
+        let (principal, parent) = (call.principal.clone(), call.parent.clone());
+        RunContext { principal, now: call.now, db, ..self.within_call(parent) }
     }
 
     /// The same connection or pool, transaction and time, for another principal. Each call gets an id
@@ -304,6 +322,11 @@ impl<'c> RunContext<'c> {
     #[must_use]
     pub fn for_principal(&self, principal: Principal) -> RunContext<'c> {
         RunContext { principal, ..self.within_call(self.parent.clone()) }
+    }
+
+    /// Whether its calls run on one connection, that of a caller or of a host, or in a transaction.
+    pub fn is_held(&self) -> bool {
+        matches!(self.db, Db::Held(_))
     }
 
     /// The record of the call that this one is made for.

@@ -4,7 +4,7 @@ mod account;
 mod detached;
 mod mariadb;
 mod postgres;
-mod programs;
+pub(crate) mod programs;
 mod server;
 
 use std::ffi::OsString;

@@ -17,11 +17,16 @@ pub(super) fn provide(kinds: &[&Kind]) -> Result<(), Failure> {
         return Ok(());
     }
     let complaint = missing.iter().map(|kind| kind.missing()).collect::<Vec<String>>().join("\n");
+    // All at once: two installations at a time would wait for each other's lock, or fail.
+    let packages: Vec<&str> = missing.iter().map(|kind| kind.package).collect();
+    install(&packages, complaint)
+}
+
+/// Installs Debian's packages where this user may; fails with a complaint where not.
+pub(crate) fn install(packages: &[&str], complaint: String) -> Result<(), Failure> {
     if !is_root()? || on_path("apt-get").is_none() {
         return Err(complaint);
     }
-    let packages: Vec<&str> = missing.iter().map(|kind| kind.package).collect();
-    // All at once: two installations at a time would wait for each other's lock, or fail.
     eprintln!("installing the packages {packages:?}");
     let mut install = Command::new("sh");
     install.args(["-c", INSTALL, "install"]).args(packages).stdin(Stdio::null());

@@ -1,10 +1,12 @@
 //! `cargo xtask test`: one step after another, stopping at the first that fails.
 
 mod architecture;
+mod python;
 mod rules;
 mod steps;
 mod tally;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -16,13 +18,23 @@ use tally::Tally;
 pub(crate) type Found = Result<Tally, Failure>;
 
 pub(crate) fn run(fast: bool) -> Result<ExitCode, Failure> {
+    Ok(reported(|report| all_steps(report, fast)))
+}
+
+/// The step of the Python package alone.
+pub(crate) fn python(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let mut services = Services::start()?;
+    Ok(reported(|report| report.step("python", || python::check(&mut services, arguments))))
+}
+
+fn reported(steps: impl FnOnce(&mut Report) -> Option<()>) -> ExitCode {
     let began = Instant::now();
     let mut report = Report { steps: 0, total: Tally::default() };
-    let passed = all_steps(&mut report, fast);
+    let passed = steps(&mut report);
     println!();
     println!("steps: {}, in {}", report.steps, seconds(began));
     println!("{} passed, {} failed", report.total.passed, report.total.failed);
-    Ok(if passed.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if passed.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// `None` when a step failed.
@@ -40,6 +52,7 @@ fn all_steps(report: &mut Report, fast: bool) -> Option<()> {
     })?;
     let services = services.as_mut()?;
     report.step("tests", || steps::tests(services))?;
+    report.step("python", || python::check(services, &[]))?;
     if !fast {
         report.step("doctests", || steps::doctests(services))?;
     }

@@ -17,15 +17,23 @@ impl Tally {
     }
 }
 
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
 /// The tests that ran, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TestRun {
     passed: Vec<String>,
     failed: Vec<String>,
+    skipped: Vec<String>,
 }
 
 impl TestRun {
-    /// Reads a JUnit report as nextest writes it.
+    /// Reads a JUnit report as nextest and pytest write it.
     pub(crate) fn from_junit(report: &str) -> Self {
         let mut run = Self::default();
         for case in report.split("<testcase ").skip(1) {
@@ -40,6 +48,8 @@ impl TestRun {
             let content = if attributes.ends_with('/') { "" } else { rest.split("</testcase>").next().unwrap_or("") };
             if content.contains("<failure") || content.contains("<error") {
                 run.failed.push(name);
+            } else if content.contains("<skipped") {
+                run.skipped.push(name);
             } else {
                 run.passed.push(name);
             }
@@ -65,6 +75,11 @@ impl TestRun {
 
     pub(crate) fn tally(&self) -> Tally {
         Tally { passed: self.passed.len(), failed: self.failed.len() }
+    }
+
+    /// The tests that did not take place, although they are there.
+    pub(crate) fn skipped(&self) -> &[String] {
+        &self.skipped
     }
 
     /// Says on which engines nothing ran, and which twins (`…::postgres`, `…::mysql`) of the
@@ -94,7 +109,7 @@ mod tests {
     use super::*;
 
     fn run(passed: &[&str]) -> TestRun {
-        TestRun { passed: passed.iter().map(|&name| name.to_owned()).collect(), failed: Vec::new() }
+        TestRun { passed: passed.iter().map(|&name| name.to_owned()).collect(), ..TestRun::default() }
     }
 
     #[test]
@@ -133,10 +148,12 @@ mod tests {
                 <testcase name="three" classname="x::it" timestamp="t" time="0.1">
                     <system-out>fine</system-out>
                 </testcase>
+                <testcase classname="tests.test_x" name="four[mysql]" time="0.1"><skipped message="no server" /></testcase>
             </testsuite></testsuites>"#;
         let run = TestRun::from_junit(report);
         assert_eq!(run.passed, ["x::it one::sqlite", "x::it three"]);
         assert_eq!(run.failed, ["x::it two"]);
+        assert_eq!(run.skipped(), ["tests.test_x four[mysql]"]);
     }
 
     #[test]

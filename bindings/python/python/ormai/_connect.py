@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from .core.errors import PolicyInvalidError
 from .tools import Toolset
 from .tools._engine import Engine
-from .tools._mount import PolicyText, begun, no_tool, settings, stores_of
+from .tools._mount import begun, no_tool, settings, stores_of
+from .tools._policy_text import PolicyText
 
 if TYPE_CHECKING:
     from ._native import Running, Store
@@ -55,7 +56,7 @@ async def connect(
     """
     from ._drive_async import drive
 
-    text = PolicyText(policy)
+    text = PolicyText(policy, has_hash_key=hash_key is not None)
     stores = [await store.opened() for store in stores_of(audit_store)]
     told, named = settings(tools, hash_key, cursor_secret, audit_options)
     try:
@@ -64,7 +65,7 @@ async def connect(
         native = (await drive(running, None, no_tool))[1]
     except PolicyInvalidError as error:
         raise text.told(error) from None
-    return Toolset(Engine(native, None, named))
+    return Toolset(Engine(native, None, named, text))
 
 
 def connect_sync(
@@ -83,7 +84,7 @@ def connect_sync(
     """As `connect`, and blocks. Of the toolset, `sync` is for code without an event loop."""
     from ._drive import drive
 
-    text = PolicyText(policy)
+    text = PolicyText(policy, has_hash_key=hash_key is not None)
     stores: list[Store] = [store.opened_sync() for store in stores_of(audit_store)]
     told, named = settings(tools, hash_key, cursor_secret, audit_options)
     try:
@@ -91,7 +92,7 @@ def connect_sync(
         native = drive(_connecting(url, text, catalog, options, stores, told), None, no_tool)[1]
     except PolicyInvalidError as error:
         raise text.told(error) from None
-    return Toolset(Engine(native, None, named))
+    return Toolset(Engine(native, None, named, text))
 
 
 def _connecting(

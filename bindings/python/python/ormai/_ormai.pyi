@@ -28,15 +28,24 @@ from ormai._orders import (
 __all__ = [
     "Approvals",
     "Context",
+    "Harness",
     "Native",
     "NativeError",
+    "Recorder",
+    "Recording",
     "Running",
     "Store",
     "check_policy",
+    "determinism",
+    "diff",
     "error_codes",
+    "forked",
+    "invariants",
+    "isolation",
     "nearest",
     "policy_from_text",
     "policy_to_yaml",
+    "replay",
 ]
 
 class NativeError(Exception):
@@ -365,3 +374,132 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 def error_codes() -> list[dict[str, Any]]:
     """The registry of errors: `{"code", "http_status", "retryable", "meaning"}` of each."""
+
+@final
+class Harness:
+    """Makes calls and holds them to invariants."""
+
+    def __new__(
+        cls,
+        native: Native,
+        *,
+        policy: str,
+        policy_format: FormatName | str = "json",
+        most_rows: int | None = None,
+        keep_writes: bool = False,
+    ) -> Harness:
+        """For a toolset and the policy that it is meant to obey."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the calls leave records."""
+
+    def run(
+        self,
+        context: Context,
+        tool: str,
+        arguments: object,
+        *,
+        name: str | None = None,
+        principal: PrincipalDict | Mapping[str, Any] | None = None,
+        invariants: Sequence[str | Mapping[str, Any]] = (),
+        expect: str | None = None,
+    ) -> Running:
+        """Makes a call and holds it to invariants. The outcome is `{"name", "call", "observed", "answered",
+        "invariants", "violations", "allowed", "text"}`.
+
+        An invariant is the name of one that is built in, or `{"name", "rows"}`: that one is asked by an order
+        `("tool", "invariant:<its place>", {"call", "result", "records", "rows"}, context)`, which is answered with
+        `[{"what", "model", "row", "field"}]`. `expect` is `success` or the code of a refusal.
+        """
+
+@final
+class Recording:
+    """Calls with how they ended."""
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Recording:
+        """Reads a file of calls. Raises OSError, and NativeError for a file that is none."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a file of calls, which must not be there yet."""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the answers stand in it."""
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls."""
+
+    def __len__(self) -> int: ...
+
+@final
+class Recorder:
+    """Writes down what a toolset is asked."""
+
+    def __new__(cls, native: Native, *, answers: bool = False) -> Recorder:
+        """With `answers`, these are kept too."""
+
+    def call(self, context: Context, tool: str, arguments: object) -> Running:
+        """As `Native.call`."""
+
+    def recording(self) -> Recording:
+        """What was recorded up to now."""
+
+    def __len__(self) -> int: ...
+
+def replay(
+    native: Native,
+    context: Context,
+    recording: Recording,
+    *,
+    principal: PrincipalDict | Mapping[str, Any] | None = None,
+    writes: bool = False,
+) -> Running:
+    """Makes recorded calls again. The outcome is `{"summary", "changes"}`."""
+
+def determinism(
+    native: Native,
+    context: Context,
+    recording: Recording,
+    *,
+    runs: int = 2,
+    ignore: Sequence[str] = (),
+    writes: bool = False,
+) -> Running:
+    """Makes recorded calls several times, and compares what they are answered."""
+
+def diff(
+    native: Native,
+    context: Context,
+    old: tuple[str, str],
+    new: tuple[str, str],
+    *,
+    principals: Sequence[PrincipalDict | Mapping[str, Any]] = (),
+    rows: bool = True,
+    most_rows: int | None = None,
+    recording: Recording | None = None,
+) -> Running:
+    """Compares two policies, each `(text, format)`. The outcome is `{"diff", "is_wider", "is_empty", "changes",
+    "html"}`."""
+
+def isolation(
+    native: Native,
+    context: Context,
+    *,
+    policy: str,
+    policy_format: FormatName | str = "json",
+    seed: int = 0,
+    requests: int | None = None,
+    max_rows: int | None = None,
+    principals: Sequence[PrincipalDict | Mapping[str, Any]] = (),
+    stop_at_first: bool = False,
+    progress: Callable[[int, int, int], object] | None = None,
+) -> Running:
+    """Tries to break the isolation of a policy. The outcome is `{"report", "html"}`."""
+
+def invariants() -> list[str]:
+    """The names of the invariants that are built in."""
+
+def forked() -> None:
+    """Says that this process is the child of a fork. `os.fork` does, so it is for who forks otherwise."""

@@ -23,8 +23,10 @@ use self::append::Appender;
 use self::disk::RealDisk;
 use self::files::{Files, unavailable};
 use self::query::Times;
+use crate::aside;
 use crate::filter::Filter;
 use crate::line::Line;
+use crate::process::PerProcess;
 use crate::prune::Stub;
 use crate::store::{AuditStore, Head, Orphan, Position, Records, Scanned, StoreError, Storing};
 
@@ -62,8 +64,17 @@ impl Default for JsonlOptions {
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct JsonlStore(Arc<Inner>);
+pub struct JsonlStore(Arc<Shared>);
 
+#[derive(Debug)]
+struct Shared {
+    files: Arc<Files>,
+    options: JsonlOptions,
+    disk: Arc<dyn Disk>,
+    here: PerProcess<Arc<Inner>>,
+}
+
+/// What a process has of it: a lock on an open file is one with the lock of who it was forked from.
 #[derive(Debug)]
 struct Inner {
     files: Arc<Files>,
@@ -90,9 +101,16 @@ impl JsonlStore {
     /// As [`JsonlStore::open`].
     pub fn open_on(path: impl AsRef<Path>, options: JsonlOptions, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
         let files = Arc::new(Files::new(path.as_ref())?);
-        let appender = Appender::new(Arc::clone(&files), options, disk);
-        let writers = Writers::new(Arc::clone(&files));
-        Ok(Self(Arc::new(Inner { files, appender, writers, times: Times::default() })))
+        Ok(Self(Arc::new(Shared { files, options, disk, here: PerProcess::new() })))
+    }
+
+    fn here(&self) -> &Arc<Inner> {
+        let Shared { files, options, disk, here } = &*self.0;
+        here.here(|| {
+            let appender = Appender::new(Arc::clone(files), options.clone(), Arc::clone(disk));
+            let (files, writers) = (Arc::clone(files), Writers::new(Arc::clone(files)));
+            Arc::new(Inner { files, appender, writers, times: Times::default() })
+        })
     }
 
     /// The active file.
@@ -105,11 +123,8 @@ impl JsonlStore {
         &self,
         work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Storing<'_, T> {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || work(&inner)).await;
-            done.map_err(|error| StoreError::Failed(error.to_string()))?
-        })
+        let inner = Arc::clone(self.here());
+        Box::pin(aside::blocking(move || work(&inner)))
     }
 }
 
@@ -162,12 +177,12 @@ impl AuditStore for JsonlStore {
     }
 
     fn append_now(&self, lines: &[Line]) -> Result<(), StoreError> {
-        self.0.appender.append(lines)
+        self.here().appender.append(lines)
     }
 
     fn sync(&self) -> Storing<'_, ()> {
         // Asked for at once, so that it holds for what was appended before this call.
-        let flushed = self.0.appender.flushing().flushed();
+        let flushed = self.here().appender.flushing().flushed();
         Box::pin(async move {
             match flushed? {
                 None => Ok(()),
@@ -184,6 +199,10 @@ impl AuditStore for JsonlStore {
     fn scan<'a>(&'a self, after: Option<&'a Position>, most: usize) -> Storing<'a, Scanned> {
         let after = after.cloned();
         self.aside(move |inner| read::scan(&inner.files, after.as_ref(), most))
+    }
+
+    fn survives_fork(&self) -> bool {
+        true
     }
 
     /// Closes the active file, unless it is empty, and begins another.

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::disk::Disk;
 use super::files::sync_directory;
+use crate::process::Process;
 use crate::store::StoreError;
 
 type Told = oneshot::Sender<Result<(), StoreError>>;
@@ -23,6 +24,8 @@ pub(super) struct Flushing(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    /// Whose thread flushes.
+    process: Process,
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     /// How often something was appended.
@@ -55,6 +58,7 @@ struct Due {
 impl Flushing {
     pub(super) fn new(disk: Arc<dyn Disk>, directory: PathBuf) -> Self {
         Self(Arc::new(Shared {
+            process: Process::this(),
             disk,
             directory,
             appended: AtomicU64::new(0),
@@ -126,8 +130,11 @@ impl Flushing {
 
 impl Drop for Flushing {
     fn drop(&mut self) {
-        self.0.lock().is_over = true;
-        self.0.woken.notify_one();
+        // What its thread had locked when this process was forked stays locked.
+        if self.0.process.is_this() {
+            self.0.lock().is_over = true;
+            self.0.woken.notify_one();
+        }
     }
 }
 

@@ -29,10 +29,11 @@ use uuid::Uuid;
 
 use columns::{inserts, seq_number};
 use fault::Fault;
-use pool::{Connection, Pool, to_its_end};
+use pool::{Connection, Pool, no_runtime, to_its_end};
 use statement::Statement;
 use writers::Writers;
 
+use crate::aside;
 use crate::filter::Filter;
 use crate::line::Line;
 use crate::prune::Stub;
@@ -80,8 +81,11 @@ impl SqlStore {
     /// # Errors
     ///
     /// [`StoreError::Failed`] for a URL that cannot be read, [`StoreError::Unavailable`] when the
-    /// database does not answer. Neither repeats the URL, which may hold a password.
+    /// database does not answer, and without a tokio runtime. Neither repeats the URL, which may hold a password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        if !aside::has_runtime() {
+            return Err(no_runtime().into());
+        }
         let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
         let pool = match scheme {
             #[cfg(feature = "postgres")]

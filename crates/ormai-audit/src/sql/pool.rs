@@ -13,6 +13,7 @@ use sqlx::{Sqlite, SqlitePool};
 use super::dialect::Dialect;
 use super::fault::Fault;
 use super::statement::{Row, Run, Statement};
+use crate::aside;
 
 /// How long one waits for a connection. A call that cannot be recorded is refused, not held.
 pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
@@ -104,6 +105,9 @@ impl Pool {
     }
 
     pub(super) async fn acquire(&self) -> Result<Connection, Fault> {
+        if !aside::has_runtime() {
+            return Err(no_runtime());
+        }
         // A pool of somebody else's may have more patience.
         let acquired = tokio::time::timeout(ACQUIRE, self.acquire_in_time()).await;
         match acquired {
@@ -203,6 +207,13 @@ impl Connection {
     }
 }
 
+/// Drivers do not do without.
+pub(super) fn no_runtime() -> Fault {
+    Fault::Unavailable(
+        "a store in a database needs a tokio runtime, and there is none here: keep records in a file".to_owned(),
+    )
+}
+
 fn late() -> Fault {
     Fault::Lost("the database did not answer in time".to_owned())
 }
@@ -212,5 +223,8 @@ fn late() -> Fault {
 pub(super) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, Fault> {
+    if !aside::has_runtime() {
+        return Err(no_runtime());
+    }
     tokio::spawn(work).await.unwrap_or_else(|_| Err(Fault::Lost("the runtime ended".to_owned())))
 }

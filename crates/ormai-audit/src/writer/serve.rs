@@ -4,10 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, TryLockError, Weak};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
 use super::queue::Waiting;
 use super::{Closing, Inner, Owed, Said, Writer, lock};
+use crate::aside;
 use crate::line::Line;
 use crate::store::StoreError;
 
@@ -23,27 +22,27 @@ const BATCHES_FOR_OTHERS: usize = 4;
 impl Writer {
     /// Begins to append what waits in a task of its own, unless one does.
     pub(super) fn start_flush(&self) {
-        let runtime = {
+        {
             let mut queue = lock(&self.0.queue);
             if queue.is_flushing {
                 return;
             }
-            let runtime = Handle::try_current();
-            queue.is_flushing = runtime.is_ok();
-            runtime
-        };
-        match runtime {
-            // From here on whatever becomes of the task is told.
-            Ok(runtime) => {
-                drop(runtime.spawn(Flushing { writer: self.clone(), batch: Vec::new(), is_over: false }.run()))
-            }
-            Err(_) => self.give_up(&StoreError::Unavailable("there is no runtime to write in".to_owned())),
+            queue.is_flushing = true;
+        }
+        // From here on whatever becomes of the task is told.
+        let flushing = Flushing { writer: self.clone(), batch: Vec::new(), is_over: false };
+        if let Err(error) = aside::spawn(flushing.run()) {
+            tracing::error!(%error, store = self.0.store.name(), "audit records could not be written");
         }
     }
 
     /// Appends at once what waits, unless somebody else is about to. Whoever has the chain looks
     /// again after giving it back, so that no thread waits for another one.
     pub(super) fn serve(&self) {
+        if !self.0.process.is_this() {
+            // The process that began it goes on with it.
+            return;
+        }
         let mut batches = 0;
         while lock(&self.0.queue).is_due() {
             let mut end = match self.0.end.try_lock() {
@@ -67,13 +66,13 @@ impl Writer {
                 let appended = self.0.append_now(&mut end, &batch);
                 self.tell(batch, appended);
                 batches += 1;
-                if batches >= BATCHES_FOR_OTHERS
-                    && let Ok(runtime) = Handle::try_current()
-                {
+                if batches >= BATCHES_FOR_OTHERS {
                     drop(end);
                     let writer = self.clone();
-                    runtime.spawn(async move { writer.serve() });
-                    return;
+                    if aside::spawn(async move { writer.serve() }).is_ok() {
+                        return;
+                    }
+                    break;
                 }
             }
         }
@@ -98,11 +97,11 @@ impl Writer {
 
     /// Appends what is owed, should nothing else be appended before.
     fn try_again(&self) {
-        let Ok(runtime) = Handle::try_current() else { return };
         let weak = Arc::downgrade(&self.0);
-        runtime.spawn(async move {
+        // Without a thread for it the next line brings it.
+        let _ = aside::spawn(async move {
             loop {
-                tokio::time::sleep(AGAIN).await;
+                aside::sleep(AGAIN).await;
                 let Some(inner) = weak.upgrade() else { return };
                 if lock(&inner.owed).is_empty() {
                     return;
@@ -158,11 +157,10 @@ impl Writer {
     fn count(&self) {
         let inner = &self.0;
         let unsealed = inner.unsealed.fetch_add(1, Ordering::Relaxed) + 1;
-        let Ok(runtime) = Handle::try_current() else { return };
         if unsealed.is_multiple_of(inner.options.checkpoint_every.max(1)) {
             let writer = self.clone();
-            runtime.spawn(async move {
-                // What fails waits for the next one, which is on its way.
+            // Without a thread for it, and when it fails, the next one seals these lines too.
+            let _ = aside::spawn(async move {
                 if let Err(error) = writer.seal().await {
                     tracing::warn!(%error, "a checkpoint could not be made; it will be tried again");
                 }
@@ -172,10 +170,11 @@ impl Writer {
             return;
         }
         let (timed, pause) = (Timed(Arc::downgrade(inner)), inner.options.checkpoint_after);
-        runtime.spawn(async move {
+        // Without a thread for it the next line begins it.
+        let _ = aside::spawn(async move {
             let mut wait = pause;
             loop {
-                tokio::time::sleep(wait).await;
+                aside::sleep(wait).await;
                 let Some(inner) = timed.0.upgrade() else { return };
                 wait = match Self(Arc::clone(&inner)).seal().await {
                     Ok(_) => {

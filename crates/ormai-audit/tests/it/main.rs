@@ -8,6 +8,8 @@ mod filter;
 #[cfg(test)]
 mod jsonl;
 #[cfg(test)]
+mod no_runtime;
+#[cfg(test)]
 mod owed;
 #[cfg(test)]
 mod proof;

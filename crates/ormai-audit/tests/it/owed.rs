@@ -12,13 +12,13 @@ use ormai_audit::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const WORKS: u8 = 0;
+pub(crate) const WORKS: u8 = 0;
 /// Takes nothing.
-const FULL: u8 = 1;
+pub(crate) const FULL: u8 = 1;
 /// Takes lines, and says that it does not know.
 const DOUBTFUL: u8 = 2;
 /// Takes nothing, and says that it does not know.
-const LOST: u8 = 3;
+pub(crate) const LOST: u8 = 3;
 /// Takes nothing, and never answers.
 const STUCK: u8 = 4;
 /// Lets nobody enter.
@@ -26,7 +26,7 @@ const SHUT: u8 = 5;
 
 /// A store that fails as it is told.
 #[derive(Debug)]
-struct Failing {
+pub(crate) struct Failing {
     lines: MemoryStore,
     is_immediate: bool,
     state: AtomicU8,
@@ -37,7 +37,7 @@ struct Failing {
 }
 
 impl Failing {
-    fn new(is_immediate: bool) -> Arc<Self> {
+    pub(crate) fn new(is_immediate: bool) -> Arc<Self> {
         Arc::new(Self {
             lines: MemoryStore::new(),
             is_immediate,
@@ -47,12 +47,12 @@ impl Failing {
         })
     }
 
-    fn is(&self, state: u8) {
+    pub(crate) fn is(&self, state: u8) {
         self.state.store(state, Ordering::SeqCst);
     }
 
     /// Each line that tells of a call.
-    fn entries(&self) -> Vec<(Kind, String)> {
+    pub(crate) fn entries(&self) -> Vec<(Kind, String)> {
         let entries = self.lines.lines();
         entries.iter().filter_map(Entry::read).map(|entry| (entry.place.kind, entry.record.id)).collect()
     }

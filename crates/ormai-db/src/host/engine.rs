@@ -56,7 +56,10 @@ pub(super) fn set_limit(dialect: Dialect, limit_us: u64) -> Texts {
         Dialect::Postgres => vec![format!("SET LOCAL statement_timeout = {}", limit_us / 1_000).into()],
         #[cfg(feature = "mysql")]
         Dialect::MySql => vec![mysql::settings::set_text(limit_us).into()],
-        _ => Vec::new(),
+        _ => {
+            let _ = limit_us;
+            Vec::new()
+        }
     }
 }
 
@@ -132,7 +135,10 @@ pub(super) fn sorted(dialect: Dialect, code: Option<&str>, words: &str, writes: 
         Dialect::MySql => mysql::codes::sorted(number(code), words),
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => sqlite::codes::sorted(code, words),
-        _ => not_built_in(),
+        _ => {
+            let _ = (code, words, writes);
+            not_built_in()
+        }
     }
 }
 

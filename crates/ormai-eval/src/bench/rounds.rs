@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use super::report::{BenchReport, Measured};
 use super::{Amount, Bench, BenchError};
 use crate::record::RecordedCall;
+use crate::replay::own;
 
 /// What one caller is to do.
 #[derive(Clone, Copy)]
@@ -84,7 +85,7 @@ async fn round(bench: &Bench, tools: &Toolset, until: Until, measured: &mut Meas
 /// Calls, one after the other, from one of them on.
 async fn call(tools: &Toolset, calls: &[RecordedCall], first: usize, until: Until) -> (Histogram<u64>, u64) {
     let (mut latencies, mut refused, mut made) = (super::report::histogram(), 0, 0);
-    let begun = Instant::now();
+    let (own, begun) = (own(), Instant::now());
     for call in calls.iter().cycle().skip(first) {
         let goes_on = match until {
             Until::Calls(calls) => made < calls,
@@ -93,7 +94,7 @@ async fn call(tools: &Toolset, calls: &[RecordedCall], first: usize, until: Unti
         if !goes_on {
             break;
         }
-        let ctx = call.context(None);
+        let ctx = call.context(&own, None);
         let at = Instant::now();
         let result = one(tools, &ctx, call).await;
         let taken = u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ormai::CallResult;
 use ormai::db::Database;
+use ormai::{CallResult, RunContext};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::{DiffError, Direction, PolicyDiff, Versions, Which};
 use crate::record::{FileError, Line, Outcome, RecordedCall};
-use crate::replay::{Change, Difference, make};
+use crate::replay::{Change, Difference, make, own};
 
 /// How many changed calls are kept; the others are counted.
 const MOST_CHANGES: usize = 10_000;
@@ -59,6 +59,21 @@ impl Versions {
         database: &Database,
         calls: impl Iterator<Item = Result<Line, FileError>>,
     ) -> Result<(), DiffError> {
+        self.compare_calls_on(&own(), diff, database, calls).await
+    }
+
+    /// As [`Versions::compare_calls`], on the connection of a context or in its transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`Versions::compare_calls`].
+    pub async fn compare_calls_on(
+        &self,
+        ctx: &RunContext<'_>,
+        diff: &mut PolicyDiff,
+        database: &Database,
+        calls: impl Iterator<Item = Result<Line, FileError>>,
+    ) -> Result<(), DiffError> {
         let old = self.tools(database, Which::Old, self.old.document.clone()).await?;
         let new = self.tools(database, Which::New, self.new.document.clone()).await?;
         let found = diff.calls.get_or_insert_default();
@@ -74,7 +89,7 @@ impl Versions {
                 continue;
             }
             found.made += 1;
-            let (was, is) = (make(&old, &call, None).await, make(&new, &call, None).await);
+            let (was, is) = (make(&old, ctx, &call, None).await, make(&new, ctx, &call, None).await);
             let differences = Difference::between(&was.outcome, &is.outcome, true);
             if differences.is_empty() {
                 continue;

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use super::keyed::keyed;
 use super::{DiffError, PolicyDiff, Versions, Which};
 use crate::record::Who;
+use crate::replay::own;
 use crate::{Row, Witness};
 
 /// How many keys are named of each change.
@@ -134,12 +135,28 @@ impl Versions {
         diff: &mut PolicyDiff,
         database: &Database,
         options: RowsOptions,
+        heard: impl FnMut(&str),
+    ) -> Result<(), DiffError> {
+        self.compare_rows_on(&own(), diff, database, options, heard).await
+    }
+
+    /// As [`Versions::compare_rows`], on the connection of a context or in its transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`DiffError::Database`]
+    pub async fn compare_rows_on(
+        &self,
+        ctx: &RunContext<'_>,
+        diff: &mut PolicyDiff,
+        database: &Database,
+        options: RowsOptions,
         mut heard: impl FnMut(&str),
     ) -> Result<(), DiffError> {
         let old = self.tools(database, Which::Old, keyed(&self.old.document, &self.catalog)).await?;
         let new = self.tools(database, Which::New, keyed(&self.new.document, &self.catalog)).await?;
         let principals = match options.principals.is_empty() {
-            true => self.sampled(&old).await?,
+            true => self.sampled(ctx, &old).await?,
             false => options.principals,
         };
         diff.principals_asked = principals.len();
@@ -153,7 +170,7 @@ impl Versions {
                 if old_rules.is_none() && new_rules.is_none() {
                     continue;
                 }
-                let ctx = RunContext::new(who.principal());
+                let ctx = ctx.for_principal(who.principal());
                 let seen = [
                     seen(&old, &ctx, model, options.most_rows).await,
                     seen(&new, &ctx, model, options.most_rows).await,
@@ -206,12 +223,12 @@ impl Versions {
     }
 
     /// Principals of some tenants that there are, with each set of roles.
-    async fn sampled(&self, tools: &Toolset) -> Result<Vec<Who>, DiffError> {
+    async fn sampled(&self, ctx: &RunContext<'_>, tools: &Toolset) -> Result<Vec<Who>, DiffError> {
         let failed = |error: crate::WitnessError| DiffError::Database(error.to_string());
         let witness = Witness::of(tools).await.map_err(failed)?;
         let mut rows = BTreeMap::new();
         for (_, model) in self.catalog.models() {
-            let ctx = RunContext::new(crate::witness::owner());
+            let ctx = ctx.for_principal(crate::witness::owner());
             let query = Query::model(model.name.as_str()).limit(SAMPLE);
             // What cannot be read holds nobody; how many saw rows is said in the end.
             let Ok(page) = witness.tools().query(&ctx, query).await else { continue };

@@ -28,6 +28,7 @@ pub use stage::{Answering, Answers};
 use crate::invariants::evidence::undone;
 use crate::invariants::stored::Tables;
 use crate::invariants::{Evidence, Invariant, Needs, all_tables};
+use crate::witness::owner;
 use crate::{Violation, Witness, WitnessError};
 
 /// Makes calls and holds them to invariants.
@@ -124,10 +125,14 @@ impl EvalHarness {
 
     /// Makes the calls of cases, one after the other, on the toolset's own pool.
     pub async fn run_suite(&self, cases: impl IntoIterator<Item = Case>) -> SuiteResult {
+        self.run_suite_on(&RunContext::new(owner()), cases).await
+    }
+
+    /// As [`EvalHarness::run_suite`], on the connection of a context or in its transaction.
+    pub async fn run_suite_on(&self, ctx: &RunContext<'_>, cases: impl IntoIterator<Item = Case>) -> SuiteResult {
         let mut results = Vec::new();
         for case in cases {
-            let ctx = RunContext::new(case.call.principal.clone());
-            results.push(self.run_case(&ctx, case).await);
+            results.push(self.run_case(ctx, case).await);
         }
         SuiteResult { results }
     }

@@ -19,7 +19,7 @@ use super::dice::Dice;
 use super::ledger::Ledger;
 use super::plant::key_of;
 use super::values;
-use crate::Violation;
+use crate::{Violation, Witness};
 
 /// How often strangers' rows are changed.
 const ROUNDS: usize = 6;
@@ -210,35 +210,69 @@ impl Course<'_> {
 
 /// Callers who go away, at whatever place: each call leaves one record. It reads what was there before.
 pub(super) async fn dropped(
-    ormai: &OrmAi,
+    (ormai, witness): (&OrmAi, &Witness),
     ledger: &Arc<Ledger>,
-    principal: &Principal,
+    ctx: &RunContext<'_>,
     tool: &str,
     arguments: &Json,
 ) -> Option<Violation> {
-    let trail = ormai.trail()?;
     for number in 0..DROPS {
         // Where a call waits, and whether it does, is chance.
-        let polls = 1 + number % POLLS;
-        let request_id = format!("isolation-dropped-{number}");
-        let ctx = RunContext::new(principal.clone()).request_id(&request_id);
-        let call = ormai.tools().call(&ctx, tool, arguments);
-        drop(GivenUp { inner: Box::pin(call), polls }.await);
-        // What is said last is written last.
-        let mut last = Record::begin(jiff::Timestamp::now(), "settled", "settled");
-        last.outcome = Outcome::Answered;
-        if trail.note(&last).await.is_err() {
-            return Some(Violation::new("audited_once", "the audit trail took no record after a call was dropped"));
-        }
-        let entries: Vec<Entry> = ledger.take().iter().filter_map(Entry::read).collect();
-        let closed =
-            entries.iter().filter(|entry| entry.place.kind == Kind::Record && entry.request_id == request_id).count();
-        if closed != 1 {
-            let what = format!("a call that was dropped half way left {closed} closed records instead of one");
-            return Some(Violation::new("audited_once", what));
+        let (polls, request_id) = (1 + number % POLLS, format!("isolation-dropped-{number}"));
+        let found = match ctx.is_held() {
+            false => {
+                one_dropped(
+                    ormai,
+                    ledger,
+                    (ctx.shared().request_id(&request_id), &request_id),
+                    (tool, arguments),
+                    polls,
+                )
+                .await
+            }
+            // What is left half way would be in the way of the transaction around it.
+            true => {
+                let found = Mutex::new(None);
+                let undone = witness.tools().transaction(ctx, async |inner| {
+                    let inner = inner.for_principal(ctx.principal().clone()).request_id(&request_id);
+                    *found.lock().await =
+                        one_dropped(ormai, ledger, (inner, &request_id), (tool, arguments), polls).await;
+                    Err::<(), Error>(Error::new(ErrorCode::Internal, "undone"))
+                });
+                drop(undone.await);
+                found.into_inner()
+            }
+        };
+        if found.is_some() {
+            return found;
         }
     }
     None
+}
+
+async fn one_dropped(
+    ormai: &OrmAi,
+    ledger: &Arc<Ledger>,
+    (ctx, request_id): (RunContext<'_>, &str),
+    (tool, arguments): (&str, &Json),
+    polls: usize,
+) -> Option<Violation> {
+    let trail = ormai.trail()?;
+    let call = ormai.tools().call(&ctx, tool, arguments);
+    drop(GivenUp { inner: Box::pin(call), polls }.await);
+    // What is said last is written last.
+    let mut last = Record::begin(jiff::Timestamp::now(), "settled", "settled");
+    last.outcome = Outcome::Answered;
+    if trail.note(&last).await.is_err() {
+        return Some(Violation::new("audited_once", "the audit trail took no record after a call was dropped"));
+    }
+    let entries: Vec<Entry> = ledger.take().iter().filter_map(Entry::read).collect();
+    let closed =
+        entries.iter().filter(|entry| entry.place.kind == Kind::Record && entry.request_id == request_id).count();
+    (closed != 1).then(|| {
+        let what = format!("a call that was dropped half way left {closed} closed records instead of one");
+        Violation::new("audited_once", what)
+    })
 }
 
 /// A future that is dropped after it was polled so often and was not done.

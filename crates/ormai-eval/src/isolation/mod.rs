@@ -179,6 +179,20 @@ impl Isolation {
     ///
     /// [`IsolationError`] when it cannot run; a leak is no error.
     pub async fn run(&self, progress: &dyn Fn(IsolationProgress)) -> Result<IsolationReport, IsolationError> {
+        self.run_on(&RunContext::new(crate::witness::owner()), progress).await
+    }
+
+    /// As [`Isolation::run`], on the connection of a context or in its transaction, which is left as it was.
+    /// Nobody else's changes may come in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`Isolation::run`].
+    pub async fn run_on(
+        &self,
+        ctx: &RunContext<'_>,
+        progress: &dyn Fn(IsolationProgress),
+    ) -> Result<IsolationReport, IsolationError> {
         let began = Instant::now();
         // Whole seconds, which every engine keeps.
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
@@ -187,12 +201,12 @@ impl Isolation {
         subject.counts_on = self.tools.database().dialect() == Dialect::MySql;
         let (ormai, ledger) = self.recorded(false).await?;
         let witness = Witness::of(&self.tools).await?;
-        let ctx = RunContext::new(Principal::without_tenant()).now(now);
+        let within = ctx.for_principal(Principal::without_tenant()).now(now);
         let outcome = Mutex::new(None);
         let (witness, subject) = (&witness, &subject);
         let undone = witness
             .tools()
-            .transaction(&ctx, async |tx| {
+            .transaction(&within, async |tx| {
                 let done = self.within(tx, witness, subject, &ormai, &ledger, now, progress).await;
                 *outcome.lock().await = Some(done);
                 Err::<(), Error>(Error::new(ErrorCode::Internal, "the suite keeps nothing"))
@@ -206,7 +220,7 @@ impl Isolation {
             }
         };
         if !self.stops || report.leaks.is_empty() {
-            self.dropped(subject, &mut report).await?;
+            self.dropped(ctx, (witness, subject), &mut report).await?;
         }
         report.decide();
         report.engine = format!("{:?}", self.tools.database().dialect()).to_lowercase();
@@ -235,13 +249,19 @@ impl Isolation {
     }
 
     /// Tries what callers leave behind who go away, outside of the transaction, over what is stored.
-    async fn dropped(&self, subject: &Subject, report: &mut IsolationReport) -> Result<(), IsolationError> {
+    async fn dropped(
+        &self,
+        ctx: &RunContext<'_>,
+        (witness, subject): (&Witness, &Subject),
+        report: &mut IsolationReport,
+    ) -> Result<(), IsolationError> {
         let Some(asker) = askers(subject).into_iter().nth(2) else { return Ok(()) };
         let named = subject.models.iter().find(|about| about.is_named);
         let Some(model) = named.map(|about| subject.catalog.model(about.id).name.clone()) else { return Ok(()) };
         let (ormai, ledger) = self.recorded(true).await?;
         let arguments = serde_json::json!({"model": model, "limit": 1});
-        if let Some(violation) = aftermath::dropped(&ormai, &ledger, &asker.principal, "query", &arguments).await {
+        let ctx = ctx.for_principal(asker.principal.clone());
+        if let Some(violation) = aftermath::dropped((&ormai, witness), &ledger, &ctx, "query", &arguments).await {
             report.leaks.push(Leak::new(violation, "query", &arguments, &asker.principal, &serde_json::Value::Null));
         }
         drop(ormai.close().await);

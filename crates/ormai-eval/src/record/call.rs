@@ -138,10 +138,11 @@ impl RecordedCall {
         self.arguments.get("model").and_then(Json::as_str)
     }
 
-    /// Makes the call, with what it says of the time. `principal` takes the place of who called.
-    pub(crate) fn context(&self, principal: Option<&Principal>) -> RunContext<'static> {
+    /// Who called, at the time of the call, on the connection of a context. `principal` takes the place of
+    /// who called.
+    pub(crate) fn context<'c>(&self, on: &RunContext<'c>, principal: Option<&Principal>) -> RunContext<'c> {
         let principal = principal.cloned().unwrap_or_else(|| self.principal.principal());
-        RunContext::new(principal).now(self.now)
+        on.for_principal(principal).now(self.now)
     }
 }
 

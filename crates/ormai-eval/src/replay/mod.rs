@@ -5,5 +5,5 @@ mod change;
 mod run;
 
 pub use change::{Change, Difference};
-pub(crate) use run::make;
 pub use run::{Replay, ReplayError, Summary};
+pub(crate) use run::{make, own};

@@ -128,7 +128,7 @@ impl Replay {
                     Ok::<_, ReplayError>(match has_writes {
                         true => {
                             let _alone = writing.lock().await;
-                            this.all(chunk).await
+                            this.all(&own(), chunk).await
                         }
                         false => tokio::spawn(async move { this.reads(chunk).await }).await?,
                     })
@@ -140,10 +140,30 @@ impl Replay {
                 summary.add(one, &mut changed)?;
             }
         }
-        summary.seconds = begun.elapsed().as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let made = summary.made as f64;
-        summary.calls_per_second = made / summary.seconds.max(f64::MIN_POSITIVE);
+        summary.took(begun);
+        Ok(summary)
+    }
+
+    /// As [`Replay::run`], one call after the other, on the connection of a context or in its transaction,
+    /// which is left as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Replay::run`].
+    pub async fn run_on(
+        self,
+        ctx: &RunContext<'_>,
+        calls: impl Iterator<Item = Result<Line, FileError>>,
+        mut changed: impl FnMut(Change) -> std::io::Result<()>,
+    ) -> Result<Summary, ReplayError> {
+        let begun = Instant::now();
+        let mut summary = Summary::default();
+        for chunk in chunks(calls) {
+            for one in self.all(ctx, chunk?).await {
+                summary.add(one, &mut changed)?;
+            }
+        }
+        summary.took(begun);
         Ok(summary)
     }
 
@@ -154,7 +174,7 @@ impl Replay {
             ended.push(match self.leaves_out(&line.call) {
                 Some(left_out) => left_out,
                 None => {
-                    let made = read(&self.tools, &line.call, self.principal.as_ref()).await;
+                    let made = read(&self.tools, &own(), &line.call, self.principal.as_ref()).await;
                     self.judge(line, made.outcome)
                 }
             });
@@ -163,13 +183,13 @@ impl Replay {
     }
 
     /// Calls of any kind.
-    async fn all(&self, lines: Vec<Line>) -> Vec<Ended> {
+    async fn all(&self, on: &RunContext<'_>, lines: Vec<Line>) -> Vec<Ended> {
         let mut ended = Vec::with_capacity(lines.len());
         for line in lines {
             ended.push(match self.leaves_out(&line.call) {
                 Some(left_out) => left_out,
                 None => {
-                    let made = make(&self.tools, &line.call, self.principal.as_ref()).await;
+                    let made = make(&self.tools, on, &line.call, self.principal.as_ref()).await;
                     self.judge(line, made.outcome)
                 }
             });
@@ -241,6 +261,13 @@ impl Summary {
         self.same + self.changed
     }
 
+    fn took(&mut self, begun: Instant) {
+        self.seconds = begun.elapsed().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let made = self.made as f64;
+        self.calls_per_second = made / self.seconds.max(f64::MIN_POSITIVE);
+    }
+
     fn add(&mut self, ended: Ended, changed: &mut impl FnMut(Change) -> std::io::Result<()>) -> std::io::Result<()> {
         self.calls += 1;
         match ended {
@@ -283,16 +310,21 @@ impl Made {
     }
 }
 
-async fn read(tools: &Toolset, call: &RecordedCall, principal: Option<&Principal>) -> Made {
-    Made::of(called(tools, &call.context(principal), call).await)
+async fn read(tools: &Toolset, on: &RunContext<'_>, call: &RecordedCall, principal: Option<&Principal>) -> Made {
+    Made::of(called(tools, &call.context(on, principal), call).await)
 }
 
 /// Makes a call; of a write nothing stays.
-pub(crate) async fn make(tools: &Toolset, call: &RecordedCall, principal: Option<&Principal>) -> Made {
+pub(crate) async fn make(
+    tools: &Toolset,
+    on: &RunContext<'_>,
+    call: &RecordedCall,
+    principal: Option<&Principal>,
+) -> Made {
     if !call.writes() {
-        return read(tools, call, principal).await;
+        return read(tools, on, call, principal).await;
     }
-    let ctx = call.context(principal);
+    let ctx = call.context(on, principal);
     let made = Mutex::new(None);
     let undone = tools
         .transaction(&ctx, async |tx| {
@@ -308,6 +340,11 @@ pub(crate) async fn make(tools: &Toolset, call: &RecordedCall, principal: Option
             Made { result: None, outcome: Outcome::Refused { code } }
         }
     }
+}
+
+/// On the toolset's own pool.
+pub(crate) fn own() -> RunContext<'static> {
+    RunContext::new(crate::witness::owner())
 }
 
 async fn called(tools: &Toolset, ctx: &RunContext<'_>, call: &RecordedCall) -> CallResult {

@@ -12,6 +12,7 @@ mod diff;
 mod expected;
 mod guide;
 mod harness;
+mod held;
 mod isolation;
 mod record;
 mod replay;

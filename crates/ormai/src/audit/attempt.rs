@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use ormai_audit::{Action, Attending, Outcome, Record, RecordedError, Trail, TrailError};
+use ormai_audit::{Action, Attending, Outcome, Record, RecordedError, StoreError, Trail, TrailError};
 use ormai_core::audited::{self, Decided, Snapshots};
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::fault::Fault;
@@ -30,7 +30,7 @@ pub(crate) struct Attempt {
 
 struct Recording {
     trail: Trail,
-    _attending: Attending,
+    attending: Attending,
     record: Box<Record>,
     is_intended: bool,
     /// Whether what was written is being kept, or has been.
@@ -66,7 +66,7 @@ impl Toolset {
         record.action = action;
         let recording = Recording {
             trail: trail.clone(),
-            _attending: trail.attend(),
+            attending: trail.attend(),
             record: Box::new(record),
             is_intended: false,
             is_keeping: Arc::default(),
@@ -287,7 +287,8 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let Some(recording) = self.recording.as_mut().filter(|recording| !recording.is_closed) else { return };
-        if Fault::DroppedCallUnrecorded.is_on() {
+        // In a forked process it is a copy: the call goes on in the one that began it.
+        if !recording.attending.is_here() || Fault::DroppedCallUnrecorded.is_on() {
             return;
         }
         let record = &mut recording.record;
@@ -322,5 +323,9 @@ fn recorded(error: &Error) -> RecordedError {
 /// What the caller may know of a trail that takes no records; the rest goes to the log.
 fn unavailable(error: &TrailError, request_id: &str, what: &str) -> Error {
     tracing::error!(request_id, %error, "the audit trail took no record");
-    Error::new(ErrorCode::AuditUnavailable, format!("the audit trail cannot be written, so {what}"))
+    let refused = Error::new(ErrorCode::AuditUnavailable, format!("the audit trail cannot be written, so {what}"));
+    match error.error {
+        StoreError::Forked => refused.hint("build the toolset in each process, after the fork".to_owned()),
+        _ => refused,
+    }
 }

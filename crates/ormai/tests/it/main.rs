@@ -21,7 +21,10 @@ mod explain;
 mod faults;
 mod folded;
 mod given_up;
+mod hosted;
 mod hostile_values;
+#[path = "../../../ormai-db/tests/hosts/mod.rs"]
+mod hosts;
 mod idempotency;
 mod laws;
 mod limits;

@@ -269,14 +269,15 @@ class PolicyInvalidError(OrmAiError):
     def placed(self, text: str, *, is_file: bool) -> PolicyInvalidError:
         """The same, with the places of its findings in the text of the policy."""
         source = text.encode()
-        self.findings = [_placed(finding, source, is_file) for finding in self.findings]
+        self.findings = [placed(finding, source, is_file=is_file) for finding in self.findings]
         return self
 
     def __str__(self) -> str:
         return "\n".join([super().__str__(), *map(_finding, self.findings)])
 
 
-def _placed(finding: dict[str, Any], source: bytes, is_file: bool) -> dict[str, Any]:
+def placed(finding: dict[str, Any], source: bytes, *, is_file: bool) -> dict[str, Any]:
+    """A finding with the excerpt that it is about, and in a file with its place."""
     labels: list[Any] = list(finding.get("labels") or ())
     start = labels[0]["start"] if labels else None
     if not isinstance(start, int) or not 0 <= start < len(source):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._drive import done, drive, told
@@ -10,8 +10,11 @@ from ._record import AuditRecord, AuditRecords
 
 if TYPE_CHECKING:
     import os
+    from typing import Literal
 
     from .._native import Running, Store
+
+    Filters = Mapping[str, Any]
 
 
 class AuditStore:
@@ -38,7 +41,7 @@ class AuditStore:
         return SyncAuditStore(self)
 
     async def query(
-        self, *, filters: Mapping[str, Any] | None = None, limit: int = 100, cursor: str | None = None
+        self, *, filters: Filters | None = None, limit: int = 100, cursor: str | None = None
     ) -> AuditRecords:
         """Closed records, the newest first.
 
@@ -69,18 +72,78 @@ class AuditStore:
         made: list[str] = await _awaited((await self.opened()).install())
         return made
 
+    async def verify(
+        self,
+        *,
+        mac_key: str | bytes | None = None,
+        public_keys: Sequence[str] = (),
+        checkpoints: Sequence[str] = (),
+        accept_unkeyed: bool = False,
+    ) -> dict[str, Any]:
+        """Whether the store is what its writers wrote.
+
+        Args:
+            mac_key: the secret that keys the chains; without it links, tree roots and signatures are looked at.
+            public_keys: whose signatures checkpoints bear.
+            checkpoints: copies that were kept elsewhere, a line each: lines that they cover are missed when they are
+                cut off.
+            accept_unkeyed: whether chains from before there was a key are good.
+
+        Returns:
+            `{"ok", "store", "first", "report"}`: whether it is, the first bad line, and what was looked at.
+
+        Raises:
+            AuditUnavailableError: the store cannot be read.
+        """
+        store = await self.opened()
+        report: dict[str, Any] = await _awaited(_verifying(store, mac_key, public_keys, checkpoints, accept_unkeyed))
+        return report
+
+    async def export(self, format: Literal["jsonl", "csv"] = "jsonl", *, filters: Filters | None = None) -> str:
+        """The records as one text, in the order of their appending. Without filters the lines of `jsonl` are those of
+        the store, and verify.
+
+        Raises:
+            ValidationError: a filter is not known or of another type.
+            AuditUnavailableError: the store cannot be read.
+        """
+        text: str = (await _awaited(_exporting(await self.opened(), format, filters)))["text"]
+        return text
+
+    async def stats(self, *, filters: Filters | None = None, top: int = 20) -> dict[str, Any]:
+        """How many calls there were, by time, tenant, tool, model and error code; how they ended, and how long they
+        took.
+
+        Args:
+            filters: as in `query`.
+            top: how many groups of each kind are told.
+
+        Returns:
+            `{"all", "from", "to", "tenants", "tools", "models", "error_codes", "times", "unreadable"}`.
+
+        Raises:
+            ValidationError: a filter is not known or of another type.
+            AuditUnavailableError: the store cannot be read.
+        """
+        stats: dict[str, Any] = await _awaited(_counting(await self.opened(), filters, top))
+        return stats
+
     async def opened(self) -> Store:
         """The engine's own store, opened if it was not before."""
         if self._store is None:
             store = _connected(self)
-            self._store = store if not _is_running(store) else await _awaited(store)
+            store = await _awaited(store) if _is_running(store) else store
+            # Another task may have opened it meanwhile.
+            self._store = self._store or store
+        assert self._store is not None
         return self._store
 
     def opened_sync(self) -> Store:
         """As `opened`, and blocks."""
         if self._store is None:
             store = _connected(self)
-            self._store = store if not _is_running(store) else _blocked(store)
+            self._store = _blocked(store) if _is_running(store) else store
+        assert self._store is not None
         return self._store
 
 
@@ -171,9 +234,7 @@ class SyncAuditStore:
     def __init__(self, of: AuditStore) -> None:
         self._of = of
 
-    def query(
-        self, *, filters: Mapping[str, Any] | None = None, limit: int = 100, cursor: str | None = None
-    ) -> AuditRecords:
+    def query(self, *, filters: Filters | None = None, limit: int = 100, cursor: str | None = None) -> AuditRecords:
         """As `AuditStore.query`."""
         return _records(_blocked(_asked(self._of.opened_sync(), filters, limit, cursor)))
 
@@ -181,6 +242,29 @@ class SyncAuditStore:
         """As `AuditStore.install`."""
         made: list[str] = _blocked(self._of.opened_sync().install())
         return made
+
+    def verify(
+        self,
+        *,
+        mac_key: str | bytes | None = None,
+        public_keys: Sequence[str] = (),
+        checkpoints: Sequence[str] = (),
+        accept_unkeyed: bool = False,
+    ) -> dict[str, Any]:
+        """As `AuditStore.verify`."""
+        store = self._of.opened_sync()
+        report: dict[str, Any] = _blocked(_verifying(store, mac_key, public_keys, checkpoints, accept_unkeyed))
+        return report
+
+    def export(self, format: Literal["jsonl", "csv"] = "jsonl", *, filters: Filters | None = None) -> str:
+        """As `AuditStore.export`."""
+        text: str = _blocked(_exporting(self._of.opened_sync(), format, filters))["text"]
+        return text
+
+    def stats(self, *, filters: Filters | None = None, top: int = 20) -> dict[str, Any]:
+        """As `AuditStore.stats`."""
+        stats: dict[str, Any] = _blocked(_counting(self._of.opened_sync(), filters, top))
+        return stats
 
 
 def _connected(of: AuditStore) -> Any:
@@ -211,11 +295,44 @@ def no_tool(name: str, _arguments: Any, _context: Any) -> Any:
     raise RuntimeError(f"a store asked for the tool `{name}`")
 
 
-def _asked(store: Store, filters: Mapping[str, Any] | None, limit: int, cursor: str | None) -> Running:
+def _asked(store: Store, filters: Filters | None, limit: int, cursor: str | None) -> Running:
+    return begun(store.query, _plain(filters), limit, cursor)
+
+
+def _exporting(store: Store, format: str, filters: Filters | None) -> Running:
+    return begun(store.export, format, _plain(filters))
+
+
+def _counting(store: Store, filters: Filters | None, top: int) -> Running:
+    return begun(store.stats, _plain(filters), top=top)
+
+
+def _verifying(
+    store: Store,
+    mac_key: str | bytes | None,
+    public_keys: Sequence[str],
+    checkpoints: Sequence[str],
+    accept_unkeyed: bool,
+) -> Running:
+    return begun(
+        store.verify,
+        mac_key=mac_key.encode() if isinstance(mac_key, str) else mac_key,
+        public_keys=list(public_keys),
+        checkpoints=list(checkpoints),
+        accept_unkeyed=accept_unkeyed,
+    )
+
+
+def begun(begin: Callable[..., Running], *given: Any, **named: Any) -> Running:
+    """Begins something of the engine's."""
     try:
-        return store.query({} if filters is None else dict(filters), limit, cursor)
+        return begin(*given, **named)
     except Exception as error:
         raise told(error) from None
+
+
+def _plain(filters: Filters | None) -> dict[str, Any]:
+    return {} if filters is None else dict(filters)
 
 
 def _records(page: Mapping[str, Any]) -> AuditRecords:

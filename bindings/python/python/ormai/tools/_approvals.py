@@ -94,6 +94,9 @@ class Approvals:
     async def approve(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
         """Says yes to a request, and makes the write under its requester.
 
+        On a session of yours the write is made there, in the transaction that is open. Nobody knows yet whether that
+        will be committed, so the request stays `approved`: `resume` afterwards finds that it was made, or makes it.
+
         Raises:
             RecordNotFoundError: there is none; the same for somebody else's.
             WriteNotAllowedError: it is one's own.
@@ -109,6 +112,16 @@ class Approvals:
             OrmAiError: as `approve`.
         """
         return Approval(await self._asked(ctx, lambda native, at: native.reject(at, id, note)))
+
+    async def resume(self, ctx: RunContext, id: str) -> Approval:
+        """Goes on with a request that was approved: after its session was committed, or after a crash. For operators:
+        who may approve has been decided, and is not asked again.
+
+        Raises:
+            RecordNotFoundError: there is none.
+            ConflictError: it was not approved, or cannot be made any more.
+        """
+        return Approval(await self._asked(ctx, lambda native, at: native.resume(at, id)))
 
     async def _asked(self, ctx: RunContext, begin: Begin) -> Any:
         from .._drive_async import closed
@@ -149,6 +162,10 @@ class SyncApprovals:
     def reject(self, ctx: RunContext, id: str, *, note: str | None = None) -> Approval:
         """As `Approvals.reject`."""
         return Approval(self._asked(ctx, lambda native, at: native.reject(at, id, note)))
+
+    def resume(self, ctx: RunContext, id: str) -> Approval:
+        """As `Approvals.resume`."""
+        return Approval(self._asked(ctx, lambda native, at: native.resume(at, id)))
 
     def _asked(self, ctx: RunContext, begin: Begin) -> Any:
         place = self._engine.place(ctx)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from .._drive import Connection, told
+from .._drive import Connection, DriverError, told
 from .._record import wrong_type
 from ..core._context import RunContext
 from ..core.errors import InternalError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._native import Context, Native, Running
     from ._definitions import Definition
     from ._domain import Tool
+    from ._policy_text import PolicyText
 
 Opening = Callable[[Any], Connection]
 """Makes a connection of a context's `db`, without asking anything of the database."""
@@ -35,17 +36,25 @@ class Place:
 class Engine:
     """The engine with what Python does for it."""
 
-    __slots__ = ("_native", "_open", "_tools")
+    __slots__ = ("_native", "_open", "_tools", "policy")
 
-    def __init__(self, native: Native, opening: Opening | None, tools: Mapping[str, Tool]) -> None:
+    policy: PolicyText
+    """The policy in force, as it was given."""
+
+    def __init__(self, native: Native, opening: Opening | None, tools: Mapping[str, Tool], policy: PolicyText) -> None:
         self._native = native
         self._open = opening
         self._tools = tools
+        self.policy = policy
 
     @property
     def native(self) -> Native:
         """The engine itself."""
         return self._native
+
+    def through(self, native: Any) -> Engine:
+        """The same with another way into the engine."""
+        return Engine(native, self._open, self._tools, self.policy)
 
     def place(self, ctx: RunContext) -> Place:
         """Where the calls of a context are made.
@@ -61,11 +70,9 @@ class Engine:
             if context is None:
                 raise RuntimeError("what this context was made for is over: its transaction, or its tool")
             return Place(context, connection, False)
-        if self._open is None:
-            if ctx.db is not None:
-                raise TypeError("this toolset has connections of its own: leave out `db`")
+        connection = self.opened(ctx.db)
+        if connection is None:
             return Place(self.context(ctx, None), None, False)
-        connection = self._open(ctx.db)
         return Place(self.context(ctx, connection.wire), connection, not connection.is_borrowed)
 
     def context(self, ctx: RunContext, wire: str | None) -> Context:
@@ -94,6 +101,32 @@ class Engine:
         except Exception as error:
             raise told(error) from None
 
+    def opened(self, db: Any) -> Connection | None:
+        """A connection of the host's; None where the engine has its own.
+
+        Raises:
+            TypeError: the engine has its own, and another was given.
+        """
+        if self._open is not None:
+            return self._open(db)
+        if db is not None:
+            raise TypeError("this toolset has connections of its own: leave out `db`")
+        return None
+
+    def make_tables(self, connection: Connection) -> list[str]:
+        """Makes the project's own tables on a connection of the host's; the names of those that are there then.
+
+        Raises:
+            InternalError: the database does not make them.
+        """
+        tables = self._native.own_tables()
+        try:
+            connection.control(list(tables.values()))
+        except DriverError as error:
+            # What the driver said is the exception's cause, and in no text of an error.
+            raise InternalError("the project's own tables cannot be made") from error
+        return list(tables)
+
     def definitions(self, ctx: RunContext) -> list[Definition]:
         """The tools that a principal can use."""
         if not isinstance(ctx, RunContext):
@@ -109,6 +142,15 @@ class Engine:
         except Exception as error:
             raise told(error) from None
         return {"success": explained["success"], **explained.get("explanation", {}), **explained.get("refusal", {})}
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What a reviewer would say of the policy in force."""
+        from .._native import check_policy
+
+        found = check_policy(
+            self._native.catalog(), self.policy.text, self.policy.format, has_hash_key=self.policy.has_hash_key
+        )
+        return self.policy.placed(found)
 
     def no_tool(self, name: str, arguments: Any, context: Context) -> Any:
         """How tools are called where none is to be called."""

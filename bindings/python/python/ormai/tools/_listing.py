@@ -28,6 +28,21 @@ class Listing:
         """The version of the policy in force."""
         return self._engine.native.policy_version
 
+    def findings(self) -> list[dict[str, Any]]:
+        """What a reviewer would say of the policy in force, such as of permits that are inferred.
+
+        Each has `severity` (`warning` or `note`), `code`, `message`, `help`, and the `excerpt` that it is about; `line`
+        and `column` where the policy is a file's.
+        """
+        return self._engine.findings()
+
+    def own_tables(self) -> dict[str, str]:
+        """The statements that make the project's own tables in the database of the writes, by their names.
+
+        They are what `install` runs, for migrations: the ledger of idempotency keys and approvals.
+        """
+        return self._engine.native.own_tables()
+
     def definitions(self, ctx: RunContext) -> list[Definition]:
         """The tools that this principal can use, each with the JSON Schema of its arguments.
 

@@ -8,49 +8,20 @@ from typing import TYPE_CHECKING, Any
 from .._drive import drive
 from .._drive import told as as_exception
 from ..core.errors import PolicyInvalidError
-from ..policy._policy import Policy, text_of_file
 from ._domain import as_told, by_name
 from ._engine import Engine, Opening
+from ._policy_text import PolicyText as PolicyText
 from ._toolset import Toolset
 
 if TYPE_CHECKING:
     import os
 
     from .._native import Running
+    from ..policy import Policy
     from ..store import ApprovalStore, AuditStore
 
     PolicyLike = Policy | Mapping[str, Any] | str | os.PathLike[str]
     """A policy, its document, or the path of its file."""
-
-
-class PolicyText:
-    """A policy as the engine reads it."""
-
-    __slots__ = ("_is_file", "format", "text")
-
-    def __init__(self, policy: Any) -> None:
-        """Reads a policy, its document, or its file.
-
-        Raises:
-            TypeError: it is no policy.
-            ValueError: the name of its file does not say its format.
-            OSError: its file cannot be read.
-        """
-        self._is_file = isinstance(policy, str) or hasattr(policy, "__fspath__")
-        if self._is_file:
-            self.text, self.format = text_of_file(policy)
-        elif isinstance(policy, (Policy, Mapping)):
-            made = policy if isinstance(policy, Policy) else Policy.from_dict(policy)
-            # As YAML, because findings show the lines that they are about.
-            self.text, self.format = made.to_yaml(), "yaml"
-        else:
-            raise TypeError(
-                f"a policy is a Policy, its document or the path of its file, and not {type(policy).__name__}"
-            )
-
-    def told(self, error: Exception) -> Exception:
-        """A failure with the places of its findings."""
-        return error.placed(self.text, is_file=self._is_file) if isinstance(error, PolicyInvalidError) else error
 
 
 def stores_of(given: AuditStore | Iterable[AuditStore] | None) -> list[AuditStore]:
@@ -136,7 +107,7 @@ def over_host(
 
     from .._native import Native
 
-    text = PolicyText(policy)
+    text = PolicyText(policy, has_hash_key=hash_key is not None)
     stores = [store.opened_sync() for store in stores_of(audit_store)]
     told, named = settings(tools, hash_key, cursor_secret, audit_options)
     try:
@@ -152,4 +123,4 @@ def over_host(
         )
     except PolicyInvalidError as error:
         raise text.told(error) from None
-    return Toolset(Engine(native, open_connection, named))
+    return Toolset(Engine(native, open_connection, named, text))

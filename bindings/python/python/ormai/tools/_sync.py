@@ -196,20 +196,29 @@ class SyncToolset(Listing):
 
         return SyncTransaction(self._engine, ctx)
 
-    def install(self) -> list[str]:
+    def install(self, db: Any = None) -> list[str]:
         """As `Toolset.install`."""
-        made: list[str] = self._done(self._engine.native.install())
-        return made
+        connection = self._engine.opened(db)
+        if connection is None:
+            made: list[str] = self._done(self._engine.native.install())
+            return made
+        reject_async(connection)
+        try:
+            return self._engine.make_tables(connection)
+        finally:
+            if not connection.is_borrowed:
+                connection.close()
 
     def reload(self, policy: object) -> None:
         """As `Toolset.reload`."""
-        from ._mount import PolicyText
+        from ._policy_text import PolicyText
 
-        text = PolicyText(policy)
+        text = PolicyText(policy, has_hash_key=self._engine.policy.has_hash_key)
         try:
             self._done(self._engine.native.reload(text.text, text.format))
         except PolicyInvalidError as error:
             raise text.told(error) from None
+        self._engine.policy = text
 
     def close(self) -> None:
         """Seals the audit trail and ends the toolset's own connections."""

@@ -314,17 +314,33 @@ class Toolset(Listing):
 
         return Transaction(self._engine, ctx)
 
-    async def install(self) -> list[str]:
+    async def install(self, db: Any = None) -> list[str]:
         """Makes the project's own tables where they are missing: the ledger of idempotency keys and approvals.
+        `own_tables` has the statements for migrations.
+
+        Args:
+            db: a session to make them on, which you commit. By default a connection of the toolset's engine.
 
         Returns:
-            The names of what was made.
+            The names of the tables.
 
         Raises:
-            OrmAiError: the database did not make them.
+            OrmAiError: the database does not make them.
         """
-        made: list[str] = await self._done(self._engine.native.install())
-        return made
+        from .._drive_async import closed
+
+        connection = self._engine.opened(db)
+        if connection is None:
+            made: list[str] = await self._done(self._engine.native.install())
+            return made
+        try:
+            if not connection.is_async:
+                return self._engine.make_tables(connection)
+            made = await connection.run_sync(self._engine.make_tables, connection)
+            return made
+        finally:
+            if not connection.is_borrowed:
+                await closed(connection)
 
     async def reload(self, policy: object) -> None:
         """Puts another policy in force. Calls under way end under the one they began with.
@@ -333,13 +349,14 @@ class Toolset(Listing):
             PolicyInvalidError: it does not load; the old one stays.
             AuditUnavailableError: it cannot be recorded.
         """
-        from ._mount import PolicyText
+        from ._policy_text import PolicyText
 
-        text = PolicyText(policy)
+        text = PolicyText(policy, has_hash_key=self._engine.policy.has_hash_key)
         try:
             await self._done(self._engine.native.reload(text.text, text.format))
         except PolicyInvalidError as error:
             raise text.told(error) from None
+        self._engine.policy = text
 
     async def aclose(self) -> None:
         """Seals the audit trail and ends the toolset's own connections."""

@@ -6,6 +6,7 @@ mod cursors;
 mod differential;
 mod explained;
 mod found;
+mod hosted;
 mod native;
 mod native_writes;
 mod non_interference;

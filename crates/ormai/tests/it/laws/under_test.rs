@@ -128,11 +128,16 @@ async fn called(ormai: &OrmAi, ask: &Ask, ctx: RunContext<'_>, cursor: Option<&s
 
 /// All pages of an ask; one answer where there are no pages.
 pub(super) async fn pages(ormai: &OrmAi, ask: &Ask) -> Vec<Json> {
+    pages_in(ormai, ask, || RunContext::new(ask.who.principal())).await
+}
+
+/// The same, each page in a context.
+pub(super) async fn pages_in(ormai: &OrmAi, ask: &Ask, ctx: impl Fn() -> RunContext<'static>) -> Vec<Json> {
     const MOST: usize = 200;
-    let mut all = vec![call(ormai, ask, None).await];
+    let mut all = vec![called(ormai, ask, ctx(), None).await];
     while all.len() < MOST {
         let Some(cursor) = all.last().and_then(|page| page["data"]["next_cursor"].as_str()) else { break };
-        let next = call(ormai, ask, Some(cursor)).await;
+        let next = called(ormai, ask, ctx(), Some(cursor)).await;
         all.push(next);
     }
     all

@@ -101,7 +101,7 @@ pub(super) async fn within(ormai: &OrmAi, ask: &Ask, open: &mut Open) -> Json {
     }
 }
 
-fn compare(expected: &Outcome, got: &Json, ask: &Ask, hashes: &mut Hashes) -> Result<(), String> {
+pub(super) fn compare(expected: &Outcome, got: &Json, ask: &Ask, hashes: &mut Hashes) -> Result<(), String> {
     let tenant = ask.who.tenant.to_string();
     let data = &got["data"];
     let mut same = |row: &Row, got: &Json| agrees(row, got, &tenant, hashes);
