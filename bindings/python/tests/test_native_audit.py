@@ -70,7 +70,7 @@ def test_records_come_page_by_page_and_by_time(store: _ormai.Store) -> None:
 @pytest.mark.parametrize(
     ("filters", "words"),
     [
-        ({"tenant": "a"}, "did you mean `tenant_id`"),
+        ({"tenant_ids": "a"}, "did you mean `tenant_id`"),
         ({"timestamp_gte": "yesterday"}, "expected a time with its offset"),
         ({"tenant_id": ["a"]}, "expected one value"),
     ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._told import Told
-from ..tools._mount import PolicyText
+from ..tools._policy_text import PolicyText
 from ._driving import awaited, blocked, engine_of, native_of
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _comparing(
     from .._native import diff as begin
 
     native = native_of(engine_of(toolset))
-    versions = [(text.text, text.format) for text in (PolicyText(old), PolicyText(new))]
+    versions = [(text.text, text.format) for text in (PolicyText(each, has_hash_key=True) for each in (old, new))]
     told = [principal.to_dict() for principal in principals]
     calls = None if recording is None else recording._native
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._drive import told
 from ..core.errors import PolicyInvalidError
-from ..tools._mount import PolicyText
+from ..tools._policy_text import PolicyText
 from ._driving import awaited, blocked, engine_of, native_of
 from ._invariants import ALL_INVARIANTS, Check, Invariant, audited_once, read
 from ._results import EvalResult, SuiteResult
@@ -101,7 +101,7 @@ class EvalHarness(_Harness):
     ) -> None:
         from .._native import Harness
 
-        text = PolicyText(policy)
+        text = PolicyText(policy, has_hash_key=True)
         self._engine = engine_of(toolset)
         try:
             self._harness = Harness(

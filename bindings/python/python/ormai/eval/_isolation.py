@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._told import Told
 from ..core.errors import PolicyInvalidError
-from ..tools._mount import PolicyText
+from ..tools._policy_text import PolicyText
 from ._driving import awaited, blocked, engine_of, native_of
 from ._results import Violation, ViolationError
 
@@ -147,7 +147,7 @@ def _trying(
 ) -> tuple[Begin, PolicyText]:
     from .._native import isolation as begin
 
-    text = PolicyText(policy)
+    text = PolicyText(policy, has_hash_key=True)
     native = native_of(engine_of(toolset))
     told = [principal.to_dict() for principal in principals]
 
