@@ -154,7 +154,7 @@ def deep(levels: int) -> Any:
         (deep(80), None, "the request nests deeper than 64 levels"),
         (None, None, "expected an object"),
         ([], None, "expected an object"),
-        (b"{}", None, "expected an object"),
+        (b"{}", None, "`model` is missing"),
     ],
 )
 def test_what_has_no_form_is_refused_at_its_place(arguments: Any, path: str | None, words: str) -> None:
