@@ -8,7 +8,6 @@ from typing import Any
 
 import ormai
 import pytest
-
 from databases import Ground
 from evaluating import ACME, POLICY, UMBRELLA, changed
 from ormai.core import RunContext

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ormai_sql::{Bind, Dialect, PlaceStyle, Statement};
 
+use super::Forms;
 use crate::error::DbError;
 #[cfg(feature = "mysql")]
 use crate::mysql;
@@ -71,6 +72,15 @@ pub enum BoundValue {
 /// [`DbError::Refused`] for a value that the database would store as another, [`DbError::Failed`] for one
 /// that cannot be bound, or a wire that is not one of the statement's dialect.
 pub fn bound(statement: &Statement, wire: Wire) -> Result<Bound, DbError> {
+    bound_in(statement, wire, Forms::Own)
+}
+
+/// [`bound`], in the forms of [`Host::forms`](super::Host::forms).
+///
+/// # Errors
+///
+/// As [`bound`].
+pub fn bound_in(statement: &Statement, wire: Wire, forms: Forms) -> Result<Bound, DbError> {
     let (dialect, style) = match wire {
         Wire::Sqlite => (Dialect::Sqlite, PlaceStyle::Question),
         Wire::Psycopg | Wire::PostgresFormat => (Dialect::Postgres, PlaceStyle::Format),
@@ -78,7 +88,7 @@ pub fn bound(statement: &Statement, wire: Wire) -> Result<Bound, DbError> {
         Wire::MySqlFormat => (Dialect::MySql, PlaceStyle::Format),
     };
     let (around, mut values): (Vec<_>, Vec<_>) =
-        statement.binds().map(|bind| of(bind, wire)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        statement.binds().map(|bind| of(bind, wire, forms)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let respelled = statement
         .respelled(dialect, style, |value| around.get(value).copied().unwrap_or_default())
         .map_err(|error| DbError::failed(error.to_string()))?;
@@ -89,16 +99,16 @@ pub fn bound(statement: &Statement, wire: Wire) -> Result<Bound, DbError> {
 }
 
 /// What stands around the placeholder of a value, and what is bound.
-fn of(bind: Bind<'_>, wire: Wire) -> Result<((&'static str, &'static str), BoundValue), DbError> {
+fn of(bind: Bind<'_>, wire: Wire, forms: Forms) -> Result<((&'static str, &'static str), BoundValue), DbError> {
     match wire {
         #[cfg(feature = "sqlite")]
-        Wire::Sqlite => Ok((("", ""), sqlite::bind::of(bind)?)),
+        Wire::Sqlite => Ok((("", ""), sqlite::bind::of(bind, forms)?)),
         #[cfg(feature = "postgres")]
         Wire::Psycopg => Ok((("", ""), postgres::text::binary(bind)?)),
         #[cfg(feature = "postgres")]
         Wire::PostgresDollar | Wire::PostgresFormat => postgres::text::of(bind),
         #[cfg(feature = "mysql")]
-        Wire::MySqlFormat => mysql::bind::written(bind),
+        Wire::MySqlFormat => mysql::bind::written(bind, forms),
         #[cfg(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")))]
         _ => Err(DbError::failed("the driver's database is not built in")),
     }
@@ -180,6 +190,27 @@ mod tests {
         check(Wire::Psycopg, "a = $1", null(), "a = %s", &[BoundValue::Wire { oid: 0, bytes: None }]);
         check(Wire::PostgresDollar, "a = $1", null(), "a = $1", &[BoundValue::Null]);
         check(Wire::MySqlFormat, "a = ?", null(), "a = %s", &[BoundValue::Null]);
+    }
+
+    #[test]
+    fn values_go_in_the_forms_in_which_sqlalchemy_stores_them() {
+        let check = |wire, value: Value, own: &str, sqlalchemy: &str| {
+            for (forms, expected) in [(Forms::Own, own), (Forms::SqlAlchemy, sqlalchemy)] {
+                let placeholder = if wire == Wire::PostgresDollar { "$1" } else { "?" };
+                let statement = Statement::for_tests(placeholder, [(value.clone(), None)], []);
+                assert_eq!(bound_in(&statement, wire, forms).unwrap().values, [text(expected)], "{wire:?} {forms:?}");
+            }
+        };
+        let hyphenated = "6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d";
+        let uuid = || Value::Uuid(hyphenated.parse().unwrap());
+        let hex = "6f1b3c2e8a534f7e9d580c6f3e1a2b4d";
+        check(Wire::Sqlite, uuid(), hyphenated, hex);
+        check(Wire::MySqlFormat, uuid(), hyphenated, hex);
+        check(Wire::PostgresDollar, uuid(), hyphenated, hyphenated);
+        let at = || Value::DateTime("2024-05-01T12:00:00".parse().unwrap());
+        check(Wire::Sqlite, at(), "2024-05-01 12:00:00", "2024-05-01 12:00:00.000000");
+        let at = Value::Time("12:00:00".parse().unwrap());
+        check(Wire::Sqlite, at, "12:00:00", "12:00:00.000000");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ormai_core::value::ColumnType;
 use ormai_sql::Dialect;
 
 use super::session::Kept;
-use super::{Answered, Cell, HostError};
+use super::{Answered, Cell, Forms, HostError};
 use crate::error::DbError;
 use crate::execute::{Mark, savepoint_texts};
 #[cfg(any(feature = "mysql", feature = "postgres"))]
@@ -86,27 +86,37 @@ pub(super) fn leave(dialect: Dialect) -> Texts {
 }
 
 /// What came back, as the declared types.
-pub(super) fn fetched(dialect: Dialect, rows: Vec<Vec<Cell>>, columns: &[ColumnType]) -> Result<Fetched, DbError> {
+pub(super) fn fetched(
+    dialect: Dialect,
+    forms: Forms,
+    rows: Vec<Vec<Cell>>,
+    columns: &[ColumnType],
+) -> Result<Fetched, DbError> {
     match dialect {
         #[cfg(feature = "postgres")]
         Dialect::Postgres => postgres::cells::fetched(rows, columns),
         #[cfg(feature = "mysql")]
         Dialect::MySql => mysql::cells::fetched(rows, columns),
         #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => sqlite::cells::fetched(rows, columns),
+        Dialect::Sqlite => sqlite::cells::fetched(rows, columns, forms),
         _ => Err(not_built_in()),
     }
 }
 
 /// What a statement that writes came to.
-pub(super) fn changed(dialect: Dialect, answered: Answered, columns: &[ColumnType]) -> Result<Changed, DbError> {
+pub(super) fn changed(
+    dialect: Dialect,
+    forms: Forms,
+    answered: Answered,
+    columns: &[ColumnType],
+) -> Result<Changed, DbError> {
     let Answered { rows, affected, made } = answered;
     #[cfg(feature = "mysql")]
     if dialect == Dialect::MySql {
-        return mysql::changed(rows.is_empty(), made, affected, columns, || fetched(dialect, rows, columns));
+        return mysql::changed(rows.is_empty(), made, affected, columns, || fetched(dialect, forms, rows, columns));
     }
     let _ = made;
-    let rows = fetched(dialect, rows, columns)?;
+    let rows = fetched(dialect, forms, rows, columns)?;
     // Some drivers count nothing where rows come back.
     let affected = affected.max(u64::try_from(rows.len()).unwrap_or(u64::MAX));
     Ok(Changed { affected, rows })

@@ -42,7 +42,7 @@ use ormai_sql::Statement;
 
 use crate::error::DbError;
 
-pub use bound::{Bound, BoundValue, Wire, bound};
+pub use bound::{Bound, BoundValue, Wire, bound, bound_in};
 pub use opened::Opened;
 pub(crate) use session::Session;
 
@@ -58,6 +58,22 @@ pub(crate) use session::Session;
 pub trait Host: Send {
     /// Carries out an order. A future that is dropped before its end was perhaps carried out, perhaps not.
     fn ask<'a>(&'a mut self, order: Order<'a>) -> Asking<'a>;
+
+    /// In which texts its user stores what the database has no type for.
+    fn forms(&self) -> Forms {
+        Forms::Own
+    }
+}
+
+/// In which texts somebody stores what a database has no type for: times and UUIDs on SQLite, UUIDs on MySQL.
+/// A value is found, and a text is read as one, in this form alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Forms {
+    /// Times with six digits of a second where it is not whole, UUIDs with hyphens.
+    #[default]
+    Own,
+    /// As SQLAlchemy does: times with six digits of every second, UUIDs without hyphens.
+    SqlAlchemy,
 }
 
 /// What comes of an order.

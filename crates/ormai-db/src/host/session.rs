@@ -58,12 +58,12 @@ impl Session {
 
     pub(crate) async fn run(&mut self, statement: &Statement, limit: Duration) -> Result<Fetched, DbError> {
         let answered = self.answered(statement, limit, false).await?;
-        engine::fetched(self.dialect, answered.rows, statement.columns())
+        engine::fetched(self.dialect, self.host.forms(), answered.rows, statement.columns())
     }
 
     pub(crate) async fn change(&mut self, statement: &Statement, limit: Duration) -> Result<Changed, DbError> {
         let answered = self.answered(statement, limit, true).await?;
-        engine::changed(self.dialect, answered, statement.columns())
+        engine::changed(self.dialect, self.host.forms(), answered, statement.columns())
     }
 
     async fn answered(&mut self, statement: &Statement, limit: Duration, writes: bool) -> Result<Answered, DbError> {
@@ -124,7 +124,7 @@ impl Session {
                 Ok(answered) => answered,
                 Err(error) => return Err(self.sorted(error, false)),
             };
-            let before = engine::fetched(self.dialect, answered.rows, &read.columns)?;
+            let before = engine::fetched(self.dialect, self.host.forms(), answered.rows, &read.columns)?;
             self.opened.state().settings = (read.restore)(&before)?;
         }
         Ok(engine::set_limit(self.dialect, wanted))

@@ -19,7 +19,7 @@ use sqlx::{Arguments as _, Encode, MySql, Type};
 use super::exact::{self, Exact};
 use crate::error::DbError;
 use crate::hex::hex;
-use crate::host::BoundValue;
+use crate::host::{BoundValue, Forms};
 
 pub(super) fn arguments(statement: &Statement) -> Result<MySqlArguments, DbError> {
     let mut arguments = MySqlArguments::default();
@@ -43,8 +43,11 @@ pub(super) fn arguments(statement: &Statement) -> Result<MySqlArguments, DbError
 
 /// A parameter that a driver writes into the text, and what makes a value of its type of it there: of a
 /// text the server would make a date by guessing, and bytes need not be text.
-pub(crate) fn written(bind: Bind<'_>) -> Result<((&'static str, &'static str), BoundValue), DbError> {
+pub(crate) fn written(bind: Bind<'_>, forms: Forms) -> Result<((&'static str, &'static str), BoundValue), DbError> {
     let bare = ("", "");
+    if let (Forms::SqlAlchemy, Bind::Value(Value::Uuid(uuid)) | Bind::Stored(Value::Uuid(uuid), _)) = (forms, &bind) {
+        return Ok((bare, BoundValue::Text(uuid.simple().to_string())));
+    }
     Ok(match Form::of(bind)? {
         Form::Null => (bare, BoundValue::Null),
         Form::Int(int) => (bare, BoundValue::Int(int)),

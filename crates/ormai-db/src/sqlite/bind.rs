@@ -10,14 +10,15 @@ use ormai_sql::{Bind, Statement};
 use serde_json::Value as Json;
 use sqlx::Arguments as _;
 use sqlx::sqlite::SqliteArguments;
+use uuid::Uuid;
 
 use crate::error::DbError;
-use crate::host::BoundValue;
+use crate::host::{BoundValue, Forms};
 
 pub(super) fn arguments(statement: &Statement) -> Result<SqliteArguments, DbError> {
     let mut arguments = SqliteArguments::default();
     for bind in statement.binds() {
-        let added = match of(bind)? {
+        let added = match of(bind, Forms::Own)? {
             BoundValue::Int(int) => arguments.add(int),
             BoundValue::Float(float) => arguments.add(float),
             BoundValue::Text(text) => arguments.add(text),
@@ -31,15 +32,15 @@ pub(super) fn arguments(statement: &Statement) -> Result<SqliteArguments, DbErro
 }
 
 /// What is bound, in one of SQLite's storage classes.
-pub(crate) fn of(bind: Bind<'_>) -> Result<BoundValue, DbError> {
+pub(crate) fn of(bind: Bind<'_>, forms: Forms) -> Result<BoundValue, DbError> {
     match bind {
         Bind::Stored(value, _) if is_lost(value) => Err(DbError::refused("SQLite would store another number")),
-        Bind::Value(value) | Bind::Stored(value, _) => form(value),
+        Bind::Value(value) | Bind::Stored(value, _) => form(value, forms),
         Bind::Array(..) => Err(DbError::failed("SQLite has no arrays to bind")),
     }
 }
 
-fn form(value: &Value) -> Result<BoundValue, DbError> {
+fn form(value: &Value, forms: Forms) -> Result<BoundValue, DbError> {
     Ok(match value {
         Value::Null => BoundValue::Null,
         Value::Bool(bool) => BoundValue::Int((*bool).into()),
@@ -52,11 +53,11 @@ fn form(value: &Value) -> Result<BoundValue, DbError> {
         },
         Value::Text(text) => BoundValue::Text(text.clone()),
         Value::Bytes(bytes) => BoundValue::Bytes(bytes.clone()),
-        Value::Uuid(uuid) => BoundValue::Text(uuid.hyphenated().to_string()),
-        Value::Timestamp(timestamp) => BoundValue::Text(date_time(TimeZone::UTC.to_datetime(*timestamp))),
-        Value::DateTime(time) => BoundValue::Text(date_time(*time)),
+        Value::Uuid(uuid) => BoundValue::Text(self::uuid(*uuid, forms)),
+        Value::Timestamp(timestamp) => BoundValue::Text(date_time(TimeZone::UTC.to_datetime(*timestamp), forms)),
+        Value::DateTime(time) => BoundValue::Text(date_time(*time, forms)),
         Value::Date(date) => BoundValue::Text(date.to_string()),
-        Value::Time(time) => BoundValue::Text(self::time(*time)),
+        Value::Time(time) => BoundValue::Text(self::time(*time, forms)),
         Value::Interval(interval) => BoundValue::Text(interval.to_string()),
         Value::Json(json) => BoundValue::Text(json.to_string()),
         Value::Pattern(pattern) => BoundValue::Text(glob(pattern)),
@@ -102,14 +103,21 @@ fn whole(decimal: &BigDecimal) -> Option<i64> {
 
 /// `YYYY-MM-DD HH:MM:SS[.ffffff]`, as SQLite's own functions write it, so that text order is
 /// time order.
-pub(super) fn date_time(at: DateTime) -> String {
-    format!("{} {}", at.date(), time(at.time()))
+pub(super) fn date_time(at: DateTime, forms: Forms) -> String {
+    format!("{} {}", at.date(), time(at.time(), forms))
 }
 
-pub(super) fn time(at: Time) -> String {
+pub(super) fn time(at: Time, forms: Forms) -> String {
     let micros = at.subsec_nanosecond() / 1_000;
     let whole = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
-    if micros == 0 { whole } else { format!("{whole}.{micros:06}") }
+    if micros == 0 && forms == Forms::Own { whole } else { format!("{whole}.{micros:06}") }
+}
+
+pub(super) fn uuid(uuid: Uuid, forms: Forms) -> String {
+    match forms {
+        Forms::Own => uuid.hyphenated().to_string(),
+        Forms::SqlAlchemy => uuid.simple().to_string(),
+    }
 }
 
 /// A GLOB pattern; `*`, `?` and `[` of the text stand in brackets.
@@ -145,10 +153,13 @@ mod tests {
 
     #[test]
     fn times_are_written_so_that_text_order_is_time_order() {
-        let check = |time: &str, expected: &str| assert_eq!(date_time(time.parse().unwrap()), expected);
-        check("2024-05-01T12:00:00", "2024-05-01 12:00:00");
-        check("2024-05-01T12:00:00.5", "2024-05-01 12:00:00.500000");
-        check("2024-05-01T12:00:00.000001", "2024-05-01 12:00:00.000001");
+        let check = |time: &str, expected: &str, sqlalchemy: &str| {
+            assert_eq!(date_time(time.parse().unwrap(), Forms::Own), expected);
+            assert_eq!(date_time(time.parse().unwrap(), Forms::SqlAlchemy), sqlalchemy);
+        };
+        check("2024-05-01T12:00:00", "2024-05-01 12:00:00", "2024-05-01 12:00:00.000000");
+        check("2024-05-01T12:00:00.5", "2024-05-01 12:00:00.500000", "2024-05-01 12:00:00.500000");
+        check("2024-05-01T12:00:00.000001", "2024-05-01 12:00:00.000001", "2024-05-01 12:00:00.000001");
     }
 
     #[test]

@@ -5,9 +5,9 @@ use ormai_core::value::ColumnType;
 
 use super::decode;
 use crate::error::DbError;
-use crate::host::Cell;
+use crate::host::{Cell, Forms};
 
-pub(crate) fn fetched(rows: Vec<Vec<Cell>>, columns: &[ColumnType]) -> Result<Fetched, DbError> {
+pub(crate) fn fetched(rows: Vec<Vec<Cell>>, columns: &[ColumnType], forms: Forms) -> Result<Fetched, DbError> {
     decode::check(columns)?;
     let mut values = Vec::with_capacity(rows.len().saturating_mul(columns.len()));
     for row in rows {
@@ -16,7 +16,7 @@ pub(crate) fn fetched(rows: Vec<Vec<Cell>>, columns: &[ColumnType]) -> Result<Fe
         }
         for (cell, column) in row.into_iter().zip(columns) {
             let value = match cell {
-                Cell::Value(value) => decode::fitted(value, column),
+                Cell::Value(value) => decode::fitted(value, column, forms),
                 Cell::Wire { .. } => None,
             };
             values.push(value.ok_or_else(|| DbError::failed("a value is of no storage class"))?);

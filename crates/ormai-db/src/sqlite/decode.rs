@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::bind;
 use crate::error::DbError;
+use crate::host::Forms;
 
 /// Exponents cost memory once a number is written out.
 const EXPONENT: i64 = 1_000;
@@ -46,11 +47,11 @@ pub(crate) fn check(columns: &[ColumnType]) -> Result<(), DbError> {
 }
 
 /// A value of a storage class, as one of the declared type; `None` when it is of no class.
-pub(crate) fn fitted(stored: Value, column: &ColumnType) -> Option<Value> {
+pub(crate) fn fitted(stored: Value, column: &ColumnType, forms: Forms) -> Option<Value> {
     Some(match stored {
         Value::Int(int) => integer(int, column),
         Value::Float(float) => real(float, column),
-        Value::Text(text) => self::text(&text, column),
+        Value::Text(text) => self::text(&text, column, forms),
         Value::Null | Value::Bytes(_) => stored,
         _ => return None,
     })
@@ -69,7 +70,7 @@ fn value(raw: SqliteValueRef<'_>, column: &ColumnType) -> Result<Value, DbError>
         "REAL" => real(read(raw)?, column),
         "BLOB" => Value::Bytes(read(raw)?),
         // Bytes first: text in a file need not be UTF-8.
-        _ => text(&String::from_utf8_lossy(read(raw)?), column),
+        _ => text(&String::from_utf8_lossy(read(raw)?), column, Forms::Own),
     })
 }
 
@@ -95,14 +96,16 @@ fn real(float: f64, column: &ColumnType) -> Value {
     }
 }
 
-fn text(text: &str, column: &ColumnType) -> Value {
+fn text(text: &str, column: &ColumnType, forms: Forms) -> Value {
     let typed = match column {
         ColumnType::Decimal => decimal(text).map(Value::Decimal),
-        ColumnType::Uuid => Uuid::try_parse(text).ok().filter(|it| it.to_string() == text).map(Value::Uuid),
-        ColumnType::Timestamp => local(text).and_then(|at| TimeZone::UTC.to_timestamp(at).ok()).map(Value::Timestamp),
-        ColumnType::DateTime => local(text).map(Value::DateTime),
+        ColumnType::Uuid => Uuid::try_parse(text).ok().filter(|it| bind::uuid(*it, forms) == text).map(Value::Uuid),
+        ColumnType::Timestamp => {
+            local(text, forms).and_then(|at| TimeZone::UTC.to_timestamp(at).ok()).map(Value::Timestamp)
+        }
+        ColumnType::DateTime => local(text, forms).map(Value::DateTime),
         ColumnType::Date => Date::from_str(text).ok().filter(|it| it.to_string() == text).map(Value::Date),
-        ColumnType::Time => Time::from_str(text).ok().filter(|it| bind::time(*it) == text).map(Value::Time),
+        ColumnType::Time => Time::from_str(text).ok().filter(|it| bind::time(*it, forms) == text).map(Value::Time),
         ColumnType::Json => serde_json::from_str(text).ok().map(Value::Json),
         _ => None,
     };
@@ -116,8 +119,8 @@ fn decimal(text: &str) -> Option<BigDecimal> {
 }
 
 /// A time in the one form in which it is bound.
-fn local(text: &str) -> Option<DateTime> {
-    DateTime::from_str(text).ok().filter(|at| bind::date_time(*at) == text)
+fn local(text: &str, forms: Forms) -> Option<DateTime> {
+    DateTime::from_str(text).ok().filter(|at| bind::date_time(*at, forms) == text)
 }
 
 #[cfg(test)]
@@ -125,7 +128,7 @@ mod tests {
     use super::*;
 
     fn check(stored: &str, column: ColumnType, json: &str) {
-        assert_eq!(text(stored, &column).to_json().to_string(), json, "{stored:?} as {column}");
+        assert_eq!(text(stored, &column, Forms::Own).to_json().to_string(), json, "{stored:?} as {column}");
     }
 
     #[test]
@@ -142,7 +145,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_answered_as_it_is_stored() {
-        let as_stored = |stored: &str, column| assert_eq!(text(stored, &column), Value::from(stored), "{column}");
+        let as_stored =
+            |stored: &str, column| assert_eq!(text(stored, &column, Forms::Own), Value::from(stored), "{column}");
         as_stored("yesterday", ColumnType::Timestamp);
         as_stored("2024-05-01T12:00:00Z", ColumnType::Timestamp);
         as_stored("2024-05-01 12:00:00.000000", ColumnType::Timestamp);
@@ -157,5 +161,20 @@ mod tests {
         assert_eq!(real(1.5, &ColumnType::Int), Value::Float(1.5));
         assert_eq!(real(0.1, &ColumnType::Decimal).to_json(), "0.1");
         assert_eq!(real(f64::INFINITY, &ColumnType::Decimal).to_json(), "Infinity");
+    }
+    #[test]
+    fn text_in_the_forms_of_sqlalchemy_is_read_there_and_no_other() {
+        let read = |stored: &str, column| text(stored, &column, Forms::SqlAlchemy).to_json().to_string();
+        let hex = "6f1b3c2e8a534f7e9d580c6f3e1a2b4d";
+        assert_eq!(read("2024-05-01 12:00:00.000000", ColumnType::DateTime), "\"2024-05-01T12:00:00\"");
+        assert_eq!(read("12:30:00.000000", ColumnType::Time), "\"12:30:00\"");
+        assert_eq!(read(hex, ColumnType::Uuid), "\"6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d\"");
+        let as_stored = |stored: &str, column| {
+            assert_eq!(text(stored, &column, Forms::SqlAlchemy), Value::from(stored), "{column}");
+        };
+        as_stored("2024-05-01 12:00:00", ColumnType::DateTime);
+        as_stored("12:30:00", ColumnType::Time);
+        as_stored("6f1b3c2e-8a53-4f7e-9d58-0c6f3e1a2b4d", ColumnType::Uuid);
+        as_stored("6F1B3C2E8A534F7E9D580C6F3E1A2B4D", ColumnType::Uuid);
     }
 }
