@@ -404,3 +404,22 @@ fn pairs(
 ) -> Vec<(String, String)> {
     link.iter().map(|(from, to)| (here.field(*from).name.clone(), there.field(*to).name.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_of_one_word_is_read_as_it_is_written() {
+        for (word, ty) in WORDS {
+            assert_eq!(type_json(&ty), Json::from(word));
+            assert_eq!(type_of(&Json::from(word), 0), Ok(ty));
+        }
+    }
+
+    #[test]
+    fn arrays_of_arrays_come_to_an_end() {
+        let nested = (0..=DEEPEST).fold(json!("int"), |of, _| json!({"array": of}));
+        assert!(type_of(&nested, 0).is_err());
+    }
+}

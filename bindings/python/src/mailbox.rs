@@ -214,3 +214,96 @@ impl Drop for Asking {
         waiting.into_iter().for_each(Waker::wake);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poll(asking: &mut Asking) -> Option<bool> {
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(asking).poll(&mut context) {
+            Poll::Ready(Answer::Kept(Ok(kept))) => Some(kept),
+            Poll::Ready(_) => panic!("an answer of another kind"),
+            Poll::Pending => None,
+        }
+    }
+
+    fn taken(mailbox: &Mailbox) -> Option<&'static str> {
+        mailbox.take().map(|order| match order {
+            Order::Fixed(text) => text,
+            _ => panic!("an order of another kind"),
+        })
+    }
+
+    fn kept(answer: bool) -> Answer {
+        Answer::Kept(Ok(answer))
+    }
+
+    #[test]
+    fn an_order_is_taken_once_and_answered_once() {
+        let mailbox = Mailbox::default();
+        let mut asking = mailbox.clone().ask(Order::Fixed("a"));
+        assert_eq!(taken(&mailbox), None);
+        assert_eq!(poll(&mut asking), None);
+        assert_eq!(taken(&mailbox), Some("a"));
+        assert_eq!(taken(&mailbox), None);
+        assert_eq!(poll(&mut asking), None);
+        mailbox.answer(kept(true));
+        assert_eq!(poll(&mut asking), Some(true));
+    }
+
+    #[test]
+    fn an_answer_that_comes_too_late_is_not_that_of_the_next_order() {
+        let mailbox = Mailbox::default();
+        let mut given_up = mailbox.clone().ask(Order::Fixed("a"));
+        assert_eq!(poll(&mut given_up), None);
+        assert_eq!(taken(&mailbox), Some("a"));
+        drop(given_up);
+        let mut next = mailbox.clone().ask(Order::Fixed("b"));
+        assert_eq!(poll(&mut next), None);
+        assert_eq!(taken(&mailbox), None, "the connection is still busy with the first");
+        mailbox.answer(kept(false));
+        assert_eq!(poll(&mut next), None);
+        assert_eq!(taken(&mailbox), Some("b"));
+        mailbox.answer(kept(true));
+        assert_eq!(poll(&mut next), Some(true));
+    }
+
+    #[test]
+    fn an_order_that_is_given_up_before_it_was_taken_is_gone() {
+        let mailbox = Mailbox::default();
+        let mut given_up = mailbox.clone().ask(Order::Fixed("a"));
+        assert_eq!(poll(&mut given_up), None);
+        drop(given_up);
+        assert_eq!(taken(&mailbox), None);
+        let mut answered = mailbox.clone().ask(Order::Fixed("b"));
+        assert_eq!(poll(&mut answered), None);
+        assert_eq!(taken(&mailbox), Some("b"));
+    }
+
+    #[test]
+    fn an_answer_to_nothing_is_forgotten() {
+        let mailbox = Mailbox::default();
+        mailbox.answer(kept(true));
+        let mut asking = mailbox.clone().ask(Order::Fixed("a"));
+        assert_eq!(poll(&mut asking), None);
+        mailbox.answer(kept(true));
+        assert_eq!(taken(&mailbox), Some("a"), "an answer before the order was taken is none");
+        assert_eq!(poll(&mut asking), None);
+    }
+
+    #[test]
+    fn the_mailbox_of_a_thread_is_that_of_the_call_that_is_polled() {
+        assert!(Mailbox::current().is_none());
+        let (outer, inner) = (Mailbox::default(), Mailbox::default());
+        let is = |mailbox: &Mailbox| Mailbox::current().is_some_and(|it| Arc::ptr_eq(&it.state, &mailbox.state));
+        let opened = outer.open();
+        {
+            let _within = inner.open();
+            assert!(is(&inner));
+        }
+        assert!(is(&outer));
+        drop(opened);
+        assert!(Mailbox::current().is_none());
+    }
+}

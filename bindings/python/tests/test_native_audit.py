@@ -70,7 +70,7 @@ def test_records_come_page_by_page_and_by_time(store: _ormai.Store) -> None:
 @pytest.mark.parametrize(
     ("filters", "words"),
     [
-        ({"tenant": "a"}, "did you mean `tenant_id`"),
+        ({"tenant_ids": "a"}, "did you mean `tenant_id`"),
         ({"timestamp_gte": "yesterday"}, "expected a time with its offset"),
         ({"tenant_id": ["a"]}, "expected one value"),
     ],
@@ -140,14 +140,10 @@ def test_records_are_exported(store: _ormai.Store) -> None:
 def test_old_records_are_let_go_and_the_rest_still_verifies(store: _ormai.Store) -> None:
     finish(called(store).close())
     dry = finish(store.prune(by="an operator", keep=1, dry_run=True))
-    if "jsonl" in repr(store):
-        # Of files, only those that are closed are pruned.
-        assert dry["records"] == 0
-    else:
-        assert dry["records"] == 2
+    assert dry["records"] == 2
     pruned = finish(store.prune(by="an operator", keep=1))
     assert pruned["records"] == dry["records"]
-    assert len(finish(store.query())["records"]) == 3 - dry["records"]
+    assert len(finish(store.query())["records"]) == 1
     assert finish(store.verify())["ok"] is True
 
 

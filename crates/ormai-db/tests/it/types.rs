@@ -2,6 +2,7 @@
 
 use ormai_core::value::{ColumnType, Value};
 use ormai_db::Session;
+use ormai_db::host::Wire;
 use ormai_sql::Statement;
 use ormai_testkit::{Engine, TestDatabase};
 use serde_json::{Value as Json, json};
@@ -181,9 +182,11 @@ async fn whatever_mariadb_can_store_is_answered() {
             state enum('open', 'paid'), word varchar(3));
         INSERT INTO t VALUES ('0000-00-00', '2024-00-01', '0000-00-00', '-838:59:59', 18446744073709551615, 7, 'lost', 'aaa')";
     test.execute(sql).await;
+    let host = HostConnection::open(&test, Wire::MySqlFormat).await;
     let check = async |expression: &str, ty: ColumnType, expected: Json| {
         let read = statement(&format!("SELECT {expression} FROM t"), &[], &[ty]);
         assert_eq!(answer(&database, &read).await.unwrap(), json!([expected]), "{expression}");
+        assert_eq!(run(&mut host.session(), &read).await.unwrap(), json!([expected]), "{expression} on a host");
     };
     check("day", ColumnType::Date, json!("0000-00-00")).await;
     check("at", ColumnType::DateTime, json!("2024-00-01T00:00:00")).await;
@@ -206,9 +209,11 @@ async fn whatever_mariadb_can_store_is_answered() {
 async fn whatever_postgres_can_store_is_answered() {
     let test = TestDatabase::postgres().await;
     let database = connect(&test, 1).await;
+    let host = HostConnection::open(&test, Wire::Psycopg).await;
     let check = async |literal: &str, ty: ColumnType, expected: Json| {
         let read = statement(&format!("SELECT {literal}"), &[], &[ty]);
         assert_eq!(answer(&database, &read).await.unwrap(), json!([expected]), "{literal}");
+        assert_eq!(run(&mut host.session(), &read).await.unwrap(), json!([expected]), "{literal} on a host");
     };
     check("'NaN'::numeric", ColumnType::Decimal, json!("NaN")).await;
     check("'-Infinity'::numeric", ColumnType::Decimal, json!("-Infinity")).await;
@@ -234,17 +239,23 @@ async fn whatever_postgres_can_store_is_answered() {
 async fn a_column_that_is_no_longer_what_the_catalog_says_is_refused() {
     let test = TestDatabase::postgres().await;
     let database = connect(&test, 1).await;
+    let mut hosts = Vec::new();
+    for wire in HostConnection::wires(Engine::Postgres) {
+        hosts.push(HostConnection::open(&test, *wire).await);
+    }
     for (literal, ty) in [
         ("1", ColumnType::Text),
         ("'a'::text", ColumnType::Int),
         ("'12:00+02'::timetz", ColumnType::Time),
         ("'1'::money", ColumnType::Unsupported("money".to_owned())),
+        ("1, 2", ColumnType::Int),
     ] {
         let read = statement(&format!("SELECT {literal}"), &[], &[ty]);
         assert!(answer(&database, &read).await.is_err(), "{literal}");
+        for host in &hosts {
+            assert!(run(&mut host.session(), &read).await.is_err(), "{literal}");
+        }
     }
-    let two = statement("SELECT 1, 2", &[], &[ColumnType::Int]);
-    assert!(answer(&database, &two).await.is_err());
 }
 
 #[tokio::test]
@@ -264,7 +275,11 @@ async fn no_text_of_a_user_is_a_wildcard_on_any_engine() {
     use ormai_core::value::Pattern;
     for engine in Engine::ALL {
         let test = TestDatabase::on(engine).await;
-        let database = connect(&test, 1).await;
+        let mut session = Session::from_pool(&connect(&test, 1).await).await.unwrap();
+        let mut hosted = Vec::new();
+        for wire in HostConnection::wires(engine) {
+            hosted.push(HostConnection::open(&test, *wire).await.session());
+        }
         let sql = match engine {
             Engine::Sqlite => "SELECT $1 GLOB $2",
             Engine::Postgres => "SELECT $1::text LIKE $2 ESCAPE '\\'",
@@ -278,7 +293,11 @@ async fn no_text_of_a_user_is_a_wildcard_on_any_engine() {
                 for pattern in [Pattern::contains(pattern), Pattern::starts_with(pattern), Pattern::like(pattern)] {
                     let expected = pattern.matches(text);
                     let ask = statement(sql, &[text.into(), Value::Pattern(pattern.clone())], &[ColumnType::Bool]);
-                    assert_eq!(answer(&database, &ask).await.unwrap(), json!([expected]), "{text:?} {pattern:?}");
+                    assert_eq!(run(&mut session, &ask).await.unwrap(), json!([expected]), "{text:?} {pattern:?}");
+                    // One form of each is enough there: the others differ in nothing that is escaped.
+                    for session in hosted.iter_mut().filter(|_| pattern.0.len() == 3) {
+                        assert_eq!(run(session, &ask).await.unwrap(), json!([expected]), "{text:?} {pattern:?}");
+                    }
                 }
             }
         }
