@@ -56,6 +56,15 @@ def test_an_answer_names_its_record(store: _ormai.Store) -> None:
     assert len(found["records"]) == 1
 
 
+def test_a_call_whose_arguments_have_no_form_leaves_a_record(store: _ormai.Store) -> None:
+    engine = native(stores=[store])
+    for arguments in ({"model": "Order", "limit": {1}}, "{", "\ud800"):
+        outcome = finish(engine.call(context("tenant-a"), "query", arguments))
+        record = finish(store.query({"id": outcome["metadata"]["audit_id"]}))["records"][0]
+        assert record["error"]["code"] == outcome["error"]["code"] == "VALIDATION_ERROR"
+        assert record["tool_name"] == "query"
+
+
 def test_records_come_page_by_page_and_by_time(store: _ormai.Store) -> None:
     called(store)
     first = finish(store.query(limit=2))
