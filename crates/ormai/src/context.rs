@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use ormai_core::error::{Error, ErrorCode, Result};
 use ormai_core::principal::{CallContext, Principal};
 use ormai_db::{Database, Session};
+use ormai_sql::Dialect;
 use sqlx::Transaction;
 #[cfg(feature = "mysql")]
 use sqlx::{MySql, MySqlConnection};
@@ -113,8 +114,12 @@ impl<'c> HeldSession<'c> {
     }
 
     /// The connection, for one call. What a call before it left half done is undone first.
-    pub(crate) async fn lock(&self) -> Result<MutexGuard<'_, Session<'c>>> {
+    /// It has to speak the dialect that statements are made in.
+    pub(crate) async fn lock(&self, dialect: Dialect) -> Result<MutexGuard<'_, Session<'c>>> {
         let mut session = self.session.lock().await;
+        if session.dialect() != dialect {
+            return Err(another_dialect());
+        }
         if self.grouping.load(Ordering::Acquire) {
             return Err(under_way());
         }
@@ -166,6 +171,11 @@ async fn tidy(session: &mut Session<'_>, depth: usize) -> Result<()> {
         telemetry::detail("", &error);
         Error::new(ErrorCode::DatabaseUnavailable, "the transaction cannot be gone on with")
     })
+}
+
+/// What is said of a database that the toolset's statements are not made for.
+pub(crate) fn another_dialect() -> Error {
+    Error::new(ErrorCode::Internal, "the context's database speaks another dialect")
 }
 
 fn under_way() -> Error {

@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 
 use crate::approvals::ApprovalStore;
 use crate::audit::{Action, Attempt, Refused, Trail, action_of};
-use crate::context::Db;
+use crate::context::{Db, another_dialect};
 use crate::response::{CallResult, Concluded, Data, Facts, Response};
 use crate::schema::{self, Description};
 use crate::telemetry::{self, Metrics, database_error, inside};
@@ -294,7 +294,9 @@ impl Toolset {
             Db::Pool(database) => {
                 once(&mut session(database, &engine, &context.request_id).await?, &statement, timeout).await
             }
-            Db::Held(session) => once(&mut *session.lock().await?, &statement, timeout).await,
+            Db::Held(session) => {
+                once(&mut *session.lock(engine.compiler().dialect()).await?, &statement, timeout).await
+            }
         };
         inspection.conclude(&rows.map_err(failed)?)
     }
@@ -316,7 +318,10 @@ impl Toolset {
         match &ctx.db {
             Db::Own => self.on_pool(&self.database, call).await,
             Db::Pool(database) => self.on_pool(database, call).await,
-            Db::Held(session) => drive(call, &mut *session.lock().await?).await,
+            Db::Held(session) => {
+                let dialect = call.engine().compiler().dialect();
+                drive(call, &mut *session.lock(dialect).await?).await
+            }
         }
     }
 
@@ -329,7 +334,7 @@ impl Toolset {
 /// A connection of a pool.
 pub(crate) async fn session(database: &Database, engine: &Engine, request_id: &str) -> Result<Session<'static>> {
     if database.dialect() != engine.compiler().dialect() {
-        return Err(Error::new(ErrorCode::Internal, "the context's database speaks another dialect"));
+        return Err(another_dialect());
     }
     Session::from_pool(database).await.map_err(|error| failed(&error, request_id))
 }

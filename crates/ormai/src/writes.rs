@@ -104,7 +104,7 @@ impl Toolset {
                 Db::Own => Box::pin(self.write_on_pool(&self.database, errand)).await,
                 Db::Pool(database) => Box::pin(self.write_on_pool(database, errand)).await,
                 Db::Held(held) => {
-                    let mut session = held.lock().await?;
+                    let mut session = held.lock(engine.compiler().dialect()).await?;
                     let written = Box::pin(kept_or_undone(errand, &mut session)).await;
                     released(&mut session, written, &context.request_id).await
                 }

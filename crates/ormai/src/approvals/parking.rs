@@ -108,7 +108,9 @@ impl Toolset {
     ) -> Result<Option<Written>> {
         let claim = Claim::of_approval(&approval.id, &approval.parked_request()?, &approval.policy_version)?;
         let (found, released) = match &by.db {
-            Db::Held(held) if !self.database.has_connections() => look(&mut *held.lock().await?, &claim).await,
+            Db::Held(held) if !self.database.has_connections() => {
+                look(&mut *held.lock(self.database.dialect()).await?, &claim).await
+            }
             _ => look(&mut session(&self.database, &self.engine(), &call.request_id).await?, &claim).await,
         };
         match found {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use ormai::Dialect;
 use ormai::db::Database;
 use ormai::policy::Format;
 use ormai::prelude::*;
@@ -16,8 +17,12 @@ use crate::support::{CURSOR_KEY, acme, code, globex, outcome, rows};
 
 /// A toolset without a connection of its own.
 async fn hosted(host: &HostConnection) -> OrmAi {
+    speaking(host.dialect()).await
+}
+
+async fn speaking(dialect: Dialect) -> OrmAi {
     let built = OrmAi::builder()
-        .database(Database::of_hosts(host.dialect()))
+        .database(Database::of_hosts(dialect))
         .policy_text(writes_policy(), Format::Yaml)
         .catalog(guide_catalog())
         .cursor_key(CURSOR_KEY)
@@ -36,6 +41,18 @@ fn order() -> Json {
 const ALL: fn() -> Json = || json!({"model": "Order", "select": ["id", "total"], "limit": 50});
 
 every_engine! {
+    async fn a_connection_of_another_dialect_is_refused_before_any_statement(test: &TestDatabase) {
+        test.load(&Dataset::demo()).await;
+        let wire = HostConnection::wires(test.engine())[0];
+        let host = HostConnection::open(test, wire).await;
+        let other = if host.dialect() == Dialect::Sqlite { Dialect::Postgres } else { Dialect::Sqlite };
+        let (ormai, ctx) = (speaking(other).await, on(&host, acme()));
+        for (tool, arguments) in [("query", ALL()), ("create", order())] {
+            let refused = outcome(&ctx, &ormai, tool, &arguments).await;
+            assert_eq!(code(&refused), "INTERNAL", "{refused}");
+        }
+    }
+
     async fn calls_are_a_part_of_the_hosts_transaction(test: &TestDatabase) {
         test.load(&Dataset::demo()).await;
         for wire in HostConnection::wires(test.engine()) {
