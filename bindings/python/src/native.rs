@@ -10,7 +10,7 @@ use ormai::prelude::*;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::approvals::{Approvals, filter_of};
 use crate::audit::Store;
@@ -18,7 +18,7 @@ use crate::build::{Parts, connecting, unbuilt};
 use crate::calls::{self, Explained, answered, refused};
 use crate::catalog;
 use crate::context::Context;
-use crate::convert::{Misfit, json, to_python};
+use crate::convert::{json as read, to_python};
 use crate::failure::raised;
 use crate::policy::format_of;
 use crate::running::{Running, written};
@@ -133,19 +133,12 @@ impl Native {
         self.check(context)?;
         let tools = self.ormai.tools().clone();
         let run = Arc::clone(&context.run);
-        if let Some(text) = json_text(arguments)? {
-            let work = async move { answered(tools.call_json(&run, &tool, &text).await) };
-            return Ok(Running::answering(work, self.runtime.clone(), refused).within(context));
-        }
-        let arguments = json(arguments).map_err(Misfit::into_error);
-        let arguments = match arguments {
-            Ok(arguments) => Ok(arguments),
-            Err(error) => Err(error?),
-        };
+        let arguments = Arguments::read(arguments)?;
         let work = async move {
-            answered(match &arguments {
-                Ok(arguments) => tools.call(&run, &tool, arguments).await,
-                Err(error) => tools.call_unread(&run, &tool, error.clone()).await,
+            answered(match arguments {
+                Arguments::Read(arguments) => tools.call(&run, &tool, &arguments).await,
+                Arguments::Text(text) => tools.call_json(&run, &tool, &text).await,
+                Arguments::Unread(error) => tools.call_unread(&run, &tool, error).await,
             })
         };
         Ok(Running::answering(work, self.runtime.clone(), refused).within(context))
@@ -179,7 +172,7 @@ impl Native {
         tool: &str,
         arguments: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let arguments = json(arguments).map_err(|misfit| misfit.into_py_err(py))?;
+        let arguments = read(arguments).map_err(|misfit| misfit.into_py_err(py))?;
         to_python(py, &Explained::of(self.ormai.tools(), &context.run, tool, &arguments))
     }
 
@@ -286,12 +279,26 @@ impl Native {
     }
 }
 
-/// Arguments as a model has written them.
-fn json_text(arguments: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
-    if let Ok(text) = arguments.cast::<PyString>() {
-        return Ok(Some(text.to_str()?.as_bytes().to_vec()));
+/// What a tool is called with.
+enum Arguments {
+    Read(Json),
+    /// As a model has written them.
+    Text(Vec<u8>),
+    /// They have no form here.
+    Unread(Error),
+}
+
+impl Arguments {
+    fn read(given: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = given.cast::<PyBytes>() {
+            return Ok(Self::Text(bytes.as_bytes().to_vec()));
+        }
+        match read(given) {
+            Ok(Json::String(text)) if given.is_instance_of::<PyString>() => Ok(Self::Text(text.into_bytes())),
+            Ok(arguments) => Ok(Self::Read(arguments)),
+            Err(misfit) => misfit.into_error().map(Self::Unread),
+        }
     }
-    Ok(arguments.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes().to_vec()))
 }
 
 fn dialect_of(name: &str) -> PyResult<Dialect> {

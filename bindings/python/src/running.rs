@@ -302,6 +302,7 @@ impl Running {
         let inner = &mut *inner;
         py.detach(|| inner.let_go());
         inner.out = Out::Nothing;
+        self.signal.forget();
         let undo = inner.opened.as_ref().map(Opened::undo).unwrap_or_default();
         Ok(undo.into_iter().map(String::from).collect())
     }
@@ -330,4 +331,75 @@ pub(crate) fn written(value: impl serde::Serialize + Send + 'static) -> Outcome 
 /// What is said of a transaction that its caller undoes without saying why.
 pub(crate) fn undone() -> Error {
     Error::new(ErrorCode::Internal, "what was done in the transaction failed; nothing of it was kept")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stepped(py: Python<'_>, running: &Running) -> PyResult<String> {
+        running.step(py, None).map(|order| order.to_string())
+    }
+
+    #[test]
+    fn a_panic_is_a_fault_and_nothing_of_it_is_told() {
+        Python::initialize();
+        Python::attach(|py| {
+            let running = Running::of(async { panic!("a secret") }, None);
+            let error = stepped(py, &running).unwrap_err().to_string();
+            assert!(error.contains("INTERNAL"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+            assert!(stepped(py, &running).unwrap_err().to_string().contains("come to its end"));
+
+            let running = Running::answering(async { panic!("a secret") }, None, crate::calls::refused);
+            let outcome = stepped(py, &running).unwrap();
+            assert!(outcome.contains("'success': False") && outcome.contains("INTERNAL"), "{outcome}");
+            assert!(!outcome.contains("secret"), "{outcome}");
+        });
+    }
+
+    #[test]
+    fn what_panics_when_it_goes_harms_nobody() {
+        struct Bomb;
+
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("on purpose");
+            }
+        }
+
+        Python::initialize();
+        Python::attach(|py| {
+            let work = async {
+                let _bomb = Bomb;
+                std::future::pending::<Result<Outcome, Error>>().await
+            };
+            let running = Running::of(work, None);
+            assert_eq!(stepped(py, &running).unwrap(), "('wait',)");
+            assert_eq!(running.cancel(py).unwrap(), Vec::<String>::new());
+        });
+    }
+
+    #[test]
+    fn work_that_yields_is_gone_on_with_and_does_not_spin_for_ever() {
+        Python::initialize();
+        Python::attach(|py| {
+            let work = async {
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                Ok(written(7))
+            };
+            assert_eq!(stepped(py, &Running::of(work, None)).unwrap(), "('done', 7)");
+            let endless = async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let running = Running::of(endless, None);
+            assert_eq!(stepped(py, &running).unwrap(), "('wait',)");
+            running.wait(py).unwrap();
+            assert_eq!(stepped(py, &running).unwrap(), "('wait',)");
+        });
+    }
 }

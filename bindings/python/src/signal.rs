@@ -25,6 +25,13 @@ impl Signal {
         self.lock().is_woken = false;
     }
 
+    /// Nobody is called any more.
+    pub(crate) fn forget(&self) {
+        let callbacks = std::mem::take(&mut self.lock().callbacks);
+        // Letting go of one may run code of Python's.
+        drop(callbacks);
+    }
+
     /// Whether it was woken since it was last taken.
     pub(crate) fn is_woken(&self) -> bool {
         self.lock().is_woken

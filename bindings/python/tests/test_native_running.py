@@ -60,6 +60,46 @@ def test_a_call_that_is_done_is_not_stepped_again(engine: _ormai.Native) -> None
     assert repr(running) == "<Running: done>"
 
 
+def test_a_call_that_is_being_stepped_is_not_stepped_from_elsewhere(engine: _ormai.Native) -> None:
+    shared = context("tenant-a")
+    first, second = (engine.call(shared, "query", QUERY) for _ in range(2))
+    assert first.step()[0] == "statement"
+    # The connection is the first one's until that is done.
+    assert second.step() == ("wait",)
+    found: list[str] = []
+
+    def meddle() -> None:
+        for meddling in (first.step, first.cancel):
+            try:
+                meddling()
+            except RuntimeError as error:
+                found.append(str(error))
+        found.append(repr(first))
+
+    second.on_ready(meddle)
+    assert first.step(([], -1, None, None))[0] == "done"
+    assert found == ["the call is being stepped by another thread"] * 2 + ["<Running: being stepped>"]
+    second.wait()
+    assert second.step()[0] == "statement"
+
+
+def test_calls_of_many_threads_do_not_mix(engine: _ormai.Native) -> None:
+    seen: list[set[str]] = []
+
+    def work(tenant: str) -> None:
+        driver, own = Sqlite(shop()), context(tenant)
+        for _ in range(50):
+            rows = driver.finish(engine.call(own, "query", {"model": "Order"}))["data"]["rows"]
+            seen.append({row["tenant_id"] for row in rows} ^ {tenant})
+
+    threads = [threading.Thread(target=work, args=(f"tenant-{'ab'[number % 2]}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [set()] * 400
+
+
 def test_an_answer_to_nothing_is_refused(engine: _ormai.Native) -> None:
     running = engine.call(context("tenant-a"), "query", QUERY)
     with pytest.raises(RuntimeError, match="nothing was asked"):

@@ -155,6 +155,10 @@ def deep(levels: int) -> Any:
         (None, None, "expected an object"),
         ([], None, "expected an object"),
         (b"{}", None, "`model` is missing"),
+        ('{"model": "Order", "model": "User"}', None, "stands twice"),
+        ("{", None, "not valid JSON"),
+        ("\ud800", None, "the text is not Unicode"),
+        (b"\xff", None, "not valid JSON"),
     ],
 )
 def test_what_has_no_form_is_refused_at_its_place(arguments: Any, path: str | None, words: str) -> None:
@@ -163,6 +167,12 @@ def test_what_has_no_form_is_refused_at_its_place(arguments: Any, path: str | No
     assert words in error["message"]
     if path is not None:
         assert error["details"]["path"] == path
+
+
+def test_text_in_the_place_of_arguments_is_their_json() -> None:
+    for text in ('{"model": "Order", "limit": 1}', b'{"model": "Order", "limit": 1}', Text('{"model": "Order"}')):
+        outcome = Sqlite(shop()).finish(native().call(context("tenant-a"), "query", text))
+        assert outcome["success"] is True
 
 
 def test_what_python_raises_while_a_value_is_read_is_raised() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     from ormai._ormai import Context
 
 #: A parameter of a statement; see `Context`.
-Parameter: TypeAlias = None | int | float | str | bytes | tuple[int, bytes | None]
+Parameter: TypeAlias = None | int | float | Decimal | str | bytes | tuple[int, bytes | None]
 
 #: `("done", outcome)`: the end of the call.
 Done: TypeAlias = tuple[Literal["done"], Any]
@@ -33,7 +34,15 @@ Order: TypeAlias = Done | Wait | Control | Fixed | Statement | Tool | Inside
 #: PostgreSQL's types, every value of a row is bytes in the binary form, or None.
 Answered: TypeAlias = tuple[Sequence[Sequence[Any]] | None, int | None, int | None, Sequence[int] | None]
 
-WireName: TypeAlias = Literal["sqlite", "psycopg", "postgres-dollar", "postgres-format", "mysql-format"]
+WireName: TypeAlias = Literal[
+    "sqlite",
+    "sqlalchemy-sqlite",
+    "psycopg",
+    "postgres-dollar",
+    "postgres-format",
+    "mysql-format",
+    "sqlalchemy-mysql",
+]
 DialectName: TypeAlias = Literal["sqlite", "postgresql", "postgres", "mysql", "mariadb"]
 FormatName: TypeAlias = Literal["json", "yaml", "toml"]
 

@@ -118,7 +118,9 @@ class Context:
       bytes or None, with `oids`.
     - `postgres-dollar`: `$1`, texts and None; rows of Python objects.
     - `postgres-format`: `%s`, texts and None; rows of Python objects.
-    - `mysql-format`: `%s`, None, int, float, str and bytes; rows of Python objects.
+    - `mysql-format`: `%s`, None, int, float, Decimal, str and bytes; rows of Python objects.
+    - `sqlalchemy-sqlite`, `sqlalchemy-mysql`: as these, for databases in which SQLAlchemy's own types have stored
+      times and UUIDs.
 
     Without one they run on connections of the toolset's own. Calls in one context come one after the other.
     """
@@ -402,7 +404,7 @@ class Harness:
         *,
         name: str | None = None,
         principal: PrincipalDict | Mapping[str, Any] | None = None,
-        invariants: Sequence[str | Mapping[str, Any]] = (),
+        invariants: Sequence[str | Mapping[str, Any]] = ...,
         expect: str | None = None,
     ) -> Running:
         """Makes a call and holds it to invariants. The outcome is `{"name", "call", "observed", "answered",
@@ -464,7 +466,7 @@ def determinism(
     recording: Recording,
     *,
     runs: int = 2,
-    ignore: Sequence[str] = (),
+    ignore: Sequence[str] = ...,
     writes: bool = False,
 ) -> Running:
     """Makes recorded calls several times, and compares what they are answered."""
@@ -475,7 +477,7 @@ def diff(
     old: tuple[str, str],
     new: tuple[str, str],
     *,
-    principals: Sequence[PrincipalDict | Mapping[str, Any]] = (),
+    principals: Sequence[PrincipalDict | Mapping[str, Any]] = ...,
     rows: bool = True,
     most_rows: int | None = None,
     recording: Recording | None = None,
@@ -492,7 +494,7 @@ def isolation(
     seed: int = 0,
     requests: int | None = None,
     max_rows: int | None = None,
-    principals: Sequence[PrincipalDict | Mapping[str, Any]] = (),
+    principals: Sequence[PrincipalDict | Mapping[str, Any]] = ...,
     stop_at_first: bool = False,
     progress: Callable[[int, int, int], object] | None = None,
 ) -> Running:
