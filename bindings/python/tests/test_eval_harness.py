@@ -238,6 +238,44 @@ def test_without_a_session_the_call_has_a_transaction_of_its_own(shop: Ground) -
     assert shop.run(lambda session: session.get(Order, 901)) is None
 
 
+@FEW
+def test_what_stands_in_a_transaction_of_the_toolsets_is_seen_and_kept(shop: Ground) -> None:
+    toolset = mounted(shop)
+    harness = EvalHarness(toolset, POLICY)
+
+    async def evaluated(ctx: RunContext) -> Any:
+        async with toolset.transaction(ctx) as tx:
+            await toolset.update(tx, model="Order", id=1, data={"status": "moved"})
+            moved = [{"field": "status", "op": "eq", "value": "moved"}]
+            suite = await harness.run_suite(
+                tx,
+                [
+                    Case("query", {"model": "Order", "filters": moved}, expect="success"),
+                    Case("query", {"model": "Order", "filters": moved}, UMBRELLA, expect="success"),
+                    Case("delete", {"model": "Order", "id": 1}),
+                ],
+            )
+            suite.raise_for_violations()
+            assert [len(result.data["rows"]) for result in suite.results[:2]] == [1, 0]
+        return (await execute(ctx.db, select(Order.status).where(Order.id == 1))).scalar()
+
+    assert on_session(shop, evaluated) == "moved"
+
+
+@ONE
+def test_an_evaluation_stays_on_its_thread(shop: Ground) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ormai._native import NativeError
+
+    harness = EvalHarness(mounted(shop), POLICY)
+    place = harness._engine.place(RunContext(principal=ACME))
+    running = harness._harness.run(place.context, "query", {"model": "Order"}, invariants=["non_interference"])
+    assert running.step()[0] in ("control", "statement")
+    with ThreadPoolExecutor(1) as other, pytest.raises(NativeError, match="by the thread that began it"):
+        other.submit(running.fail, None, "lost", True).result()
+
+
 @ONE
 def test_a_suite_without_a_case_has_shown_nothing(shop: Ground) -> None:
     harness = EvalHarness(mounted(shop), POLICY)

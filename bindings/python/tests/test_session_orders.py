@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import IntegrityError
@@ -181,6 +183,33 @@ def test_listeners_see_the_statements_and_may_put_a_comment_to_them(shop: Ground
     (parameters,) = [parameters for sql, parameters in seen if sql.startswith("SELECT") and "orders" in sql]
     assert parameters in (("acme",), (b"acme",))
     assert sum(sql == "after" for sql, _ in seen) >= 4
+
+
+@pytest.mark.parametrize("options", [{}, {"stream_results": True}], ids=["plain", "streams"])
+def test_listeners_are_given_a_context_as_of_any_other_statement(shop: Ground, options: dict[str, Any]) -> None:
+    seen: list[tuple[Any, ...]] = []
+    engine = shop.create_engine()
+    target = getattr(engine, "sync_engine", engine)
+
+    def before(_c: object, cursor: Any, sql: str, _p: object, context: Any, _many: bool) -> None:
+        # As instrumentation does, to find its span again afterwards.
+        context._span = len(seen)
+        seen.append((sql.split()[0], cursor is context.cursor, context.compiled, context.isinsert))
+
+    def after(_c: object, _cursor: object, _sql: str, _p: object, context: Any, _many: bool) -> None:
+        assert seen[context._span][0] == context.statement.split()[0]
+
+    def work(session: Session) -> None:
+        session.connection(execution_options=options)
+        seen.clear()
+        assert len(ids(open_session(session, engine), "acme")) == 6
+        assert session.scalar(select(func.count()).select_from(Order)) == 12
+
+    event.listen(target, "before_cursor_execute", before)
+    event.listen(target, "after_cursor_execute", after)
+    shop.run(work, engine=engine)
+    assert [kind for kind, *_ in seen] == ["SELECT", "SELECT"]
+    assert seen[0][1:] == (True, None, False)
 
 
 def test_an_engine_that_echoes_logs_the_statements(shop: Ground, caplog: pytest.LogCaptureFixture) -> None:

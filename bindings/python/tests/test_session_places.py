@@ -17,6 +17,7 @@ from databases import Ground
 from orders import cells, ids, run
 from ormai._drive import DriverError
 from ormai.sqlalchemy import HostConnection, SessionError, open_session
+from ormai.sqlalchemy._instances import expire
 from ormai.sqlalchemy.drivers import driver_of
 from shop import Base, Item, Order, User, fill
 
@@ -326,3 +327,23 @@ def test_values_are_bound_and_never_part_of_the_text(shop: Ground) -> None:
             assert found == [(hostile,)]
 
     shop.run(work)
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ('UPDATE "orders" SET "a" = ?', ["Order"]),
+        ('UPDATE OR ABORT "orders" SET "a" = ?', ["Order"]),
+        ('DELETE FROM "main"."orders" WHERE 1', ["Order"]),
+        ("UPDATE `shop`.`orders` SET a = %s", ["Order"]),
+        ('UPDATE "users" SET "orders" = ?', ["User"]),
+        ('INSERT INTO "orders" VALUES (?)', []),
+        ('WITH x AS (SELECT 1) UPDATE "orders" SET "a" = ?', ["Order", "User"]),
+    ],
+)
+def test_instances_of_the_changed_table_are_read_again(tmp_path: Path, sql: str, names: list[str]) -> None:
+    _, full = two_databases(tmp_path)
+    with Session(full) as session:
+        held = {"Order": session.get(Order, 1), "User": session.get(User, "acme-1")}
+        expire(session, sql)
+        assert [name for name, each in held.items() if "tenant_id" not in each.__dict__] == names

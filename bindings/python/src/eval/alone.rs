@@ -18,17 +18,26 @@ use crate::running::{Outcome, Running};
 
 type Work = Pin<Box<dyn Future<Output = Result<Outcome, Error>>>>;
 
-/// Polled by the thread that made it; another one is refused.
-struct Alone(SendWrapper<Work>);
+/// Polled by the thread that made it; another one is refused. `None` once it was let go of.
+struct Alone(Option<SendWrapper<Work>>);
 
 impl Future for Alone {
     type Output = Result<Outcome, Error>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
-        if !self.0.valid() {
-            return Poll::Ready(Err(internal("an evaluation is gone on with by the thread that began it")));
+        match self.0.as_mut().filter(|work| work.valid()) {
+            Some(work) => work.as_mut().poll(poller),
+            None => Poll::Ready(Err(internal("an evaluation is gone on with by the thread that began it"))),
         }
-        self.0.as_mut().poll(poller)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take().filter(|work| !work.valid()) {
+            // On another thread it cannot be taken down; what it has open on a connection is undone by its host.
+            std::mem::forget(work);
+        }
     }
 }
 
@@ -38,7 +47,7 @@ pub(super) fn evaluating(
     context: &Context,
     work: impl Future<Output = Result<Outcome, Error>> + 'static,
 ) -> Running {
-    Running::of(Alone(SendWrapper::new(Box::pin(work))), native.runtime.clone()).within(context)
+    Running::of(Alone(Some(SendWrapper::new(Box::pin(work)))), native.runtime.clone()).within(context)
 }
 
 /// Does something on one connection: that of the context, where it has one, or else in a transaction on one of

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.util import immutabledict
 
 
 class Said:
@@ -33,9 +34,14 @@ def is_told(connection: Connection) -> bool:
 def telling(connection: Connection, statement: str, parameters: tuple[Any, ...]) -> Iterator[Said]:
     """Tells of a statement before and after it; a listener may put another text in its place."""
     dialect = connection.dialect
+    options = connection.get_execution_options()
+    # Nothing runs on its cursor, so that must be none that is kept by the server.
+    plain = immutabledict({name: value for name, value in options.items() if name != "stream_results"})
     context: Any = dialect.execution_ctx_cls._init_statement(
-        dialect, connection, connection.connection, connection.get_execution_options(), statement, [parameters]
+        dialect, connection, connection.connection, plain, "", [parameters]
     )
+    context.execution_options = options
+    context.statement = context.unicode_statement = statement
     cursor = context.cursor
     said = Said(statement, parameters)
     dispatch: Any = connection.dispatch

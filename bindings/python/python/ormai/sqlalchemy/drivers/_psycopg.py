@@ -13,6 +13,9 @@ from sqlalchemy.util import await_only
 from ..errors import SessionError
 from ._base import Driver, Fetched
 
+if tuple(int(part) for part in psycopg.__version__.split(".")[:2]) < (3, 2):
+    raise SessionError(f"psycopg {psycopg.__version__} is too old", hint="install psycopg 3.2 or later")
+
 
 class _Bound(Dumper):
     """A pair of a type's number and the bytes of a value, or `None` for NULL."""
