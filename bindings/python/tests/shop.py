@@ -66,7 +66,7 @@ def fill(session: Session, orders: int = 6) -> None:
                 user_id=f"{tenant}-{at % 4 // 2 + 1}",
                 status=("pending", "paid", "shipped")[at // 2 % 3],
                 total=Decimal(at + 1) / 2,
-                created_at=dt.datetime(2024, 5, 1, 12, at, 0, 1, tzinfo=dt.timezone.utc),
+                created_at=dt.datetime(2024, 5, 1, 12, 0, 0, 1, tzinfo=dt.timezone.utc) + dt.timedelta(minutes=at),
             )
         )
     session.flush()
