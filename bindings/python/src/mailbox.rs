@@ -97,6 +97,11 @@ impl Mailbox {
         Self { state: Arc::default(), context: Some(context) }
     }
 
+    /// The same for what is done in another context.
+    pub(crate) fn moved_to(&self, context: Arc<RunContext<'static>>) -> Self {
+        Self { state: Arc::clone(&self.state), context: Some(context) }
+    }
+
     /// Where the call runs.
     pub(crate) fn context(&self) -> Option<&RunContext<'static>> {
         self.context.as_deref()

@@ -221,6 +221,12 @@ class Estate:
         """All rows as they are stored."""
         return await self.work(_stored)
 
+    async def undo(self) -> None:
+        """Rolls the session's transaction back."""
+        done = self.session.rollback()
+        if inspect.isawaitable(done):
+            await done
+
     async def works(self) -> None:
         """The session is usable, and `acme` sees its own."""
         assert await self.ids({"model": "Account"}) == [1, 2]

@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import Session
-
 from databases import Ground
 from ormai.core import Principal, RunContext
 from ormai.quickstart import mount_sqlalchemy
 from ormai.store import MemoryAuditStore
 from ormai.tools import Toolset
 from shop import Base
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
 
 T = TypeVar("T")
 

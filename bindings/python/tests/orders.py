@@ -15,7 +15,7 @@ def statement(wire: str, sql: str, *values: str | int) -> Statement:
     """A statement whose values stand as `?`, and whose names as `"name"`, for a wire."""
     parts = sql.split("?")
     assert len(parts) == len(values) + 1
-    if wire == "sqlite":
+    if wire == "sqlalchemy-sqlite":
         return sql, list(values)
     if wire == "mysql-format":
         return "%s".join(parts).replace('"', "`"), list(values)

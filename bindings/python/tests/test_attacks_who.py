@@ -35,13 +35,21 @@ async def test_attack_01_a_missing_tenant_is_refused(estate: Estate, tenant: Any
 
 async def test_attack_01_an_odd_tenant_is_nobodys(estate: Estate) -> None:
     async with estate.unchanged():
-        for tenant in (0, -1, 7, 2**63 - 1, uuid.uuid4(), "\x00", "acme\x00", "x" * 100_000, "'", "\ud800"):
+        for tenant in (0, -1, 7, 2**63, 2**80, 10**400, uuid.uuid4(), "\x00", "acme\x00", "x" * 100_000, "'", "\ud800"):
             for tool, arguments in EVERY_CALL:
-                if tool == "create":
-                    continue
-                outcome = await estate.call(tool, arguments, estate.ctx(tenant))
-                if outcome.success:
-                    assert outcome.data.get("rows") in ([], [{"count": 0}]) or outcome.data == {"updated_count": 0}
+                if tool != "create":
+                    assert await nothing_comes_of(estate, tool, arguments, tenant), tenant
+
+
+async def nothing_comes_of(estate: Estate, tool: str, arguments: Any, tenant: Any) -> bool:
+    """Whether a call finds nothing, or is refused; or its principal is told to be none."""
+    try:
+        outcome = await estate.call(tool, arguments, estate.ctx(tenant))
+    except ValueError:
+        return True
+    if not outcome.success:
+        return True
+    return outcome.data.get("rows") in ([], [{"count": 0}]) or outcome.data == {"updated_count": 0}
 
 
 @pytest.mark.parametrize("identity", [["acme"], {"id": "acme"}, ("acme",), 1.0, True, b"acme", object()], ids=repr)
@@ -50,12 +58,6 @@ def test_attack_01_a_tenant_of_another_kind_makes_no_principal(identity: Any) ->
         Principal(tenant_id=identity)
     with pytest.raises(TypeError):
         Principal(tenant_id="acme", user_id=identity)
-
-
-async def test_attack_01_a_tenant_beyond_all_numbers_is_refused(estate: Estate) -> None:
-    for tenant in (2**63, -(2**63) - 1, 10**400):
-        with pytest.raises(ValueError, match="64 bits"):
-            await estate.code("query", {"model": "Account"}, estate.ctx(tenant))
 
 
 async def test_attack_01_a_missing_owner_is_refused(estate: Estate) -> None:

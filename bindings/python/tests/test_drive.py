@@ -275,6 +275,23 @@ def test_a_call_that_is_cancelled_again_while_it_is_undone_is_undone_to_its_end(
     assert connection.controls == ["ROLLBACK TO x"]
 
 
+@pytest.mark.parametrize("kind", [Connection, AsyncConnection])
+def test_a_call_whose_coroutine_is_thrown_away_is_undone_or_its_connection_discarded(kind: type[Connection]) -> None:
+    running = Running(("wait",), undo=["ROLLBACK TO x"], wakes=False)
+    connection = kind()
+
+    async def thrown_away() -> None:
+        call = _drive_async.drive(running, connection, no_tool)  # type: ignore[arg-type]
+        call.send(None)
+        call.close()
+
+    asyncio.run(thrown_away())
+    assert running.is_cancelled
+    assert (connection.controls, connection.is_discarded) == (
+        ([], True) if connection.is_async else (["ROLLBACK TO x"], False)
+    )
+
+
 async def async_tool(name: str, arguments: Any, context: Any) -> Any:
     await asyncio.sleep(0)
     return {"called": name, "with": arguments, "in": context}

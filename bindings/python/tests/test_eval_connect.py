@@ -8,7 +8,6 @@ from typing import Any
 
 import ormai
 import pytest
-
 from databases import Ground
 from evaluating import ACME, POLICY, UMBRELLA, changed
 from ormai.core import RunContext
@@ -27,6 +26,9 @@ from ormai.eval import (
     replay,
 )
 from ormai.store import MemoryAuditStore
+from ormai.tools import ToolContext, tool
+from shop import Order
+from sqlalchemy import func, select
 
 pytestmark = pytest.mark.drivers("pysqlite", "psycopg", "pymysql")
 NAMES = {"orders": "Order", "users": "User", "items": "Item", "tenants": "Tenant"}
@@ -77,6 +79,50 @@ def test_what_is_evaluated_on_sessions_is_evaluated_without_them(shop: Ground, t
 
             report = await isolation(toolset, ctx, POLICY, requests=60)
             assert report.passed, str(report)
+
+    asyncio.run(main())
+
+
+def test_what_a_tool_of_ones_own_writes_is_undone(shop: Ground) -> None:
+    """Also where its calls would have a connection of their own."""
+
+    @tool
+    async def move_orders(ctx: ToolContext) -> int:
+        """Marks one's orders as moved."""
+        asked: dict[str, Any] = {"model": "Order", "filters": [{"field": "status", "op": "ne", "value": "moved"}]}
+        rows = (await ctx.toolset.query(ctx, **asked)).rows
+        for row in rows:
+            await ctx.toolset.update(ctx, model="Order", id=row["id"], data={"status": "moved"})
+        return len(rows) - len((await ctx.toolset.query(ctx, **asked)).rows)
+
+    @invariant(rows=["Order"])
+    def moves_own_orders_alone(evidence: Evidence) -> bool:
+        moved = [row["tenant_id"] for row in evidence.rows["Order"] if row["status"] == "moved"]
+        return evidence.data == 6 and moved == ["acme"] * 6
+
+    def moved() -> int:
+        return shop.run(lambda session: session.scalar(select(func.count()).where(Order.status == "moved"))) or 0
+
+    async def main() -> None:
+        connected = await ormai.connect(url_of(shop), POLICY, tools=[move_orders], **OPTIONS)
+        async with connected as toolset:
+            ctx = RunContext(principal=ACME)
+            harness = EvalHarness(toolset, POLICY)
+            result = await harness.run(ctx, "move_orders", expect="success", invariants=[moves_own_orders_alone])
+            assert result.passed, str(result)
+            assert moved() == 0
+
+            recorder = Recorder(toolset)
+            async with recorder.toolset.transaction(ctx) as tx:
+                await recorder.toolset.call(tx, "move_orders", {})
+            assert moved() == 6
+            await toolset.update(ctx, model="Order", id=1, data={"status": "paid"})
+            assert (await replay(toolset, ctx, recorder.recording(), writes=True)).made == 1
+            assert (await determinism(toolset, ctx, recorder.recording(), writes=True)).passed
+            assert moved() == 5
+            kept = EvalHarness(toolset, POLICY, keep_writes=True)
+            assert (await kept.run(ctx, "move_orders", invariants=[])).data == 1
+            assert moved() == 6
 
     asyncio.run(main())
 

@@ -6,9 +6,6 @@ import pickle
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, insert, select, update
-from sqlalchemy.orm import Session
-
 from databases import Ground
 from evaluating import ACME, POLICY, UMBRELLA, changed, execute, mounted, on_session
 from ormai.core import RunContext
@@ -27,6 +24,8 @@ from ormai.eval import (
 )
 from ormai.tools import tool
 from shop import Item, Order
+from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy.orm import Session
 
 FEW = pytest.mark.drivers("pysqlite", "aiosqlite", "psycopg", "asyncpg", "pymysql", "asyncmy")
 ONE = pytest.mark.drivers("pysqlite")
@@ -46,8 +45,15 @@ def test_a_call_is_held_to_every_invariant_and_its_session_is_left_as_it_was(sho
                 Case("get", {"model": "Order", "id": 900}, expect="success"),
                 Case("get", {"model": "Order", "id": 2}, expect="RECORD_NOT_FOUND"),
                 Case("get", {"model": "Order", "id": 2}, principal=UMBRELLA, expect="success"),
-                Case("aggregate", {"model": "Order", "aggregations": [{"function": "sum", "field": "total", "alias": "all"}]}),
-                Case("create", {"model": "Order", "data": {"id": 901, "user_id": "acme-1", "status": "made"}}, expect="success"),
+                Case(
+                    "aggregate",
+                    {"model": "Order", "aggregations": [{"function": "sum", "field": "total", "alias": "all"}]},
+                ),
+                Case(
+                    "create",
+                    {"model": "Order", "data": {"id": 901, "user_id": "acme-1", "status": "made"}},
+                    expect="success",
+                ),
                 Case("update", {"model": "Order", "id": 900, "data": {"status": "paid"}}, expect="success"),
                 Case("delete", {"model": "Order", "id": 2}, expect="RECORD_NOT_FOUND"),
                 Case("query", {"model": "User", "filters": [{"field": "emial", "op": "eq", "value": "a"}]}),
@@ -141,7 +147,7 @@ def test_an_invariant_of_ones_own_sees_answer_principal_and_records(shop: Ground
         raise LookupError("no such thing")
 
     async def evaluated(ctx: RunContext) -> Any:
-        checks = [short, holds, fails, breaks, lambda _: False, "response_within_budget"]
+        checks: list[Any] = [short, holds, fails, breaks, lambda _: False, "response_within_budget"]
         return await harness.run(ctx, tool="query", kwargs={"model": "Order"}, invariants=checks)
 
     result = on_session(shop, evaluated)
@@ -178,7 +184,10 @@ def test_tools_of_ones_own_are_held_to_invariants_too(shop: Ground) -> None:
     harness = EvalHarness(mounted(shop, tools=[move_orders]), POLICY)
 
     async def evaluated(ctx: RunContext) -> Any:
-        cases = [Case("move_orders", {}, who, expect="success", invariants=[moves_own_orders_alone]) for who in (ACME, UMBRELLA)]
+        cases = [
+            Case("move_orders", {}, who, expect="success", invariants=[moves_own_orders_alone])
+            for who in (ACME, UMBRELLA)
+        ]
         return await harness.run_suite(ctx, cases)
 
     suite = on_session(shop, evaluated)
@@ -211,7 +220,9 @@ def test_the_sync_twin_blocks(shop: Ground) -> None:
         ctx = RunContext(principal=ACME, db=session)
         result = harness.sync.run(ctx, "query", {"model": "Order"}, invariants=[no_cross_tenant_data, non_interference])
         assert result.passed, str(result)
-        suite = harness.sync.run_suite(ctx, [Case("get", {"model": "Order", "id": 1}), Case("get", {"model": "Order", "id": 2})])
+        suite = harness.sync.run_suite(
+            ctx, [Case("get", {"model": "Order", "id": 1}), Case("get", {"model": "Order", "id": 2})]
+        )
         assert suite.passed and str(suite).endswith("2 of 2 passed, 1 of them refused"), str(suite)
         session.execute(update(Item).values(sku="still usable"))
 
@@ -255,7 +266,9 @@ def test_what_is_not_known_is_refused_with_the_nearest_word(shop: Ground) -> Non
 @ONE
 def test_a_table_that_is_too_large_is_undecided_which_is_no_pass(shop: Ground) -> None:
     harness = EvalHarness(mounted(shop), POLICY, most_rows=3)
-    result = harness.sync.run(RunContext(principal=ACME), "query", {"model": "Order"}, invariants=[no_cross_tenant_data])
+    result = harness.sync.run(
+        RunContext(principal=ACME), "query", {"model": "Order"}, invariants=[no_cross_tenant_data]
+    )
     assert not result.passed and "could not be decided" in str(result) and "more than 3 rows" in str(result)
 
 

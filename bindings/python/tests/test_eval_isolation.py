@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
-
 from databases import Ground
 from evaluating import ACME, POLICY, UMBRELLA, changed, execute, mounted, on_session
 from ormai.core import RunContext
 from ormai.core.errors import PolicyInvalidError, ValidationError
 from ormai.eval import IsolationReport, ViolationError, isolation, isolation_sync
 from shop import Item, Order, User
+from sqlalchemy import insert, select
 
 ONE = pytest.mark.drivers("pysqlite")
 REQUESTS = 60
@@ -27,7 +26,12 @@ def test_a_sound_policy_is_isolated_and_its_database_is_left_as_it_was(shop: Gro
         asked = [select(model.__table__) for model in (Order, Item, User)]
         before = [sorted((await execute(ctx.db, each)).all(), key=str) for each in asked]
         report = await isolation(
-            mounted(shop), ctx, POLICY, requests=REQUESTS, progress=lambda *now: heard.append(now), principals=[ACME, UMBRELLA]
+            mounted(shop),
+            ctx,
+            POLICY,
+            requests=REQUESTS,
+            progress=lambda *now: heard.append(now),
+            principals=[ACME, UMBRELLA],
         )
         assert [sorted((await execute(ctx.db, each)).all(), key=str) for each in asked] == before
         return report

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
-from sqlalchemy.orm import Session
-
 from databases import Ground
 from evaluating import ACME, POLICY, UMBRELLA, changed, execute, mounted, on_session
 from ormai.core import RunContext
@@ -31,6 +28,8 @@ from ormai.eval import (
     replay_sync,
 )
 from shop import Order
+from sqlalchemy import Engine, update
+from sqlalchemy.orm import Session
 
 FEW = pytest.mark.drivers("pysqlite", "aiosqlite", "psycopg", "asyncpg", "pymysql", "asyncmy")
 ONE = pytest.mark.drivers("pysqlite")
@@ -77,7 +76,7 @@ def test_what_was_recorded_is_saved_loaded_and_made_again(shop: Ground, tmp_path
     assert (otherwise.made, otherwise.changed, otherwise.passed) == (4, 1, False)
     assert otherwise.changes[0]["tool"] == "query" and "query" in str(otherwise)
     assert as_another.changed == 2, as_another
-    assert shop.run(lambda session: session.get(Order, 1).status) == "pending"
+    assert shop.run(lambda session: session.get_one(Order, 1).status) == "pending"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine
-from sqlalchemy.orm import Session
-
 from evaluating import ACME, POLICY
 from ormai._drive import drive
 from ormai.core import RunContext
@@ -23,6 +20,8 @@ from ormai.store import AuditStore, JsonlAuditStore, MemoryAuditStore
 from ormai.tools import Toolset, tool
 from ormai.tools._mount import no_tool
 from shop import Base, fill
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.orm import Session
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
 HANGS = 60

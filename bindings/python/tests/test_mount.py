@@ -16,7 +16,7 @@ from ormai.core.errors import ConflictError, OrmAiError, TimeoutError
 from ormai.quickstart import mount_sqlalchemy
 from ormai.sqlalchemy import SessionError
 from ormai.tools import Toolset
-from shop import Base, Order
+from shop import Base, Order, User
 
 SCOPED = {"tenant_id": "principal.tenant_id"}
 POLICY: dict[str, Any] = {
@@ -189,6 +189,36 @@ def test_a_transaction_in_a_session_is_undone_as_a_whole(shop: Ground) -> None:
                 assert len(toolset.sync.query(inner, model="Order", select=["id"]).rows) == 7
             session.commit()
     assert (kept(shop, "gone"), kept(shop, "stays")) == (0, 2)
+
+
+def test_an_instance_of_a_changed_row_is_read_again_and_no_other(shop: Ground) -> None:
+    toolset = mounted(shop)
+
+    def before(session: Session) -> tuple[Order, User]:
+        order, user = session.get(Order, 1), session.get(User, "acme-1")
+        assert order is not None and order.status == "pending" and user is not None
+        return order, user
+
+    def after(session: Session, order: Order, user: User) -> None:
+        assert "status" not in order.__dict__ and "email" in user.__dict__
+        assert order.status == "changed"
+
+    changed = {"model": "Order", "id": 1, "data": {"status": "changed"}}
+    if shop.driver.is_async:
+
+        async def called() -> None:
+            assert isinstance(shop.engine, AsyncEngine)
+            async with AsyncSession(shop.engine) as session:
+                held = await session.run_sync(before)
+                await toolset.update(RunContext(principal=ACME, db=session), **changed)
+                await session.run_sync(after, *held)
+
+        asyncio.run(called())
+    else:
+        with Session(shop.engine) as session:  # type: ignore[arg-type]
+            held = before(session)
+            toolset.sync.update(RunContext(principal=ACME, db=session), **changed)
+            after(session, *held)
 
 
 @pytest.mark.synchronous

@@ -33,7 +33,7 @@ def test_every_call_leaves_its_record(kind: str, tmp_path: Path) -> None:
         page = toolset.sync.query(context(db), model="Order", filters=[{"field": "status", "value": "pending"}])
         with pytest.raises(RecordNotFoundError) as raised:
             toolset.sync.get(context(db), model="Order", id=7)
-        toolset.sync.query(context(db, "globex"), model="Order")
+        asyncio.run(toolset.query(context(db, "globex"), model="Order"))
     refused, answered = store.sync.query(filters={"tenant_id": "acme"})
     assert (answered.id, answered.tenant_id, answered.user_id) == (page.metadata["audit_id"], "acme", "u1")
     assert (answered.tool_name, answered.model, answered.action) == ("query", "Order", "read")

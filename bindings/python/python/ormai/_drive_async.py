@@ -42,6 +42,15 @@ async def drive(
                 order = await _tool_called(running, order, call_tool)
             else:
                 raise unknown(kind)
+    except GeneratorExit:
+        # The coroutine is thrown away, and can await nothing any more.
+        texts = running.cancel()
+        if connection is not None and connection.is_async:
+            if texts:
+                connection.discard()
+        else:
+            undo(texts, connection)
+        raise
     except BaseException as error:
         await undone(running.cancel(), connection)
         failure = told(error)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ormai::error::ErrorCode;
+use ormai::request::Tool;
 use ormai_eval::harness::{Case, EvalHarness, HarnessError};
 use ormai_eval::invariants::{Invariant, Invariants};
 use pyo3::exceptions::PyValueError;
@@ -10,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use serde_json::{Value as Json, json};
 
-use super::alone::evaluating;
+use super::alone::{evaluating, on_one};
 use super::document;
 use super::invariant::PythonInvariant;
 use crate::context::{Context, principal_of};
@@ -25,6 +26,7 @@ use crate::running::{Running, written};
 pub(crate) struct Harness {
     native: Py<Native>,
     harness: Arc<EvalHarness>,
+    keeps: bool,
 }
 
 /// The names of the invariants that are built in.
@@ -58,7 +60,7 @@ impl Harness {
         if keep_writes {
             harness = harness.keep_writes();
         }
-        Ok(Self { native, harness: Arc::new(harness) })
+        Ok(Self { native, harness: Arc::new(harness), keeps: keep_writes })
     }
 
     /// Makes a call and holds it to invariants: names, or `{"name", "rows"}` of one that Python decides, which
@@ -90,8 +92,13 @@ impl Harness {
             Some(code) => case = case.refused(code_of(code)?),
         }
         let (harness, run) = (Arc::clone(&self.harness), Arc::clone(&context.run));
+        let (tools, keeps) = (native.ormai.tools().clone(), self.keeps);
         let work = async move {
-            let result = harness.run_case(&run, case).await;
+            let result = match Tool::from_name(&case.call.tool) {
+                Ok(_) => harness.run_case(&run, case).await,
+                // What it calls must not be done anywhere else.
+                Err(_) => on_one(&tools, &run, keeps, async |on| harness.run_case(on, case.clone()).await).await?,
+            };
             let text = result.to_string();
             let mut told = serde_json::to_value(result).unwrap_or_default();
             if let Some(told) = told.as_object_mut() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use ormai::CallResult;
-use ormai_eval::record::{Calls, CallsWriter, Header, Line, Outcome, RecordedCall, Source, Who};
+use ormai_eval::record::{Calls, CallsWriter, FileError, Header, Line, Outcome, RecordedCall, Source, Who};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use serde_json::{Value as Json, json};
@@ -28,7 +28,7 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    pub(super) fn lines(&self) -> impl Iterator<Item = Result<Line, ormai_eval::record::FileError>> + use<> {
+    pub(super) fn lines(&self) -> impl Iterator<Item = Result<Line, FileError>> + Clone + use<> {
         let lines = Arc::clone(&self.lines);
         (0..lines.len()).filter_map(move |at| lines.get(at).cloned().map(Ok))
     }
@@ -40,7 +40,7 @@ impl Recording {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let file = fs::File::open(&path).map_err(|error| PyOSError::new_err(format!("{}: {error}", path.display())))?;
-        let unread = |error: ormai_eval::record::FileError| raised(py, &mistaken(error.to_string()));
+        let unread = |error: FileError| raised(py, &mistaken(error.to_string()));
         let calls = Calls::read(BufReader::new(file), path.display().to_string()).map_err(unread)?;
         let header = calls.header().clone();
         let lines = calls.collect::<Result<Vec<Line>, _>>().map_err(unread)?;

@@ -1,15 +1,17 @@
 //! Recorded calls, made again.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
+use ormai::RunContext;
 use ormai::error::Error;
 use ormai_eval::Determinism;
-use ormai_eval::replay::{Replay, ReplayError};
+use ormai_eval::replay::{Change, Replay, ReplayError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::json;
 
-use super::alone::evaluating;
+use super::alone::{evaluating, on_one};
 use super::mistaken;
 use super::recording::Recording;
 use crate::context::{Context, principal_of};
@@ -36,23 +38,28 @@ pub(crate) fn replay(
         replay = replay.with_writes();
     }
     let (lines, run) = (recording.lines(), Arc::clone(&context.run));
+    let tools = native.ormai.tools().clone();
     let work = async move {
-        let mut changes = Vec::new();
-        let changed = |change: ormai_eval::replay::Change| {
+        let changes = RefCell::new(Vec::new());
+        let changed = |change: Change| {
             let text = change.to_string();
             let mut told = serde_json::to_value(change)?;
             if let Some(told) = told.as_object_mut() {
                 told.insert("text".to_owned(), text.into());
             }
-            changes.push(told);
+            changes.borrow_mut().push(told);
             Ok(())
         };
-        // On connections of its own several calls are made at once.
-        let summary = match run.is_held() {
-            true => replay.run_on(&run, lines, changed).await,
+        let summary = match run.is_held() || writes {
+            true => {
+                let replayed = async |on: &RunContext<'static>| replay.clone().run_on(on, lines.clone(), changed).await;
+                on_one(&tools, &run, false, replayed).await?
+            }
+            // On connections of its own several calls are made at once.
             false => replay.run(lines, changed).await,
         };
-        Ok(written(json!({"summary": summary.map_err(|error| failed(&error))?, "changes": changes})))
+        let summary = summary.map_err(|error| failed(&error))?;
+        Ok(written(json!({"summary": summary, "changes": changes.into_inner()})))
     };
     Ok(evaluating(native, context, work))
 }
@@ -78,7 +85,14 @@ pub(crate) fn determinism(
         work = work.with_writes();
     }
     let (lines, run) = (recording.lines(), Arc::clone(&context.run));
-    let work = async move { Ok(written(work.run_on(&run, lines).await.map_err(|error| failed(&error))?)) };
+    let tools = native.ormai.tools().clone();
+    let work = async move {
+        let report = match writes {
+            true => on_one(&tools, &run, false, async |on| work.run_on(on, lines.clone()).await).await?,
+            false => work.run_on(&run, lines).await,
+        };
+        Ok(written(report.map_err(|error| failed(&error))?))
+    };
     Ok(evaluating(native, context, work))
 }
 

@@ -11,6 +11,7 @@ use ormai_core::value::{ColumnType, Value};
 use uuid::Uuid;
 
 use super::decode::{Form, Wire, json};
+use super::literal;
 use crate::error::DbError;
 use crate::host::Cell;
 use crate::numbers::Wanted;
@@ -66,6 +67,7 @@ fn fitted(value: Value, declared: &ColumnType) -> Option<Value> {
             Value::Text(text)
         }
         (ColumnType::Json, Value::Text(text)) => json(text.as_bytes()),
+        (ColumnType::Array(of), Value::Text(text)) => literal::array(&text, of)?,
         (ColumnType::Array(of), Value::Array(items)) => {
             let item = |item| match item {
                 // An array of several dimensions.

@@ -6,6 +6,7 @@ pub(crate) mod cells;
 pub(crate) mod codes;
 mod decode;
 pub(crate) mod introspect;
+mod literal;
 mod numeric;
 pub(crate) mod privileges;
 pub(crate) mod rls;

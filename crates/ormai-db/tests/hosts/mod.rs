@@ -7,7 +7,9 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use ormai_db::Session;
 use ormai_db::host::{Answered, Asking, BoundValue, Host, HostError, Order, Wire, bound};
@@ -120,7 +122,21 @@ async fn done(jobs: &Jobs, job: Job) -> Result<Answered, HostError> {
     let lost = || HostError::Lost("nobody drives the connection".to_owned());
     let (answer, answered) = oneshot::channel();
     jobs.send((job, answer)).map_err(|_| lost())?;
+    out_once().await;
     answered.await.map_err(|_| lost())?
+}
+
+/// Pending once, however fast the answer is: an order is out before it is answered.
+async fn out_once() {
+    let mut was_out = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut was_out, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Carries out orders by handing them on.

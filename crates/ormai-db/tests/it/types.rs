@@ -275,9 +275,10 @@ async fn no_text_of_a_user_is_a_wildcard_on_any_engine() {
     use ormai_core::value::Pattern;
     for engine in Engine::ALL {
         let test = TestDatabase::on(engine).await;
-        let mut sessions = vec![Session::from_pool(&connect(&test, 1).await).await.unwrap()];
+        let mut session = Session::from_pool(&connect(&test, 1).await).await.unwrap();
+        let mut hosted = Vec::new();
         for wire in HostConnection::wires(engine) {
-            sessions.push(HostConnection::open(&test, *wire).await.session());
+            hosted.push(HostConnection::open(&test, *wire).await.session());
         }
         let sql = match engine {
             Engine::Sqlite => "SELECT $1 GLOB $2",
@@ -292,7 +293,9 @@ async fn no_text_of_a_user_is_a_wildcard_on_any_engine() {
                 for pattern in [Pattern::contains(pattern), Pattern::starts_with(pattern), Pattern::like(pattern)] {
                     let expected = pattern.matches(text);
                     let ask = statement(sql, &[text.into(), Value::Pattern(pattern.clone())], &[ColumnType::Bool]);
-                    for session in &mut sessions {
+                    assert_eq!(run(&mut session, &ask).await.unwrap(), json!([expected]), "{text:?} {pattern:?}");
+                    // One form of each is enough there: the others differ in nothing that is escaped.
+                    for session in hosted.iter_mut().filter(|_| pattern.0.len() == 3) {
                         assert_eq!(run(session, &ask).await.unwrap(), json!([expected]), "{text:?} {pattern:?}");
                     }
                 }

@@ -130,8 +130,6 @@ def _comparing(
     calls = None if recording is None else recording._native
 
     def begun(context: Context) -> Running:
-        return begin(
-            native, context, *versions, principals=told, rows=rows, most_rows=most_rows, recording=calls
-        )
+        return begin(native, context, *versions, principals=told, rows=rows, most_rows=most_rows, recording=calls)
 
     return begun

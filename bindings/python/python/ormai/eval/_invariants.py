@@ -152,7 +152,7 @@ def invariant(
     def made(check: Check) -> Invariant:
         if isinstance(rows, str):
             raise TypeError("`rows` of an invariant must be a list of models")
-        return Invariant(name or getattr(check, "__name__", "invariant"), check, rows, check.__doc__)
+        return Invariant(name or str(getattr(check, "__name__", "invariant")), check, rows, check.__doc__)
 
     return made if check is None else made(check)
 

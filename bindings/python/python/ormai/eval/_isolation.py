@@ -68,7 +68,9 @@ class IsolationReport(Told):
         return html
 
     def __str__(self) -> str:
-        leaks = [f"{violation}\n  {leak['command']}" for violation, leak in zip(self.violations, self.leaks)]
+        leaks = [
+            f"{violation}\n  {leak['command']}" for violation, leak in zip(self.violations, self.leaks, strict=True)
+        ]
         doubts = [f"undecided: {why}" for why in self.undecided]
         last = f"{self.verdict}: {self.requests} requests, {self.planted_rows} rows planted"
         return "\n".join([*leaks, *doubts, last])

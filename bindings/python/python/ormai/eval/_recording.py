@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .._told import Told
-from ..tools._engine import Engine
 from ..tools._toolset import Toolset
 from ._driving import awaited, blocked, engine_of, native_of
 

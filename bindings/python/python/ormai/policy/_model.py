@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _read as read
 from ._parts import (
+    NO_LIMITS,
     NOTHING,
     AggregationPolicy,
     Budget,
@@ -39,7 +40,7 @@ _SHARED: dict[str, read.Reader] = {
     "budget": read.record(Budget),
 }
 
-_EMPTY: dict[str, object] = {"fields": NOTHING, "relations": NOTHING, "row_policies": ()}
+_EMPTY: dict[str, object] = {"fields": NOTHING, "relations": NOTHING, "row_policies": (), "budget": NO_LIMITS}
 
 
 class Overlay(Part):
@@ -76,7 +77,7 @@ class Overlay(Part):
     row_policies: tuple[RowPolicy, ...]
     write_policy: WritePolicy | None
     aggregations: AggregationPolicy | None
-    budget: Budget | None
+    budget: Budget
 
     _readers: ClassVar[dict[str, read.Reader]] = {"grants": read.flag, **_SHARED}
     _untold: ClassVar[Mapping[str, object]] = _EMPTY
@@ -142,7 +143,7 @@ class ModelPolicy(Part):
     row_policies: tuple[RowPolicy, ...]
     write_policy: WritePolicy | None
     aggregations: AggregationPolicy | None
-    budget: Budget | None
+    budget: Budget
     soft_delete: str | None
     roles: Mapping[str, Overlay]
 

@@ -103,6 +103,9 @@ class Budget(Part):
         self._read(locals())
 
 
+NO_LIMITS = Budget()
+
+
 class FieldPolicy(Part):
     """What happens to one field.
 

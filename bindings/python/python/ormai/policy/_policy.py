@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .._record import Record
 from . import _read as read
 from ._model import ModelPolicy
-from ._parts import Budget, Part
+from ._parts import NO_LIMITS, Budget, Part
 from ._words import FieldAction, Word
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Policy(Part):
     strict: bool | None
     default_field_action: FieldAction | None
     roles: tuple[str, ...] | None
-    budget: Budget | None
+    budget: Budget
     models: Mapping[str, ModelPolicy]
 
     _readers: ClassVar[dict[str, read.Reader]] = {
@@ -60,6 +60,7 @@ class Policy(Part):
         "budget": read.record(Budget),
         "models": read.named(read.record(ModelPolicy)),
     }
+    _untold: ClassVar[Mapping[str, object]] = {"budget": NO_LIMITS}
 
     def __init__(
         self,
@@ -184,10 +185,7 @@ def text_of_file(path: str | os.PathLike[str]) -> tuple[str, str]:
 
 def document(part: Record) -> dict[str, Any]:
     """A part as the document has it, in its short form where it has one."""
-    return {name: _written(value) for name, value in part._told() if value != _NO_LIMITS}
-
-
-_NO_LIMITS = Budget()
+    return {name: _written(value) for name, value in part._told()}
 
 
 def _written(value: object) -> Any:

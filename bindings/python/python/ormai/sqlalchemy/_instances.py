@@ -9,7 +9,7 @@ from sqlalchemy.orm.attributes import instance_state
 
 # The table of a statement that the engine compiled: the last of the quoted names behind the verb.
 _TABLE = re.compile(
-    r"""\s*(?:UPDATE|DELETE\s+FROM)\s+(?:(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`)\.)?(?:"((?:[^"]|"")*)"|`((?:[^`]|``)*)`)"""
+    r"""\s*(?:UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM)\s+(?:(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`)\.)?(?:"((?:[^"]|"")*)"|`((?:[^`]|``)*)`)"""
 )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.schema import Computed, Identity, Sequence
 
-from ._types import ColumnType, collation, stored
+from ._types import ColumnType, Stored, collation, stored
 
 # What makes an index another one than the B-tree of some columns, by the dialect of its option.
 _PARTIAL = {
@@ -35,6 +35,8 @@ class Described:
     names: dict[str, str]
     """The field of each column, by the column's name."""
     left_out: list[tuple[str | None, str]] = field(default_factory=list)
+    hex_uuids: set[str] = field(default_factory=set)
+    """The fields of UUIDs that are stored as text without hyphens."""
 
     def fields_of(self, columns: Iterable[Any]) -> list[str] | None:
         """The fields of columns of this table; `None` when one of them has none."""
@@ -82,10 +84,12 @@ def describe(
         if attribute is None:
             continue
         model.names[str(column.name)] = attribute
-        described, why = _field(attribute, column, table, dialect, types)
-        fields.append(described)
-        if why is not None:
-            model.left_out.append((attribute, why))
+        found = stored(column.type, dialect, types)
+        fields.append(_field(attribute, column, found, table, dialect))
+        if found.why is not None:
+            model.left_out.append((attribute, found.why))
+        if found.is_hex:
+            model.hex_uuids.add(attribute)
     schema = schemas.get(table.schema, table.schema)
     primary = model.fields_of(table.primary_key.columns if len(table.primary_key) else mapper.primary_key)
     if primary is None:
@@ -106,10 +110,7 @@ def describe(
     return model
 
 
-def _field(
-    name: str, column: Column[Any], table: Table, dialect: Dialect, types: Mapping[type, ColumnType]
-) -> tuple[dict[str, Any], str | None]:
-    found = stored(column.type, dialect, types)
+def _field(name: str, column: Column[Any], found: Stored, table: Table, dialect: Dialect) -> dict[str, Any]:
     is_text = found.type in ("text", "char")
     compares = found.collation if is_text else None
     if is_text and compares is None and dialect.name in ("mysql", "mariadb"):
@@ -125,7 +126,7 @@ def _field(
         "generated": column.computed is not None or (identity is not None and bool(identity.always)),
         "length": found.length if is_text else None,
         "collation": compares,
-    }, found.why
+    }
 
 
 def _has_default(column: Column[Any], table: Table, dialect: Dialect) -> bool:

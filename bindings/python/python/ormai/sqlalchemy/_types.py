@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -50,6 +51,8 @@ class Stored:
     collation: str | None = None
     why: str | None = None
     """Why the type is unsupported."""
+    is_hex: bool = False
+    """Whether it is a UUID as text without hyphens."""
 
 
 def stored(type_: TypeEngine[Any], dialect: Dialect, known: Mapping[type, ColumnType]) -> Stored:
@@ -185,11 +188,20 @@ def _integer(type_: sqltypes.Integer, dialect: str) -> str:
 
 
 def _uuid(type_: sqltypes.Uuid[Any], dialect: Dialect) -> Stored:
-    if dialect.name == "mysql" and getattr(dialect, "server_version_info", None) is None:
-        return _unsupported("uuid", "whether it is a UUID or a CHAR(32) is known when the engine has connected once")
+    # SQLAlchemy 2.1 has MariaDB's own type, and learns from the server that it is one.
+    may_be_mariadb = (
+        dialect.name == "mysql" and mysql.dialect.supports_native_uuid is not MariaDBDialect.supports_native_uuid
+    )
+    if may_be_mariadb and type_.native_uuid and getattr(dialect, "server_version_info", None) is None:
+        return _unsupported(
+            "uuid of an engine that has not connected yet",
+            "on MariaDB it is a UUID and on MySQL a CHAR(32); connect once before, or name `mariadb` in the URL",
+        )
     if _spelled(type_, dialect).upper() == "UUID":
         return Stored("uuid")
-    return _unsupported("uuid as text", "it is stored without its hyphens, as a CHAR(32)")
+    if dialect.name == "postgresql":
+        return _unsupported("uuid as text", "it is stored without its hyphens, as a CHAR(32)")
+    return Stored("uuid", is_hex=True)
 
 
 def _time(type_: TypeEngine[Any], dialect: Dialect) -> Stored:

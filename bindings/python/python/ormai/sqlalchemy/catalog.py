@@ -53,6 +53,8 @@ class Catalog(dict[str, Any]):
     """What is missing from it, or cannot be used."""
     mappers: dict[str, Mapper[Any]]
     """The mapper of each model, by the model's name."""
+    has_hex_uuids: bool
+    """Whether its UUIDs are stored as text without hyphens, on MariaDB and MySQL."""
 
 
 def catalog_of(
@@ -95,6 +97,8 @@ def catalog_of(
             continue
         described[name] = describe(name, mapper, dialect, types or {}, schema_translate_map or {})
         left_out += [LeftOut(name, *missing) for missing in described[name].left_out]
+    has_hex_uuids, mixed = _hex_uuids(described, dialect)
+    left_out += mixed
     for model in described.values():
         missing = relations(model, described)
         left_out += [LeftOut(model.name, *each) for each in missing]
@@ -105,6 +109,7 @@ def catalog_of(
         )
     catalog = Catalog(models=[model.json for model in described.values()])
     catalog.left_out = left_out
+    catalog.has_hex_uuids = has_hex_uuids
     catalog.mappers = {name: model.mapper for name, model in described.items()}
     return catalog
 
@@ -181,6 +186,27 @@ def _chosen(
     return {
         name: mapper for name, mapper in named.items() if (wanted is None or name in wanted) and name not in unwanted
     }
+
+
+def _hex_uuids(described: Mapping[str, Described], dialect: Dialect) -> tuple[bool, list[LeftOut]]:
+    """Whether UUIDs are text without hyphens; where they are of the database's own type as well, those are not read."""
+    if dialect.name not in ("mysql", "mariadb"):
+        return False, []
+    has_own = any(
+        field["type"] == "uuid" and field["name"] not in model.hex_uuids
+        for model in described.values()
+        for field in model.json["fields"]
+    )
+    if not has_own:
+        return any(model.hex_uuids for model in described.values()), []
+    left_out = []
+    for model in described.values():
+        for field in model.json["fields"]:
+            if field["name"] in model.hex_uuids:
+                field["type"] = {"unsupported": "uuid as text"}
+                reason = "it is a CHAR(32), and other UUIDs are of the database's own type; use one for all of them"
+                left_out.append(LeftOut(model.name, field["name"], reason))
+    return False, left_out
 
 
 def _not_a_table(mapper: Mapper[Any]) -> str | None:

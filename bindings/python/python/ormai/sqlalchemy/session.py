@@ -36,6 +36,7 @@ def open_session(
     *,
     mappers: Sequence[Mapper[Any]] = (),
     schemas: SchemaMap | None = None,
+    has_hex_uuids: bool = False,
 ) -> HostConnection:
     """A connection object for the calls of a context. Nothing is asked of the database before the first order.
 
@@ -45,6 +46,7 @@ def open_session(
         engine: the engine of the toolset.
         mappers: those of the toolset's models: a session with several engines is asked for the one of these.
         schemas: the `schema_translate_map` that the catalog was made with.
+        has_hex_uuids: as the catalog has it.
 
     Raises:
         SessionError: `db` is none of these, or on another kind of database than the toolset.
@@ -52,16 +54,25 @@ def open_session(
     is_async, source = _source(db)
     own: Engine = getattr(engine, "sync_engine", engine)  # type: ignore[arg-type]
     if source is None:
-        return _Own(own, engine is not own, schemas)
-    bind = source if isinstance(source, Connection) else _bind(source, mappers)
+        place: HostConnection = _Own(own, engine is not own, schemas)
+    elif isinstance(source, Connection):
+        _check_database(source, own)
+        place = _OfConnection(source, is_async, schemas)
+    else:
+        bind = _bind(source, mappers)
+        _check_database(bind, own)
+        place = _OfSession(source, bind, is_async, schemas)
+    if has_hex_uuids and place.wire == "mysql-format":
+        place.wire = "sqlalchemy-mysql"
+    return place
+
+
+def _check_database(bind: Engine | Connection, own: Engine) -> None:
     if bind.dialect.name != own.dialect.name:
         raise SessionError(
             f"the session is on {bind.dialect.name}, and the toolset on {own.dialect.name}",
             hint="give a session of the engine that the toolset was mounted on",
         )
-    if isinstance(source, Connection):
-        return _OfConnection(source, is_async, schemas)
-    return _OfSession(source, bind, is_async, schemas)
 
 
 def _source(db: Any) -> tuple[bool, Session | Connection | None]:
@@ -107,10 +118,12 @@ def _has_binds(session: Session) -> bool:
 class HostConnection:
     """A connection on which calls are made. It is used by one call at a time, on its owner's thread."""
 
-    __slots__ = ("_connection", "_driver", "_kind", "_schemas", "is_async")
+    __slots__ = ("_connection", "_driver", "_kind", "_schemas", "is_async", "wire")
 
     is_async: bool
     """Whether its driver needs an event loop: then it is used inside of `run_sync` alone."""
+    wire: str
+    """How its driver takes parameters, and in which forms SQLAlchemy stores what the database has no type for."""
 
     def __init__(self, dialect: Dialect, is_async: bool, schemas: SchemaMap | None) -> None:
         self._kind = driver_of(dialect)
@@ -118,11 +131,7 @@ class HostConnection:
         self._connection: Connection | None = None
         self._schemas = dict(schemas or {})
         self.is_async = is_async
-
-    @property
-    def wire(self) -> str:
-        """How its driver takes parameters."""
-        return self._kind.wire
+        self.wire = self._kind.wire
 
     @property
     def is_borrowed(self) -> bool:

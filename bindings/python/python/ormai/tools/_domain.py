@@ -206,7 +206,7 @@ def tool(
     """Makes a tool of a function, `async` or not, whose first parameter is its `ToolContext`.
 
     The arguments are those of the function's type hints, which pydantic reads; without pydantic `parameters` says
-    them.
+    them. A function that calls the toolset on an `AsyncSession` is `async`, because it has to await it.
 
         @tool(roles=["support"])
         async def cancel_order(ctx: ToolContext, id: int) -> dict[str, int]:

@@ -36,7 +36,7 @@ class Place:
 class Engine:
     """The engine with what Python does for it."""
 
-    __slots__ = ("_native", "_open", "_tools", "policy")
+    __slots__ = ("_inside", "_native", "_open", "_tools", "policy")
 
     policy: PolicyText
     """The policy in force, as it was given."""
@@ -46,6 +46,8 @@ class Engine:
         self._open = opening
         self._tools = tools
         self.policy = policy
+        # Which one the calls of tools of the project's own go through, where it is not this one.
+        self._inside: Engine | None = None
 
     @property
     def native(self) -> Native:
@@ -53,8 +55,10 @@ class Engine:
         return self._native
 
     def through(self, native: Any) -> Engine:
-        """The same with another way into the engine."""
-        return Engine(native, self._open, self._tools, self.policy)
+        """The same with another way into the engine, which what tools of the project's own call does not take."""
+        made = Engine(native, self._open, self._tools, self.policy)
+        made._inside = self._inside or self
+        return made
 
     def place(self, ctx: RunContext) -> Place:
         """Where the calls of a context are made.
@@ -163,7 +167,7 @@ class Engine:
             tool = self._tools.get(name)
             if tool is None:
                 raise InternalError(f"the engine asked for the tool `{name}`, which was not given to it")
-            return tool.called(ctx, self, (context, connection), arguments)
+            return tool.called(ctx, self._inside or self, (context, connection), arguments)
 
         return called
 

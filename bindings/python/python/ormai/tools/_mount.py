@@ -10,7 +10,7 @@ from .._drive import told as as_exception
 from ..core.errors import PolicyInvalidError
 from ._domain import as_told, by_name
 from ._engine import Engine, Opening
-from ._policy_text import PolicyText
+from ._policy_text import PolicyText as PolicyText
 from ._toolset import Toolset
 
 if TYPE_CHECKING:

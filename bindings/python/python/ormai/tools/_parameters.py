@@ -53,7 +53,7 @@ def of_function(function: Callable[..., Any], name: str) -> Parameters:
         import pydantic
     except ImportError:
         raise TypeError(
-            f"reading the type hints of the tool `{name}` needs pydantic: install `ormai[pydantic]`, or say "
+            f"reading the type hints of the tool `{name}` needs pydantic: install it, or say "
             "`parameters=` as a JSON Schema"
         ) from None
     from typing import get_type_hints

@@ -14,7 +14,7 @@ class PolicyText:
 
     __slots__ = ("_is_file", "format", "has_hash_key", "text")
 
-    def __init__(self, policy: Any, *, has_hash_key: bool) -> None:
+    def __init__(self, policy: Any, *, has_hash_key: bool = False) -> None:
         """Reads a policy, its document, or its file.
 
         Raises:

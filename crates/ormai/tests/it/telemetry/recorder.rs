@@ -167,7 +167,7 @@ impl Subscriber for Recorder {
     fn exit(&self, id: &Id) {
         ENTERED.with_borrow_mut(|entered| {
             let place = entered.iter().rposition(|entered| *entered == id.into_u64());
-            entered.remove(place.expect("a span that was entered in this thread"));
+            entered.remove(place.unwrap());
         });
     }
 

@@ -23,7 +23,7 @@ class Pysqlite(Driver):
     While a statement runs, the connection's progress handler is the one that keeps the time limit.
     """
 
-    wire: ClassVar[str] = "sqlite"
+    wire: ClassVar[str] = "sqlalchemy-sqlite"
 
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
