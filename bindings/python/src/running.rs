@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::task::{Context as Poller, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ormai::db::host::{HostError, Opened};
 use ormai::error::{Error, ErrorCode};
@@ -28,6 +29,10 @@ pub(crate) type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 /// How often a thread that waits looks for a signal such as that of Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long a step waits itself for what its own connections are about to answer, as long as no other call
+/// waits: waking another thread, or an event loop, takes as long as a fast statement.
+const LINGER: Duration = Duration::from_micros(500);
+
 /// How often a call is polled again at once when it asks for that, before it is said to wait.
 const AT_ONCE: usize = 64;
 
@@ -47,10 +52,34 @@ struct Inner {
     work: Option<Work>,
     out: Out,
     runtime: Option<Runtime>,
+    waits: Option<Waits>,
     /// What it leaves open on a host's connection when it is given up.
     opened: Option<Opened>,
     /// What is said when it fails by a fault of its own.
     fault: fn(Error) -> Outcome,
+}
+
+/// How many calls wait for connections of the module's own.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Stands for one of them.
+struct Waits;
+
+impl Waits {
+    fn begin() -> Self {
+        WAITING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+
+    fn any() -> bool {
+        WAITING.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What was handed out last.
@@ -91,7 +120,7 @@ impl Running {
     }
 
     fn with(work: Work, runtime: Option<Runtime>, fault: fn(Error) -> Outcome) -> Self {
-        let inner = Inner { work: Some(work), out: Out::Nothing, runtime, opened: None, fault };
+        let inner = Inner { work: Some(work), out: Out::Nothing, runtime, waits: None, opened: None, fault };
         Self { inner: Mutex::new(inner), mailbox: Mailbox::default(), signal: Arc::default() }
     }
 
@@ -149,7 +178,12 @@ impl Inner {
 
     /// Polls until it is done, wants something or has to wait.
     fn turn(&mut self, mailbox: &Mailbox, signal: &Arc<Signal>) -> Turn {
+        self.waits = None;
         let Some(work) = &mut self.work else { return Turn::Waits };
+        let until = match &self.runtime {
+            Some(_) if !Waits::any() => Some(Instant::now() + LINGER),
+            _ => None,
+        };
         let entered = self.runtime.as_ref().map(Runtime::enter);
         let open = mailbox.open();
         let waker = Waker::from(Arc::clone(signal));
@@ -172,11 +206,13 @@ impl Inner {
             if let Some(order) = mailbox.take() {
                 return Turn::Asked(order);
             }
-            if !signal.is_woken() {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now())).unwrap_or_default();
+            if !signal.is_woken() && !signal.wait(left) {
                 break;
             }
         }
         drop((open, entered));
+        self.waits = self.runtime.is_some().then(Waits::begin);
         Turn::Waits
     }
 
@@ -185,6 +221,7 @@ impl Inner {
         let entered = self.runtime.as_ref().filter(|runtime| runtime.check().is_ok()).map(Runtime::enter);
         let work = self.work.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
+        self.waits = None;
         drop(entered);
     }
 }

@@ -40,6 +40,9 @@ impl Signal {
     /// Waits until it is woken, at most so long; tells whether it was. It stays woken.
     pub(crate) fn wait(&self, most: Duration) -> bool {
         let state = self.lock();
+        if state.is_woken || most.is_zero() {
+            return state.is_woken;
+        }
         let waited = self.bell.wait_timeout_while(state, most, |state| !state.is_woken);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_woken
     }
