@@ -10,6 +10,10 @@ use crate::{Failure, project};
 /// What the tests need, and the older SQLAlchemy that they run with as well.
 const REQUIREMENTS: &str = "requirements-test.txt";
 const OLDER_SQLALCHEMY: &str = "requirements-sqlalchemy-2.0.txt";
+const MYSQLCLIENT: &str = "requirements-mysqlclient.txt";
+
+/// Tells the tests which drivers they do without, by names with commas between.
+const WITHOUT: &str = "ORMAI_TEST_WITHOUT_DRIVERS";
 
 /// A virtual environment with everything but the package itself.
 pub(super) struct Environment {
@@ -22,13 +26,15 @@ impl Environment {
     pub(super) fn provide() -> Result<Self, Failure> {
         let interpreter = Interpreter::provide()?;
         let environment = Self { directory: project::target().join("python") };
-        let made_of = [interpreter.identity.clone(), pinned(REQUIREMENTS)?, pinned(OLDER_SQLALCHEMY)?].join("\n");
+        let pinned = [REQUIREMENTS, OLDER_SQLALCHEMY, MYSQLCLIENT].map(pinned);
+        let pinned = pinned.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        let made_of = format!("{}\n{pinned}", interpreter.identity);
         let stamp = environment.directory.join("made-of");
         if fs::read_to_string(&stamp).is_ok_and(|text| text == made_of) && environment.works() {
+            environment.tell_what_is_missing();
             return Ok(environment);
         }
         println!("   making an environment with {}", interpreter.identity);
-        interpreter.provide_headers()?;
         // Last of all, so that one that was left half made is made again.
         environment.make(&interpreter)?;
         fs::write(&stamp, made_of).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
@@ -43,7 +49,26 @@ impl Environment {
         run(interpreter.command().args(["-m", "venv"]).arg(self.directory.join("venv")))?;
         run(self.pip().arg("--requirement").arg(package().join(REQUIREMENTS)))?;
         let target = ["--no-deps", "--target"];
-        run(self.pip().args(target).arg(self.older_sqlalchemy()).arg("-r").arg(package().join(OLDER_SQLALCHEMY)))
+        run(self.pip().args(target).arg(self.older_sqlalchemy()).arg("-r").arg(package().join(OLDER_SQLALCHEMY)))?;
+        let built = interpreter.provide_headers();
+        let built = built.and_then(|()| run(self.pip().arg("-r").arg(package().join(MYSQLCLIENT))));
+        // Nothing else is tested less for it, and a machine without a compiler's headers is no fault of the project.
+        if let Err(why) = built {
+            let note = self.directory.join("without-mysqlclient");
+            fs::write(&note, why).map_err(|error| format!("cannot write {}: {error}", note.display()))?;
+        }
+        self.tell_what_is_missing();
+        Ok(())
+    }
+
+    fn lacks_mysqlclient(&self) -> Option<String> {
+        fs::read_to_string(self.directory.join("without-mysqlclient")).ok()
+    }
+
+    fn tell_what_is_missing(&self) {
+        if let Some(why) = self.lacks_mysqlclient() {
+            eprintln!("warning: the driver mysqlclient cannot be built here, and is not tested: {why}");
+        }
     }
 
     fn works(&self) -> bool {
@@ -61,6 +86,9 @@ impl Environment {
         command.current_dir(package()).stdin(Stdio::null());
         for variable in ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX"] {
             command.env_remove(variable);
+        }
+        if self.lacks_mysqlclient().is_some() {
+            command.env(WITHOUT, "mysqlclient");
         }
         command
     }
