@@ -1,8 +1,8 @@
 """The tools for agents of LangChain and LangGraph: `pip install "ormai[langchain]"`.
 
-    from ormai.integrations.langchain import tools
+from ormai.integrations.langchain import tools
 
-    agent = create_agent(model, tools(toolset, ctx))
+agent = create_agent(model, tools(toolset, ctx))
 """
 
 from __future__ import annotations

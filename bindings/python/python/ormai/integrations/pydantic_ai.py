@@ -1,8 +1,8 @@
 """The tools for agents of PydanticAI: `pip install "ormai[pydantic-ai]"`.
 
-    from ormai.integrations.pydantic_ai import tools
+from ormai.integrations.pydantic_ai import tools
 
-    agent = Agent(model, tools=tools(toolset, ctx))
+agent = Agent(model, tools=tools(toolset, ctx))
 """
 
 from __future__ import annotations
