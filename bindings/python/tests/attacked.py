@@ -98,20 +98,21 @@ def allowed(*names: str) -> dict[str, str]:
     return dict.fromkeys(names, "allow")
 
 
+ACCOUNT_WRITES = WritePolicy(
+    create="allow",
+    update="allow",
+    delete="allow",
+    bulk_update="allow",
+    auto_set=TENANT,
+    immutable_fields=["tenant_id"],
+    max_affected_rows=3,
+)
 ACCOUNT = ModelPolicy(
     fields={**allowed("id", "tenant_id", "owner_id", "code", "name", "balance", "public"), **HIDDEN},
     relations={"notes": True},
     scoping=TENANT,
     aggregations={"count": True, "sum": ["balance"], "min": ["name", "balance"], "max": ["name", "balance"]},
-    write_policy=WritePolicy(
-        create="allow",
-        update="allow",
-        delete="allow",
-        bulk_update="allow",
-        auto_set=TENANT,
-        immutable_fields=["tenant_id"],
-        max_affected_rows=3,
-    ),
+    write_policy=ACCOUNT_WRITES,
 )
 NOTE = ModelPolicy(
     fields=allowed("id", "tenant_id", "account_id", "body"),
@@ -127,7 +128,10 @@ REMARK = ModelPolicy(
 )
 METER = ModelPolicy(fields=allowed("id", "tenant_id", "body"), scoping=TENANT)
 POLICY = Policy(models={"Account": ACCOUNT, "Note": NOTE, "Remark": REMARK, "Meter": METER})
-SECRETS = {"hash_key": "a key of the tests, long enough", "cursor_secret": "another key of the tests, also so"}
+SECRETS: dict[str, Any] = {
+    "hash_key": "a key of the tests, long enough",
+    "cursor_secret": "another key of the tests, also so",
+}
 
 
 def with_account(**changes: Any) -> Policy:
@@ -173,8 +177,8 @@ class Estate:
 
     def __init__(self, ground: Ground) -> None:
         self.engine: Any = ground.engine
-        is_async = isinstance(self.engine, AsyncEngine)
-        self.session: Any = AsyncSession(self.engine) if is_async else Session(self.engine)
+        self.session: Any
+        self.session = AsyncSession(self.engine) if isinstance(self.engine, AsyncEngine) else Session(self.engine)
         self.toolset: Toolset = self.mount(POLICY)
 
     def mount(self, policy: Policy, **options: Any) -> Toolset:
@@ -204,7 +208,7 @@ class Estate:
     async def code(self, tool: str, arguments: Any, ctx: RunContext | None = None) -> str:
         """How a call is refused; `answered` where it is not."""
         outcome = await self.call(tool, arguments, ctx)
-        return "answered" if outcome.success else str(outcome.error["code"])
+        return "answered" if outcome.error is None else str(outcome.error["code"])
 
     async def error(self, tool: str, arguments: Any, ctx: RunContext | None = None) -> dict[str, Any]:
         """The refusal of a call."""

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ import pytest_asyncio
 from databases import DRIVERS, Driver, Ground, fresh_database, unavailable
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
     from attacked import Estate
 
 
@@ -25,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "drivers(*names): runs on these drivers alone",
         "databases(*names): runs on these databases alone: sqlite, postgresql, mysql",
         "synchronous: runs on the drivers with a synchronous session alone",
+        "alters: makes or changes tables, so that it needs a database of its own",
         "asynchronous: runs on the drivers with an asynchronous session alone",
     ):
         config.addinivalue_line("markers", line)
@@ -75,19 +79,53 @@ def shop(ground: Ground) -> Ground:
     return ground
 
 
+@pytest.fixture(scope="session")
+def attacked_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], URL]]:
+    """By database, one with the models of `attacked` and their rows. Nothing in it is ever committed."""
+    with ExitStack() as databases:
+        made: dict[str, URL] = {}
+
+        def url_of(database: str) -> URL:
+            if database not in made:
+                made[database] = databases.enter_context(
+                    attacked_database(database, tmp_path_factory.mktemp("attacked"))
+                )
+            return made[database]
+
+        yield url_of
+
+
 @pytest.fixture
-def attacked_ground(ground: Ground) -> Ground:
-    """The driver on a database with the models of `attacked` and their rows."""
+def attacked_ground(
+    driver: Driver, attacked_urls: Callable[[str], URL], request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Ground]:
+    """The driver on such a database; `@pytest.mark.alters` is for a test that makes or changes tables."""
+    with ExitStack() as databases:
+        if request.node.get_closest_marker("alters"):
+            url = databases.enter_context(attacked_database(driver.database, tmp_path))
+        else:
+            url = attacked_urls(driver.database)
+        made = Ground(driver, url)
+        yield made
+        made.dispose()
+
+
+@contextmanager
+def attacked_database(database: str, folder: Path) -> Iterator[URL]:
+    """A database with the models of `attacked` and their rows."""
     from attacked import Base, fill
 
-    ground.create_all(Base.metadata)
-    ground.run(fill, commits=True)
-    return ground
+    with fresh_database(database, folder) as url:
+        ground = Ground(next(driver for driver in DRIVERS if driver.database == database and not driver.is_async), url)
+        ground.create_all(Base.metadata)
+        ground.run(fill, commits=True)
+        ground.dispose()
+        yield url
 
 
 @pytest_asyncio.fixture
 async def estate(attacked_ground: Ground) -> AsyncIterator[Estate]:
-    """What the attacks are made on, with a session."""
+    """What the attacks are made on, with a session whose transaction is rolled back."""
     from attacked import Estate
 
     made = Estate(attacked_ground)

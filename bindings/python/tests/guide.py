@@ -68,9 +68,7 @@ class Guide:
     def __init__(self, ground: Ground) -> None:
         self.names: dict[str, Any] = {"__name__": "guide", **IMPORTS}
         self.engine = ground.engine
-        self.session: Any = (
-            AsyncSession(self.engine) if isinstance(self.engine, AsyncEngine) else Session(self.engine)
-        )
+        self.session: Any = AsyncSession(self.engine) if isinstance(self.engine, AsyncEngine) else Session(self.engine)
         self.names["session"] = self.session
 
     def __getitem__(self, name: str) -> Any:

@@ -56,7 +56,8 @@ async def test_attack_06_a_row_of_mine_that_points_at_theirs_shows_nothing_of_it
     request = {"model": "Note", "include": [{"relation": "account"}], "filters": where("id", "eq", 100)}
     (note,) = (await estate.call("query", request)).unwrap()["rows"]
     assert note["account"] is None
-    for filters in ([], where("balance", "gt", 0), where("name", "contains", "c")):
+    conditions: list[list[dict[str, Any]]] = [[], where("balance", "gt", 0), where("name", "contains", "c")]
+    for filters in conditions:
         related = [{"relation": "account", "match": "any", "filters": filters}]
         assert 100 not in await estate.ids({"model": "Note", "filters": related})
 
@@ -73,7 +74,7 @@ async def test_attack_06_includes_two_deep_stay_with_the_tenant(estate: Estate) 
 async def test_attack_06_a_relation_to_a_closed_model_does_not_exist(estate: Estate) -> None:
     told = []
     for name in ("vault", "no_such"):
-        filters = [{"relation": name, "match": "any", "filters": []}]
+        filters: list[dict[str, Any]] = [{"relation": name, "match": "any", "filters": []}]
         for arguments in ({"include": [{"relation": name}]}, {"include": [name]}, {"filters": filters}):
             error = await estate.error("query", {"model": "Account", **arguments})
             assert error["code"] == "RELATION_NOT_ALLOWED"
@@ -151,7 +152,9 @@ async def test_attack_08_a_hidden_value_is_not_guessed_letter_by_letter(estate: 
     ]
     told = set()
     for op, value in guesses:
-        outcome = await estate.toolset.call(estate.ctx(), "query", {"model": "Account", "filters": where(field, op, value)})
+        outcome = await estate.toolset.call(
+            estate.ctx(), "query", {"model": "Account", "filters": where(field, op, value)}
+        )
         assert outcome.error is not None
         told.add((outcome.error["code"], outcome.error["message"]))
     assert len(told) == 1
@@ -265,7 +268,10 @@ async def test_attack_09_the_signs_of_patterns_are_letters(estate: Estate) -> No
         for op, holds in (("contains", str.__contains__), ("starts_with", str.startswith), ("ends_with", str.endswith)):
             request = {"model": "Account", "filters": where("name", op, sign), "select": ["id", "name"], "limit": 50}
             rows = (await estate.call("query", request)).unwrap()["rows"]
-            assert sorted(row["name"] for row in rows) == sorted(name for name in names if holds(name, sign)), (op, sign)
+            assert sorted(row["name"] for row in rows) == sorted(name for name in names if holds(name, sign)), (
+                op,
+                sign,
+            )
 
 
 def test_the_hidden_fields_are_hidden() -> None:

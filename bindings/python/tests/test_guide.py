@@ -25,7 +25,7 @@ from sqlalchemy import Boolean, Column, Integer, String
 from databases import DRIVERS, Ground
 from guide import BLOCKS, Guide, run
 
-pytestmark = pytest.mark.drivers("pysqlite", "aiosqlite", "psycopg", "asyncpg", "pymysql", "asyncmy")
+pytestmark = pytest.mark.drivers("aiosqlite", "psycopg", "asyncmy")
 
 Test = Callable[..., Any]
 COVERED: dict[str, Test] = {}

@@ -53,7 +53,8 @@ def test_metadata_may_be_named_as_its_claims() -> None:
 
 @pytest.mark.parametrize("name", ["exp", "aud", "iss"])
 def test_a_token_without_a_claim_that_it_needs_is_refused(name: str) -> None:
-    assert isinstance(refused(token(**{name: ...})), UnauthenticatedError)
+    without: dict[str, Any] = {name: ...}
+    assert isinstance(refused(token(**without)), UnauthenticatedError)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,8 @@ def test_a_token_beyond_any_size_is_not_read() -> None:
 
 
 def test_a_refusal_does_not_tell_which_part_of_a_forgery_was_right() -> None:
-    told = {str(refused(token(**changes))) for changes in ({"iss": "x"}, {"aud": "x"}, {"secret": "y" * 40})}
+    forgeries: list[dict[str, Any]] = [{"iss": "x"}, {"aud": "x"}, {"secret": "y" * 40}]
+    told = {str(refused(token(**changes))) for changes in forgeries}
     assert len(told) == 1
 
 

@@ -203,7 +203,7 @@ def test_an_instance_of_a_changed_row_is_read_again_and_no_other(shop: Ground) -
         assert "status" not in order.__dict__ and "email" in user.__dict__
         assert order.status == "changed"
 
-    changed = {"model": "Order", "id": 1, "data": {"status": "changed"}}
+    changed: dict[str, Any] = {"model": "Order", "id": 1, "data": {"status": "changed"}}
     if shop.driver.is_async:
 
         async def called() -> None:
