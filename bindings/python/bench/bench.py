@@ -1,7 +1,7 @@
 """What a query costs through OrmAI, against the same written by hand with SQLAlchemy Core.
 
     python bench/bench.py                                     # on SQLite
-    python bench/bench.py --postgres postgres://…/postgres    # and on PostgreSQL
+    python bench/bench.py --postgres                          # and on PostgreSQL: ORMAI_TEST_POSTGRES_URL
     python bench/bench.py --upstream VENV/bin/python          # and beside the package `ormai` 0.2.1 from PyPI
     python bench/bench.py --wheel target/wheels/ormai-….whl   # and the size of a wheel
 
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from data import ORDERS, ROWS, TENANTS, fill
 from sqlalchemy.engine import make_url
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+from databases import fresh_database  # noqa: E402
 
 
 @dataclass
@@ -80,7 +83,12 @@ def variants(sqlite: str, postgres: str | None, upstream: str | None) -> list[Va
     if upstream is not None:
         made.append(
             Variant(
-                "SQLite: ormai 0.2.1 from PyPI", "upstream", sqlite, "SQLite: toolset on a Session", "at least 3", upstream
+                "SQLite: ormai 0.2.1 from PyPI",
+                "upstream",
+                sqlite,
+                "SQLite: toolset on a Session",
+                "at least 3",
+                upstream,
             )
         )
     if postgres is not None:
@@ -98,9 +106,7 @@ def variants(sqlite: str, postgres: str | None, upstream: str | None) -> list[Va
                 "PostgreSQL: Core on an AsyncSession",
                 "at most 1.0",
             ),
-            Variant(
-                "PostgreSQL: ormai.connect", "connect", postgres, "PostgreSQL: Core on a Session", "at most 0.67"
-            ),
+            Variant("PostgreSQL: ormai.connect", "connect", postgres, "PostgreSQL: Core on a Session", "at most 0.67"),
         ]
     return made
 
@@ -146,20 +152,24 @@ def import_time() -> float:
 def main() -> None:
     """Measures, and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--postgres", metavar="URL", help="a server on which the table `orders` may be made anew")
+    parser.add_argument("--postgres", action="store_true", help="on the tests' server too, in a database of its own")
     parser.add_argument("--upstream", metavar="PYTHON", help="a Python that has the package from PyPI")
     parser.add_argument("--wheel", metavar="PATH", type=Path, help="a wheel whose size is told")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=300, help="calls of each variant in a round")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as databases:
+        folder = databases.enter_context(tempfile.TemporaryDirectory())
         sqlite = f"sqlite:///{folder}/orders.db"
         began = time.monotonic()
         fill(sqlite)
+        postgres = None
         if options.postgres:
-            fill(make_url(options.postgres).set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
+            url = databases.enter_context(fresh_database("postgresql", Path(folder)))
+            fill(url.render_as_string(hide_password=False))
+            postgres = url.set(drivername="postgres").render_as_string(hide_password=False)
         print(f"the rows are made ({time.monotonic() - began:.1f} s)\n")
-        measured = variants(sqlite, options.postgres, options.upstream)
+        measured = variants(sqlite, postgres, options.upstream)
         measure(measured, options.rounds, options.calls)
         report(measured)
     print(f"\nimport ormai: {import_time():.1f} ms (at most 60)")
