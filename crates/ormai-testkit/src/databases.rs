@@ -152,6 +152,18 @@ impl TestDatabase {
         &self.url
     }
 
+    /// What its server calls it, which users and roles of a test are named after: those belong to the whole server.
+    ///
+    /// # Panics
+    ///
+    /// On SQLite, whose databases have no names.
+    pub fn name(&self) -> &str {
+        assert_ne!(self.engine(), Engine::Sqlite, "a database of SQLite has no name");
+        // A path of a socket may stand behind it.
+        let (place, _) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        place.rsplit('/').next().expect("a URL names a database")
+    }
+
     /// Makes the guide's tables and fills them.
     pub async fn load(&self, dataset: &Dataset) {
         self.run(dataset.statements(self.engine())).await;

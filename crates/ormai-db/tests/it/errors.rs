@@ -43,8 +43,8 @@ async fn what_stands_against_a_statement_of_mariadb_is_told_by_its_kind() {
 async fn a_mariadb_that_lets_nobody_in_is_not_available() {
     let test = TestDatabase::mysql().await;
     let options = ConnectOptions::default();
-    let (server, _) = test.url().rsplit_once('/').unwrap();
-    for url in [format!("{server}/ormai_test_nowhere"), "mysql://root@127.0.0.1:1/none".to_owned()] {
+    let nowhere = test.url().replacen(test.name(), "ormai_test_nowhere", 1);
+    for url in [nowhere, "mysql://root@127.0.0.1:1/none".to_owned()] {
         let error = Database::connect(&url, &options).await.unwrap_err();
         assert!(matches!(error, DbError::Unavailable(_)), "{error:?}");
         assert!(error.is_retryable());

@@ -65,7 +65,7 @@ every_engine! {
 
 /// A user of MariaDB that may only read.
 async fn as_reader(test: &TestDatabase) -> Database {
-    let name = test.url().rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let name = test.name();
     let user = format!("{name}_reader");
     test.execute(&format!("CREATE USER {user}; GRANT SELECT ON {name}.* TO {user}")).await;
     let (_, place) = test.url().rsplit_once('@').unwrap();

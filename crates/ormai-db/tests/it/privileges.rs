@@ -19,8 +19,7 @@ async fn sqlite_has_no_roles() {
 #[tokio::test]
 async fn a_role_of_postgres_is_read_with_what_it_inherits() {
     let test = TestDatabase::postgres().await;
-    // A role belongs to the whole server, so it is named after the database.
-    let name = test.url().rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let name = test.name();
     let (role, group) = (format!("{name}_role"), format!("{name}_group"));
     test.execute(&format!(
         "CREATE TABLE owned (id int); CREATE TABLE inherited (id int); CREATE TABLE one_column (id int, name text);
@@ -53,8 +52,7 @@ async fn a_role_of_postgres_is_read_with_what_it_inherits() {
 #[tokio::test]
 async fn a_user_of_mariadb_is_read_with_what_its_role_may_do() {
     let test = TestDatabase::mysql().await;
-    // Users belong to the whole server, so they are named after the database.
-    let name = test.url().rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let name = test.name();
     let (user, role) = (format!("{name}_user"), format!("{name}_role"));
     test.execute(&format!(
         "CREATE TABLE inherited (id int); CREATE TABLE one_column (id int, name text);
