@@ -67,13 +67,13 @@ class Connection(Protocol):
 
     @property
     def is_borrowed(self) -> bool:
-        """Whether it is the caller's: then it is not closed."""
+        """Whether it is the caller's: then it stays open."""
 
     def discard(self) -> None:
         """Something that was begun on it could not be undone: it must not be committed."""
 
     def close(self) -> None:
-        """Gives back what was opened for this call."""
+        """Gives back what was opened for this call, or lets go of the caller's."""
 
 
 ToolCall = Callable[[str, Any, Any], Any]

@@ -79,8 +79,8 @@ async def _tool_called(running: Running, order: Order, call_tool: ToolCall) -> O
 
 
 async def closed(connection: Connection) -> None:
-    """Gives back a connection that was opened for a call."""
-    if connection.is_async:
+    """Gives back a connection that was opened for a call, or lets go of the caller's."""
+    if connection.is_async and not connection.is_borrowed:
         await settled(connection.run_sync(connection.close))
     else:
         connection.close()

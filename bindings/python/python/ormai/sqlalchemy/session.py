@@ -8,15 +8,18 @@ that are not flushed keep them, and collections that were loaded before are as t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.orm import Mapper, Session, scoped_session
 
 from .._drive import DriverError
+from ..core.errors import ConflictError
 from ._events import is_told, telling
 from ._instances import expire
 from .drivers import driver_of
@@ -115,10 +118,14 @@ def _has_binds(session: Session) -> bool:
     return bool(getattr(session, "_Session__binds", True))
 
 
+# Whose calls a connection takes: savepoints and settings of two that took turns would be taken for each other's.
+_CLAIMS: WeakKeyDictionary[Connection, ReferenceType[HostConnection]] = WeakKeyDictionary()
+
+
 class HostConnection:
     """A connection on which calls are made. It is used by one call at a time, on its owner's thread."""
 
-    __slots__ = ("_connection", "_driver", "_kind", "_schemas", "is_async", "wire")
+    __slots__ = ("__weakref__", "_connection", "_driver", "_kind", "_schemas", "_transaction", "is_async", "wire")
 
     is_async: bool
     """Whether its driver needs an event loop: then it is used inside of `run_sync` alone."""
@@ -129,6 +136,8 @@ class HostConnection:
         self._kind = driver_of(dialect)
         self._driver: Driver | None = None
         self._connection: Connection | None = None
+        # The transaction that the connection was in at first: behind another one, nothing of the call's is open.
+        self._transaction: Any = None
         self._schemas = dict(schemas or {})
         self.is_async = is_async
         self.wire = self._kind.wire
@@ -193,7 +202,24 @@ class HostConnection:
             self._connection.invalidate()
 
     def close(self) -> None:
-        """Gives back what was opened for a call; the caller's stays open."""
+        """Gives back what was opened for a call; the caller's stays open, and takes another call."""
+        self._let_go()
+
+    def _claim(self, connection: Connection) -> None:
+        claim = _CLAIMS.get(connection)
+        owner = None if claim is None else claim()
+        if owner is not None and owner is not self:
+            raise SessionError(
+                "another call is under way on this session",
+                hint="make calls on one session one after the other, and those in a transaction in its own context",
+            )
+        _CLAIMS[connection] = ref(self)
+
+    def _let_go(self) -> None:
+        connection = self._connection
+        claim = None if connection is None else _CLAIMS.get(connection)
+        if connection is not None and claim is not None and claim() is self:
+            del _CLAIMS[connection]
 
     def _run(self, sql: str, params: Sequence[Any], limit_ms: int | None) -> Fetched:
         connection, driver = self._ready()
@@ -216,10 +242,14 @@ class HostConnection:
         connection = self._connection
         if connection is None or self._driver is None:
             connection = self._opened()
+            self._claim(connection)
             self._driver = self._checked(connection)
             self._connection = connection
+            self._transaction = connection.get_transaction()
         elif connection.closed or connection.invalidated:
             raise DriverError(None, "the connection was closed or lost since the call began", lost=True)
+        elif connection.get_transaction() is not self._transaction:
+            raise DriverError(None, "the transaction was ended since the call began", lost=True)
         return connection, self._driver
 
     def _opened(self) -> Connection:
@@ -308,7 +338,13 @@ class _OfSession(HostConnection):
 
     def _opened(self) -> Connection:
         session = self._session
-        return session.connection() if session.bind is self._bind else session.connection({"bind": self._bind})
+        try:
+            return session.connection() if session.bind is self._bind else session.connection({"bind": self._bind})
+        except InvalidRequestError:
+            # Its words are those of what failed before.
+            raise SessionError("the session takes no statements", hint="roll it back, or use another one") from None
+        except SQLAlchemyError as error:
+            raise DriverError(None, f"{type(error).__name__}: {error}", lost=True) from error
 
     def _changed(self, sql: str) -> None:
         self._is_written = True
@@ -326,12 +362,14 @@ class _OfSession(HostConnection):
 class _Own(HostConnection):
     """A connection of the toolset's engine for one call, which is committed at its end."""
 
-    __slots__ = ("_engine", "_is_discarded")
+    __slots__ = ("_engine", "_is_discarded", "_is_immediate")
 
     def __init__(self, engine: Engine, is_async: bool, schemas: SchemaMap | None) -> None:
         super().__init__(engine.dialect, is_async, schemas)
         self._engine = engine
         self._is_discarded = False
+        # Whether constraints are looked at with each statement, and not at the end, which no call is told of.
+        self._is_immediate = engine.dialect.name != "postgresql"
 
     @property
     def is_borrowed(self) -> bool:
@@ -345,16 +383,31 @@ class _Own(HostConnection):
         connection.begin()
         return connection
 
+    def control(self, texts: Sequence[str]) -> None:
+        if not self._is_immediate:
+            self._is_immediate = True
+            texts = ["SET CONSTRAINTS ALL IMMEDIATE", *texts]
+        super().control(texts)
+
     def discard(self) -> None:
         self._is_discarded = True
         super().discard()
 
     def close(self) -> None:
+        self._let_go()
         connection, self._connection, self._driver = self._connection, None, None
         if connection is None or connection.closed:
             return
         try:
             if not self._is_discarded and not connection.invalidated:
                 connection.commit()
+        except (SQLAlchemyError, connection.dialect.loaded_dbapi.Error) as error:
+            logging.getLogger("ormai.sqlalchemy").error("a call was not committed", exc_info=error)
+            # SQLite leaves the transaction open, and SQLAlchemy takes it for ended.
+            connection.invalidate()
+            raise ConflictError(
+                "the call was not committed, and nothing of it is stored",
+                hint="a constraint that is looked at last stands against it, or the connection was lost",
+            ) from None
         finally:
             connection.close()

@@ -77,7 +77,7 @@ class Engine:
         connection = self.opened(ctx.db)
         if connection is None:
             return Place(self.context(ctx, None), None, False)
-        return Place(self.context(ctx, connection.wire), connection, not connection.is_borrowed)
+        return Place(self.context(ctx, connection.wire), connection, True)
 
     def context(self, ctx: RunContext, wire: str | None) -> Context:
         """The circumstances as the engine takes them.

@@ -206,8 +206,7 @@ class SyncToolset(Listing):
         try:
             return self._engine.make_tables(connection)
         finally:
-            if not connection.is_borrowed:
-                connection.close()
+            connection.close()
 
     def reload(self, policy: object) -> None:
         """As `Toolset.reload`."""

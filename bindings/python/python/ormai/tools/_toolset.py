@@ -339,8 +339,7 @@ class Toolset(Listing):
             made = await connection.run_sync(self._engine.make_tables, connection)
             return made
         finally:
-            if not connection.is_borrowed:
-                await closed(connection)
+            await closed(connection)
 
     async def reload(self, policy: object) -> None:
         """Puts another policy in force. Calls under way end under the one they began with.

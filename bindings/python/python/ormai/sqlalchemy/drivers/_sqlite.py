@@ -58,10 +58,24 @@ class Pysqlite(Driver):
             cursor.execute(sql, params)
             return cursor.fetchall(), cursor.rowcount, cursor.lastrowid, None
         end = monotonic() + limit_ms / 1000
-        raw.set_progress_handler(lambda: monotonic() > end, _STEPS)
+        # A signal may be handled in there, and SQLite would keep what its handler raises to itself.
+        raised: list[BaseException] = []
+
+        def is_over() -> bool:
+            try:
+                return monotonic() > end
+            except BaseException as error:
+                raised.append(error)
+                return True
+
+        raw.set_progress_handler(is_over, _STEPS)
         try:
             cursor.execute(sql, params)
             return cursor.fetchall(), cursor.rowcount, cursor.lastrowid, None
+        except sqlite3.OperationalError:
+            if raised:
+                raise raised[0] from None
+            raise
         finally:
             raw.set_progress_handler(None, 0)
 
