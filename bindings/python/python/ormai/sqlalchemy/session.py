@@ -206,14 +206,15 @@ class HostConnection:
         self._let_go()
 
     def _claim(self, connection: Connection) -> None:
-        claim = _CLAIMS.get(connection)
-        owner = None if claim is None else claim()
-        if owner is not None and owner is not self:
+        # In one step, should two threads be in it.
+        owner = _CLAIMS.setdefault(connection, ref(self))()
+        if owner is None:
+            _CLAIMS[connection] = ref(self)
+        elif owner is not self:
             raise SessionError(
                 "another call is under way on this session",
                 hint="make calls on one session one after the other, and those in a transaction in its own context",
             )
-        _CLAIMS[connection] = ref(self)
 
     def _let_go(self) -> None:
         connection = self._connection
@@ -242,9 +243,10 @@ class HostConnection:
         connection = self._connection
         if connection is None or self._driver is None:
             connection = self._opened()
+            driver = self._checked(connection)
+            # What is refused before keeps nobody out.
             self._claim(connection)
-            self._driver = self._checked(connection)
-            self._connection = connection
+            self._connection, self._driver = connection, driver
             self._transaction = connection.get_transaction()
         elif connection.closed or connection.invalidated:
             raise DriverError(None, "the connection was closed or lost since the call began", lost=True)
