@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._drive import done, drive, told
 from ._stores import no_tool
+from ._url import checked, shown
 
 if TYPE_CHECKING:
     from .._native import Approvals, Running
@@ -61,9 +62,7 @@ class SqlApprovalStore(ApprovalStore):
 
     def __init__(self, url: str, *, install: bool = False) -> None:
         super().__init__()
-        if not isinstance(url, str):
-            raise TypeError(f"the URL of a store of approvals must be text, and this is {type(url).__name__}")
-        self._url = url
+        self._url = checked(url, "a store of approvals")
         self._install = install
 
     def _connecting(self) -> Running | Approvals:
@@ -72,8 +71,7 @@ class SqlApprovalStore(ApprovalStore):
         return Approvals.sql(self._url, install=self._install)
 
     def __repr__(self) -> str:
-        # The URL may hold a password.
-        return f"SqlApprovalStore('{self._url.partition(':')[0]}:…')"
+        return shown(self, self._url)
 
 
 class MemoryApprovalStore(ApprovalStore):

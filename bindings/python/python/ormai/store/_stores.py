@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._drive import done, drive, told
 from ._record import AuditRecord, AuditRecords
+from ._url import checked, shown
 
 if TYPE_CHECKING:
     import os
@@ -197,9 +198,7 @@ class SqlAuditStore(AuditStore):
 
     def __init__(self, url: str, *, install: bool = False) -> None:
         super().__init__()
-        if not isinstance(url, str):
-            raise TypeError(f"the URL of an audit store must be text, and this is {type(url).__name__}")
-        self._url = url
+        self._url = checked(url, "an audit store")
         self._install = install
 
     def _connecting(self) -> Running | Store:
@@ -208,8 +207,7 @@ class SqlAuditStore(AuditStore):
         return Store.sql(self._url, install=self._install)
 
     def __repr__(self) -> str:
-        # The URL may hold a password.
-        return f"SqlAuditStore('{self._url.partition(':')[0]}:…')"
+        return shown(self, self._url)
 
 
 class MemoryAuditStore(AuditStore):
