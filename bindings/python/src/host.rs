@@ -16,9 +16,15 @@ impl Host for Driver {
         let order = match order {
             Wanted::Control(texts) => Ok(Order::Control(texts.to_vec())),
             Wanted::Fixed(text) => Ok(Order::Fixed(text)),
-            Wanted::Statement { statement, limit } => bound_in(statement, self.0, self.1).map(|bound| {
-                let columns = statement.columns().to_vec();
-                Order::Statement(Box::new(Asked { bound, limit, is_change: statement.is_change(), columns }))
+            Wanted::Statement { statement, limit, around } => bound_in(statement, self.0, self.1).map(|bound| {
+                Order::Statement(Box::new(Asked {
+                    bound,
+                    limit,
+                    is_change: statement.is_change(),
+                    columns: statement.columns().to_vec(),
+                    before: around.before.to_vec(),
+                    after: around.after.to_vec(),
+                }))
             }),
         };
         Box::pin(async move {
@@ -37,6 +43,10 @@ impl Host for Driver {
     fn forms(&self) -> Forms {
         self.1
     }
+
+    fn is_pipelined(&self) -> bool {
+        self.0 == Wire::PostgresBinary
+    }
 }
 
 /// The wire with a name.
@@ -48,7 +58,7 @@ pub(crate) fn wire(name: &str) -> Option<(Wire, Forms)> {
 pub(crate) const WIRES: [(&str, Wire, Forms); 7] = [
     ("sqlite", Wire::Sqlite, Forms::Own),
     ("sqlalchemy-sqlite", Wire::Sqlite, Forms::SqlAlchemy),
-    ("psycopg", Wire::Psycopg, Forms::Own),
+    ("postgres-binary", Wire::PostgresBinary, Forms::Own),
     ("postgres-dollar", Wire::PostgresDollar, Forms::Own),
     ("postgres-format", Wire::PostgresFormat, Forms::Own),
     ("mysql-format", Wire::MySqlFormat, Forms::Own),
@@ -58,7 +68,7 @@ pub(crate) const WIRES: [(&str, Wire, Forms); 7] = [
 /// The dialect that is spoken over a wire.
 pub(crate) fn dialect_of(wire: Wire) -> Dialect {
     match wire {
-        Wire::Psycopg | Wire::PostgresDollar | Wire::PostgresFormat => Dialect::Postgres,
+        Wire::PostgresBinary | Wire::PostgresDollar | Wire::PostgresFormat => Dialect::Postgres,
         Wire::MySqlFormat => Dialect::MySql,
         _ => Dialect::Sqlite,
     }

@@ -36,6 +36,9 @@ pub(crate) struct Asked {
     pub(crate) limit: Duration,
     pub(crate) is_change: bool,
     pub(crate) columns: Vec<ColumnType>,
+    /// Texts that are run before it and after it, in the same round trip.
+    pub(crate) before: Vec<Cow<'static, str>>,
+    pub(crate) after: Vec<Cow<'static, str>>,
 }
 
 /// What came of an order.

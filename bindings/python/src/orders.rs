@@ -40,13 +40,15 @@ pub(crate) fn asked(py: Python<'_>, order: Order) -> PyResult<Bound<'_, PyTuple>
     }
 }
 
-/// `("statement", sql, params, limit_ms, is_change, columns)`
+/// `("statement", sql, params, limit_ms, is_change, columns, before, after)`
 fn statement(py: Python<'_>, asked: Asked) -> PyResult<Bound<'_, PyTuple>> {
     let values = asked.bound.values.iter().map(|value| parameter(py, value)).collect::<PyResult<Vec<_>>>()?;
     let values = PyTuple::new(py, values)?;
     let columns = PyTuple::new(py, asked.columns.iter().map(|ty| PyString::intern(py, word(ty))))?;
     let text = PyString::new(py, &asked.bound.text);
-    (intern!(py, "statement"), text, values, milliseconds(asked.limit), asked.is_change, columns).into_pyobject(py)
+    let limit = milliseconds(asked.limit);
+    let [before, after] = [&asked.before, &asked.after].map(|texts| PyTuple::new(py, texts.iter().map(AsRef::as_ref)));
+    (intern!(py, "statement"), text, values, limit, asked.is_change, columns, before?, after?).into_pyobject(py)
 }
 
 static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();

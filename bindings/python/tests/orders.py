@@ -20,12 +20,12 @@ def statement(wire: str, sql: str, *values: str | int) -> Statement:
     if wire == "mysql-format":
         return "%s".join(parts).replace('"', "`"), list(values)
     casts = ["::int8" if isinstance(value, int) else "::text" for value in values]
-    if wire == "psycopg":
-        pairs = [
+    if wire == "postgres-binary":
+        pairs: list[Any] = [
             (INT8, value.to_bytes(8, "big", signed=True)) if isinstance(value, int) else (TEXT, value.encode())
             for value in values
         ]
-        return "%s".join(parts), list(pairs)
+        return "".join(f"{part}${at}" for at, part in enumerate(parts[:-1], 1)) + parts[-1], pairs
     marks = ["%s" if wire == "postgres-format" else f"${at}" for at in range(1, len(values) + 1)]
     text = parts[0]
     for mark, cast, part in zip(marks, casts, parts[1:], strict=True):
@@ -36,7 +36,7 @@ def statement(wire: str, sql: str, *values: str | int) -> Statement:
 def run(place: HostConnection, sql: str, *values: str | int, is_change: bool = False, limit_ms: int = 5000) -> Any:
     """Runs a statement; the rows, and how many a change found."""
     text, params = statement(place.wire, sql, *values)
-    return place.statement(text, params, limit_ms, is_change, [])
+    return place.statement(text, params, limit_ms, is_change, [], (), ())
 
 
 def cells(fetched: Any) -> list[tuple[Any, ...]]:

@@ -130,7 +130,17 @@ class Connection:
     def fixed(self, sql: str, params: Sequence[Any]) -> Any:
         return self._run(sql, params)
 
-    def statement(self, sql: str, params: Sequence[Any], limit_ms: int, is_change: bool, columns: Sequence[str]) -> Any:
+    def statement(
+        self,
+        sql: str,
+        params: Sequence[Any],
+        limit_ms: int,
+        is_change: bool,
+        columns: Sequence[str],
+        before: Sequence[str],
+        after: Sequence[str],
+    ) -> Any:
+        assert not before and not after, "what stands around a statement is an order of its own here"
         return self._run(sql, params)
 
     def _run(self, sql: str, params: Sequence[Any]) -> Any:

@@ -78,7 +78,16 @@ class Connection:
     def fixed(self, sql: str, params: Sequence[Any]) -> Any:
         return self.statement(sql, params, 0, False, ())
 
-    def statement(self, sql: str, params: Sequence[Any], limit_ms: int, is_change: bool, columns: Sequence[str]) -> Any:
+    def statement(
+        self,
+        sql: str,
+        params: Sequence[Any],
+        limit_ms: int,
+        is_change: bool,
+        columns: Sequence[str],
+        before: Sequence[str],
+        after: Sequence[str],
+    ) -> Any:
         self.threads.add(threading.get_ident())
         if self.raises is not None:
             raise self.raises
@@ -108,9 +117,9 @@ class AsyncConnection(Connection):
         assert self.is_inside
         super().control(texts)
 
-    def statement(self, sql: str, params: Sequence[Any], limit_ms: int, is_change: bool, columns: Sequence[str]) -> Any:
+    def statement(self, *order: Any) -> Any:
         assert self.is_inside
-        return super().statement(sql, params, limit_ms, is_change, columns)
+        return super().statement(*order)
 
     async def run_sync(self, function: Callable[..., Any], *arguments: Any) -> Any:
         await asyncio.sleep(0)
@@ -123,7 +132,7 @@ class AsyncConnection(Connection):
 
 
 def statement(sql: str) -> Order:
-    return ("statement", sql, ("?",), 5000, False, ("text",))
+    return ("statement", sql, ("?",), 5000, False, ("text",), (), ())
 
 
 def no_tool(name: str, arguments: Any, context: Any) -> Any:

@@ -30,12 +30,12 @@ def test_a_query_on_sqlite3_sees_its_tenants_rows_alone(engine: _ormai.Native) -
 
 def test_an_order_says_what_to_run_and_how(engine: _ormai.Native) -> None:
     order: Any = engine.call(context("tenant-a"), "query", QUERY).step()
-    kind, sql, parameters, limit, is_change, columns = order
+    kind, sql, parameters, limit, is_change, columns, *around = order
     assert kind == "statement"
     assert sql.startswith("SELECT ")
     assert parameters == ("tenant-a", 3)
     assert limit == 5000
-    assert is_change is False
+    assert (is_change, around) == (False, [(), ()])
     assert columns == ("int", "text", "text", "text", "decimal")
 
 
@@ -243,7 +243,7 @@ def test_what_a_callback_raises_harms_nobody(tmp_path: Path, monkeypatch: pytest
 
 def test_a_context_of_another_engine_is_refused(engine: _ormai.Native) -> None:
     with pytest.raises(ValueError, match="speaks postgresql, and the toolset was made for sqlite"):
-        engine.call(context("tenant-a", wire="psycopg"), "query", QUERY)
+        engine.call(context("tenant-a", wire="postgres-binary"), "query", QUERY)
     with pytest.raises(ValueError, match="`sqlite3` is no wire"):
         context("tenant-a", wire="sqlite3")
 

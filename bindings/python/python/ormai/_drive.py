@@ -58,9 +58,16 @@ class Connection(Protocol):
         """Runs a statement on the project's own tables."""
 
     def statement(
-        self, sql: str, params: Sequence[Any], limit_ms: int, is_change: bool, columns: Sequence[str]
+        self,
+        sql: str,
+        params: Sequence[Any],
+        limit_ms: int,
+        is_change: bool,
+        columns: Sequence[str],
+        before: Sequence[str],
+        after: Sequence[str],
     ) -> Fetched:
-        """Runs a statement of a request."""
+        """Runs a statement of a request, and the texts of transactions and settings around it."""
 
     def run_sync(self, function: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
         """Runs a function in which the connection may be used; only where `is_async`."""

@@ -21,9 +21,11 @@ Wait: TypeAlias = tuple[Literal["wait"]]
 Control: TypeAlias = tuple[Literal["control"], list[str]]
 #: `("fixed", sql, ())`: one statement without parameters, whose rows are wanted.
 Fixed: TypeAlias = tuple[Literal["fixed"], str, tuple[()]]
-#: `("statement", sql, parameters, limit_ms, is_change, columns)`; `columns` are the types that come back, as
-#: a catalog writes them.
-Statement: TypeAlias = tuple[Literal["statement"], str, tuple[Parameter, ...], int, bool, tuple[str, ...]]
+#: `("statement", sql, parameters, limit_ms, is_change, columns, before, after)`; `columns` are the types that come back,
+#: as a catalog writes them. `before` and `after` are texts as those of a control, for the same round trip.
+Statement: TypeAlias = tuple[
+    Literal["statement"], str, tuple[Parameter, ...], int, bool, tuple[str, ...], tuple[str, ...], tuple[str, ...]
+]
 #: `("tool", name, arguments, context)`: a tool of the project's own, with the context for its own calls.
 Tool: TypeAlias = tuple[Literal["tool"], str, Any, "Context"]
 #: `("inside", context)`: a transaction has begun, and this is the context of the calls in it.
@@ -37,7 +39,7 @@ Answered: TypeAlias = tuple[Sequence[Sequence[Any]] | None, int | None, int | No
 WireName: TypeAlias = Literal[
     "sqlite",
     "sqlalchemy-sqlite",
-    "psycopg",
+    "postgres-binary",
     "postgres-dollar",
     "postgres-format",
     "mysql-format",

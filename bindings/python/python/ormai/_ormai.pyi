@@ -114,7 +114,7 @@ class Context:
     says how its driver takes parameters:
 
     - `sqlite`: `?`, None, int, float, str and bytes, both ways.
-    - `psycopg`: `%s`, pairs of a type's number (0: the server infers it) and its binary form or None; rows of
+    - `postgres-binary`: `$1`, pairs of a type's number (0: the server infers it) and its binary form or None; rows of
       bytes or None, with `oids`.
     - `postgres-dollar`: `$1`, texts and None; rows of Python objects.
     - `postgres-format`: `%s`, texts and None; rows of Python objects.

@@ -68,6 +68,7 @@ def mount_sqlalchemy(
     from functools import partial
 
     from .sqlalchemy import catalog_of, open_session
+    from .sqlalchemy._believed import Believed
     from .sqlalchemy.drivers import driver_of
     from .tools._mount import over_host
 
@@ -88,6 +89,7 @@ def mount_sqlalchemy(
             mappers=list(catalog.mappers.values()),
             schemas=schemas,
             has_hex_uuids=catalog.has_hex_uuids,
+            believed=Believed(catalog),
         ),
         audit_store=audit_store,
         tools=tools,

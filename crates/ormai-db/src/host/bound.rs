@@ -19,8 +19,8 @@ use crate::sqlite;
 pub enum Wire {
     /// `?`, and SQLite's storage classes.
     Sqlite,
-    /// `%s`, and PostgreSQL's binary form with the number of a type.
-    Psycopg,
+    /// `$1`, and PostgreSQL's binary form with the number of a type (psycopg, beneath its cursors).
+    PostgresBinary,
     /// `$1`, and texts that the statement casts (asyncpg).
     PostgresDollar,
     /// `%s`, and texts that the statement casts (psycopg2).
@@ -43,7 +43,7 @@ pub struct Bound {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum BoundValue {
-    /// NULL, on every wire but [`Wire::Psycopg`].
+    /// NULL, on every wire but [`Wire::PostgresBinary`].
     Null,
     /// An integer.
     Int(i64),
@@ -83,8 +83,8 @@ pub fn bound(statement: &Statement, wire: Wire) -> Result<Bound, DbError> {
 pub fn bound_in(statement: &Statement, wire: Wire, forms: Forms) -> Result<Bound, DbError> {
     let (dialect, style) = match wire {
         Wire::Sqlite => (Dialect::Sqlite, PlaceStyle::Question),
-        Wire::Psycopg | Wire::PostgresFormat => (Dialect::Postgres, PlaceStyle::Format),
-        Wire::PostgresDollar => (Dialect::Postgres, PlaceStyle::Dollar),
+        Wire::PostgresFormat => (Dialect::Postgres, PlaceStyle::Format),
+        Wire::PostgresBinary | Wire::PostgresDollar => (Dialect::Postgres, PlaceStyle::Dollar),
         Wire::MySqlFormat => (Dialect::MySql, PlaceStyle::Format),
     };
     let (around, mut values): (Vec<_>, Vec<_>) =
@@ -104,7 +104,7 @@ fn of(bind: Bind<'_>, wire: Wire, forms: Forms) -> Result<((&'static str, &'stat
         #[cfg(feature = "sqlite")]
         Wire::Sqlite => Ok((("", ""), sqlite::bind::of(bind, forms)?)),
         #[cfg(feature = "postgres")]
-        Wire::Psycopg => Ok((("", ""), postgres::text::binary(bind)?)),
+        Wire::PostgresBinary => Ok((("", ""), postgres::text::binary(bind)?)),
         #[cfg(feature = "postgres")]
         Wire::PostgresDollar | Wire::PostgresFormat => postgres::text::of(bind),
         #[cfg(feature = "mysql")]
@@ -135,10 +135,10 @@ mod tests {
         let values = || vec![(day(), None), (Value::from("50%"), None), (Value::Int(5), None)];
         let sql = r#"SELECT "%" FROM t WHERE a = $1 AND b = $2 LIMIT $3"#;
         check(
-            Wire::Psycopg,
+            Wire::PostgresBinary,
             sql,
             values(),
-            r#"SELECT "%%" FROM t WHERE a = %s AND b = %s LIMIT %s"#,
+            r#"SELECT "%" FROM t WHERE a = $1 AND b = $2 LIMIT $3"#,
             &[(1082, &8887_i32.to_be_bytes()[..]), (0, b"50%"), (20, &5_i64.to_be_bytes())]
                 .map(|(oid, bytes)| BoundValue::Wire { oid, bytes: Some(bytes.to_vec()) }),
         );
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn null_has_no_type_of_its_own() {
         let null = || vec![(Value::Null, None)];
-        check(Wire::Psycopg, "a = $1", null(), "a = %s", &[BoundValue::Wire { oid: 0, bytes: None }]);
+        check(Wire::PostgresBinary, "a = $1", null(), "a = $1", &[BoundValue::Wire { oid: 0, bytes: None }]);
         check(Wire::PostgresDollar, "a = $1", null(), "a = $1", &[BoundValue::Null]);
         check(Wire::MySqlFormat, "a = ?", null(), "a = %s", &[BoundValue::Null]);
     }

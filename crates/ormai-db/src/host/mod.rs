@@ -63,6 +63,12 @@ pub trait Host: Send {
     fn forms(&self) -> Forms {
         Forms::Own
     }
+
+    /// Whether a statement and the texts around it reach the database in one round trip. Where they do not,
+    /// what several statements need around them is set once for all of them.
+    fn is_pipelined(&self) -> bool {
+        false
+    }
 }
 
 /// In which texts somebody stores what a database has no type for: times and UUIDs on SQLite, UUIDs on MySQL.
@@ -98,7 +104,19 @@ pub enum Order<'a> {
         /// When it is to be stopped. PostgreSQL, MariaDB and MySQL do that themselves; on SQLite it is
         /// the host's duty, which then answers with the code `9` (interrupted).
         limit: Duration,
+        /// What stands around it.
+        around: Around<'a>,
     },
+}
+
+/// Control texts around a statement: nothing, unless the host [is pipelined](Host::is_pipelined). The first
+/// that fails, the statement among them, ends the order, and the session undoes what came before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// What is run before it.
+    pub before: &'a [Cow<'static, str>],
+    /// What is run after it.
+    pub after: &'a [Cow<'static, str>],
 }
 
 /// What came of an order.

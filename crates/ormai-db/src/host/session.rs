@@ -8,7 +8,7 @@ use ormai_core::value::ColumnType;
 use ormai_sql::{Dialect, Statement};
 
 use super::opened::{Opened, Savepoint, UNDO_READING};
-use super::{Answered, Host, HostError, Order, engine};
+use super::{Answered, Around, Host, HostError, Order, engine};
 use crate::error::{ConflictKind, DbError};
 use crate::execute::{Mark, savepoint_texts};
 use crate::session::Changed;
@@ -68,8 +68,12 @@ impl Session {
 
     async fn answered(&mut self, statement: &Statement, limit: Duration, writes: bool) -> Result<Answered, DbError> {
         self.ready().await?;
+        let is_alone = self.dialect == Dialect::Postgres && self.savepoint().is_none();
+        if is_alone && !writes && self.host.is_pipelined() {
+            return self.enclosed(statement, limit).await;
+        }
         self.enter(limit).await?;
-        match self.ask(Order::Statement { statement, limit }).await {
+        match self.ask(Order::Statement { statement, limit, around: Around::default() }).await {
             Ok(answered) => Ok(answered),
             Err(HostError::Unbound(error)) => Err(error),
             Err(error) => {
@@ -85,6 +89,28 @@ impl Session {
                 Err(self.sorted(error, writes))
             }
         }
+    }
+
+    /// A read on PostgreSQL with its savepoint and its limit, in one order.
+    async fn enclosed(&mut self, statement: &Statement, limit: Duration) -> Result<Answered, DbError> {
+        let mut before = engine::set_limit(self.dialect, engine::limit_us(limit));
+        before.insert(0, super::opened::SET_READING.into());
+        let after = Savepoint::Reading.undo();
+        self.opened.state().savepoint = Some(Savepoint::Reading);
+        let around = Around { before: &before, after: &after };
+        let error = match self.ask(Order::Statement { statement, limit, around }).await {
+            Ok(answered) => {
+                self.opened.state().savepoint = None;
+                return Ok(answered);
+            }
+            Err(HostError::Unbound(error)) => {
+                // Nothing of it was run.
+                self.opened.state().savepoint = None;
+                return Err(error);
+            }
+            Err(error) => error,
+        };
+        Err(self.not_begun(error).await)
     }
 
     /// What has to stand before a statement can run: on PostgreSQL a savepoint, on all servers the time
@@ -161,7 +187,7 @@ impl Session {
         Ok(())
     }
 
-    /// After what stands around statements could not be set.
+    /// After what stands around statements could not be set, or a statement failed with it.
     async fn not_begun(&mut self, error: HostError) -> DbError {
         let is_outside = engine::is_outside(self.dialect, &error);
         if is_outside || engine::is_failed_before(self.dialect, &error) {

@@ -7,6 +7,7 @@ mod mysql;
 mod postgres;
 mod sqlite;
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -44,7 +45,7 @@ impl HostConnection {
     pub(crate) fn wires(engine: Engine) -> &'static [Wire] {
         match engine {
             Engine::Sqlite => &[Wire::Sqlite],
-            Engine::Postgres => &[Wire::Psycopg, Wire::PostgresDollar, Wire::PostgresFormat],
+            Engine::Postgres => &[Wire::PostgresBinary, Wire::PostgresDollar, Wire::PostgresFormat],
             Engine::MySql => &[Wire::MySqlFormat],
         }
     }
@@ -147,6 +148,13 @@ struct Asked {
 }
 
 impl Asked {
+    async fn control(&self, texts: &[Cow<'static, str>]) -> Result<Answered, HostError> {
+        for text in texts {
+            done(&self.jobs, Job::Text(text.clone().into_owned())).await?;
+        }
+        Ok(Answered::default())
+    }
+
     fn note(&self, kind: &str, text: &str) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{kind} {text}"));
     }
@@ -158,24 +166,29 @@ impl Host for Asked {
             match order {
                 Order::Control(texts) => {
                     self.note("control", &texts.join("; "));
-                    for text in texts {
-                        done(&self.jobs, Job::Text(text.clone().into_owned())).await?;
-                    }
-                    Ok(Answered::default())
+                    self.control(texts).await
                 }
                 Order::Fixed(text) => {
                     self.note("fixed", text);
-                    let text = if self.wire == Wire::Sqlite { text.to_owned() } else { text.replace('%', "%%") };
+                    let is_plain = matches!(self.wire, Wire::Sqlite | Wire::PostgresBinary | Wire::PostgresDollar);
+                    let text = if is_plain { text.to_owned() } else { text.replace('%', "%%") };
                     done(&self.jobs, Job::Run { text, values: Vec::new(), limit: None }).await
                 }
-                Order::Statement { statement, limit } => {
+                Order::Statement { statement, limit, around } => {
                     self.note("statement", statement.sql());
                     let bound = bound(statement, self.wire).map_err(HostError::Unbound)?;
                     let (text, values) = (bound.text.to_string(), bound.values);
-                    done(&self.jobs, Job::Run { text, values, limit: Some(limit) }).await
+                    self.control(around.before).await?;
+                    let answered = done(&self.jobs, Job::Run { text, values, limit: Some(limit) }).await?;
+                    self.control(around.after).await?;
+                    Ok(answered)
                 }
             }
         })
+    }
+
+    fn is_pipelined(&self) -> bool {
+        self.wire == Wire::PostgresBinary
     }
 }
 

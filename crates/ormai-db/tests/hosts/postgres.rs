@@ -39,15 +39,8 @@ impl Driver for Connection {
         let mut arguments = PgArguments::default();
         let mut all = values.into_iter();
         let text = match self.1 {
-            Wire::PostgresDollar => text,
             Wire::PostgresFormat => super::written(&text, || literal(all.next().unwrap())),
-            _ => {
-                let mut number = 0;
-                super::written(&text, || {
-                    number += 1;
-                    format!("${number}")
-                })
-            }
+            _ => text,
         };
         let mut has_null = false;
         for value in all {
@@ -109,7 +102,7 @@ fn cells(row: &PgRow, wire: Wire) -> Vec<Cell> {
         }
         let bytes = raw.as_bytes().unwrap();
         match wire {
-            Wire::Psycopg => Cell::Wire { oid, bytes: bytes.to_vec() },
+            Wire::PostgresBinary => Cell::Wire { oid, bytes: bytes.to_vec() },
             _ if let PgTypeKind::Array(of) = row.columns()[index].type_info().kind() => {
                 const FIRST_OF_USERS: u32 = 16_384;
                 // One of the drivers knows no arrays of types that somebody made.

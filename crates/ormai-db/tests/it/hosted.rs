@@ -216,13 +216,19 @@ every_engine! {
 /// An order is a round trip, or a call into another language.
 #[tokio::test]
 async fn a_read_takes_no_more_orders_than_it_has_to() {
-    for (engine, expected) in [
-        (Engine::Sqlite, &["statement"][..]),
-        (Engine::Postgres, &["control", "statement", "control"]),
-        (Engine::MySql, &["fixed", "control", "statement", "control"]),
+    for (wire, expected) in [
+        (Wire::Sqlite, &["statement"][..]),
+        (Wire::PostgresBinary, &["statement"]),
+        (Wire::PostgresDollar, &["control", "statement", "control"]),
+        (Wire::MySqlFormat, &["fixed", "control", "statement", "control"]),
     ] {
+        let engine = match wire {
+            Wire::Sqlite => Engine::Sqlite,
+            Wire::MySqlFormat => Engine::MySql,
+            _ => Engine::Postgres,
+        };
         let test = TestDatabase::on(engine).await;
-        let host = HostConnection::open(&test, HostConnection::wires(engine)[0]).await;
+        let host = HostConnection::open(&test, wire).await;
         let mut session = host.session();
         run(&mut session, &statement("SELECT 1", &[], &[ColumnType::Int])).await.unwrap();
         session.release().await.unwrap();

@@ -209,7 +209,7 @@ async fn whatever_mariadb_can_store_is_answered() {
 async fn whatever_postgres_can_store_is_answered() {
     let test = TestDatabase::postgres().await;
     let database = connect(&test, 1).await;
-    let host = HostConnection::open(&test, Wire::Psycopg).await;
+    let host = HostConnection::open(&test, Wire::PostgresBinary).await;
     let check = async |literal: &str, ty: ColumnType, expected: Json| {
         let read = statement(&format!("SELECT {literal}"), &[], &[ty]);
         assert_eq!(answer(&database, &read).await.unwrap(), json!([expected]), "{literal}");

@@ -168,6 +168,9 @@ def _enum(type_: sqltypes.Enum, dialect: Dialect) -> Stored:
     if dialect.name in ("mysql", "mariadb"):
         # An enum's order is that of its words there, and this column's is that of its collation.
         return Stored("text", length=type_.length, collation=collation(type_.collation, dialect))
+    if dialect.name == "sqlite" and len({word.rstrip().lower() for word in words}) < len(words):
+        # Should the column's collation take two of its words for one, text is compared by its bytes all the same.
+        return Stored("text", length=type_.length, collation=collation(type_.collation, dialect))
     # In a column of text, the words are in the order of texts.
     return Stored({**kind, "enum": sorted(words)})
 
@@ -227,6 +230,7 @@ def collation(name: str | None, dialect: Dialect) -> str | None:
             return "ordered"
         return None if name in ("C", "POSIX", "ucs_basic") else "loose"
     if dialect.name == "sqlite":
-        return None if name is None or name.upper() == "BINARY" else "loose"
+        # The database is not asked, so each comparison says that it is by bytes; an index by bytes serves it all the same.
+        return "ordered" if name is None or name.upper() == "BINARY" else "loose"
     # Nobody relies on a collation there that is not named: all text is compared by its bytes.
     return f"folded:{name}" if name else None

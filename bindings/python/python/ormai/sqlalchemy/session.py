@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapper, Session, scoped_session
 
 from .._drive import DriverError
 from ..core.errors import ConflictError
+from ._believed import Believed
 from ._events import is_told, telling
 from ._instances import expire
 from .drivers import driver_of
@@ -40,6 +41,7 @@ def open_session(
     mappers: Sequence[Mapper[Any]] = (),
     schemas: SchemaMap | None = None,
     has_hex_uuids: bool = False,
+    believed: Believed | None = None,
 ) -> HostConnection:
     """A connection object for the calls of a context. Nothing is asked of the database before the first order.
 
@@ -50,6 +52,7 @@ def open_session(
         mappers: those of the toolset's models: a session with several engines is asked for the one of these.
         schemas: the `schema_translate_map` that the catalog was made with.
         has_hex_uuids: as the catalog has it.
+        believed: what is held against the database before the first order.
 
     Raises:
         SessionError: `db` is none of these, or on another kind of database than the toolset.
@@ -67,6 +70,7 @@ def open_session(
         place = _OfSession(source, bind, is_async, schemas)
     if has_hex_uuids and place.wire == "mysql-format":
         place.wire = "sqlalchemy-mysql"
+    place.believed = believed
     return place
 
 
@@ -125,8 +129,20 @@ _CLAIMS: WeakKeyDictionary[Connection, ReferenceType[HostConnection]] = WeakKeyD
 class HostConnection:
     """A connection on which calls are made. It is used by one call at a time, on its owner's thread."""
 
-    __slots__ = ("__weakref__", "_connection", "_driver", "_kind", "_schemas", "_transaction", "is_async", "wire")
+    __slots__ = (
+        "__weakref__",
+        "_connection",
+        "_driver",
+        "_kind",
+        "_schemas",
+        "_transaction",
+        "believed",
+        "is_async",
+        "wire",
+    )
 
+    believed: Believed | None
+    """What is held against the database before the first order."""
     is_async: bool
     """Whether its driver needs an event loop: then it is used inside of `run_sync` alone."""
     wire: str
@@ -139,6 +155,7 @@ class HostConnection:
         # The transaction that the connection was in at first: behind another one, nothing of the call's is open.
         self._transaction: Any = None
         self._schemas = dict(schemas or {})
+        self.believed = None
         self.is_async = is_async
         self.wire = self._kind.wire
 
@@ -156,13 +173,11 @@ class HostConnection:
         connection, driver = self._ready()
         try:
             if is_told(connection):
-                for text in texts:
-                    with telling(connection, text, ()):
-                        driver.control([text])
+                self._told_texts(connection, driver, texts)
             else:
                 driver.control(texts)
         except BaseException as error:
-            self._raise(error)
+            self._raise(error, connection)
         for text in texts:
             if text.startswith("SAVEPOINT"):
                 self._begun()
@@ -175,17 +190,24 @@ class HostConnection:
         Raises:
             DriverError: it failed.
         """
-        return self._run(sql, params, None)
+        return self._run((), sql, params, None, ())
 
     def statement(
-        self, sql: str, params: Sequence[Any], limit_ms: int, is_change: bool, columns: Sequence[Any]
+        self,
+        sql: str,
+        params: Sequence[Any],
+        limit_ms: int,
+        is_change: bool,
+        columns: Sequence[Any],
+        before: Sequence[str],
+        after: Sequence[str],
     ) -> Fetched:
-        """Runs a statement of a request.
+        """Runs a statement of a request, and the texts around it.
 
         Raises:
-            DriverError: it failed, or did not end in time.
+            DriverError: it failed, or did not end in time, or one of the texts failed.
         """
-        fetched = self._run(sql, params, limit_ms)
+        fetched = self._run(before, sql, params, limit_ms, after)
         if is_change:
             self._changed(sql)
         return fetched
@@ -222,14 +244,27 @@ class HostConnection:
         if connection is not None and claim is not None and claim() is self:
             del _CLAIMS[connection]
 
-    def _run(self, sql: str, params: Sequence[Any], limit_ms: int | None) -> Fetched:
+    def _run(
+        self, before: Sequence[str], sql: str, params: Sequence[Any], limit_ms: int | None, after: Sequence[str]
+    ) -> Fetched:
         connection, driver = self._ready()
         try:
             if is_told(connection):
-                return self._told(connection, driver, sql, params, limit_ms)
+                self._told_texts(connection, driver, before)
+                fetched = self._told(connection, driver, sql, params, limit_ms)
+                self._told_texts(connection, driver, after)
+                return fetched
+            if before or after:
+                return driver.enclosed(before, sql, params, limit_ms, after)
             return driver.run(sql, params, limit_ms)
         except BaseException as error:
-            self._raise(error)
+            self._raise(error, connection)
+
+    @staticmethod
+    def _told_texts(connection: Connection, driver: Driver, texts: Sequence[str]) -> None:
+        for text in texts:
+            with telling(connection, text, ()):
+                driver.control([text])
 
     @staticmethod
     def _told(connection: Connection, driver: Driver, sql: str, params: Sequence[Any], limit_ms: int | None) -> Fetched:
@@ -243,9 +278,13 @@ class HostConnection:
         connection = self._connection
         if connection is None or self._driver is None:
             connection = self._opened()
-            driver = self._checked(connection)
-            # What is refused before keeps nobody out.
-            self._claim(connection)
+            try:
+                driver = self._checked(connection)
+            except BaseException as error:
+                try:
+                    self._raise(error, connection)
+                finally:
+                    self._turned_away(connection)
             self._connection, self._driver = connection, driver
             self._transaction = connection.get_transaction()
         elif connection.closed or connection.invalidated:
@@ -256,6 +295,9 @@ class HostConnection:
 
     def _opened(self) -> Connection:
         raise NotImplementedError
+
+    def _turned_away(self, connection: Connection) -> None:
+        """After it was opened, and no call can be made on it."""
 
     def _checked(self, connection: Connection) -> Driver:
         """The driver of a connection on which calls can be made."""
@@ -271,12 +313,18 @@ class HostConnection:
                 "the session's connection is in AUTOCOMMIT, where nothing of a call could be undone",
                 hint="give one of an engine without `isolation_level='AUTOCOMMIT'`",
             )
+        # What is refused before keeps nobody out.
+        self._claim(connection)
+        try:
+            if self.believed is not None:
+                self.believed.check(connection, driver)
+        except BaseException:
+            del _CLAIMS[connection]
+            raise
         return driver
 
-    def _raise(self, error: BaseException) -> NoReturn:
+    def _raise(self, error: BaseException, connection: Connection) -> NoReturn:
         """Raises what an error of the driver's is to the engine."""
-        connection = self._connection
-        assert connection is not None
         if isinstance(error, (DriverError, SessionError)):
             raise error
         if not isinstance(error, Exception):
@@ -384,6 +432,9 @@ class _Own(HostConnection):
             raise DriverError(None, f"{type(error).__name__}: {error}", lost=True) from error
         connection.begin()
         return connection
+
+    def _turned_away(self, connection: Connection) -> None:
+        connection.close()
 
     def control(self, texts: Sequence[str]) -> None:
         if not self._is_immediate:

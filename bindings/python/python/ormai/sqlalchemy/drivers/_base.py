@@ -42,6 +42,15 @@ class Driver(ABC):
     def run(self, sql: str, params: Sequence[Any], limit_ms: int | None) -> Fetched:
         """Runs a statement. The limit is kept here where the server keeps none."""
 
+    def enclosed(
+        self, before: Sequence[str], sql: str, params: Sequence[Any], limit_ms: int | None, after: Sequence[str]
+    ) -> Fetched:
+        """Runs a statement between texts; the first that fails ends it."""
+        self.control(before)
+        fetched = self.run(sql, params, limit_ms)
+        self.control(after)
+        return fetched
+
     @staticmethod
     @abstractmethod
     def code(error: Exception) -> str | None:

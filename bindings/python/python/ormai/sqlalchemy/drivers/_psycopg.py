@@ -1,13 +1,18 @@
-"""PostgreSQL by psycopg 3: values and rows in the server's binary form, which the engine writes and reads itself."""
+"""PostgreSQL by psycopg 3: values and rows in the server's binary form, which the engine writes and reads itself.
+
+A statement and the texts around it are one round trip, in libpq's pipeline mode. It is used beneath psycopg's cursors,
+which would take the end of a savepoint for that of the transaction, and forget what they have prepared.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Generator, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import psycopg
-from psycopg.adapt import AdaptersMap, Dumper, Loader
-from psycopg.pq import Format
+from psycopg.errors import error_from_result
+from psycopg.generators import execute, fetch_many, send
+from psycopg.pq import ExecStatus, Format, PipelineStatus, TransactionStatus
 from sqlalchemy.util import await_only
 
 from ..errors import SessionError
@@ -15,61 +20,27 @@ from ._base import Driver, Fetched
 
 if tuple(int(part) for part in psycopg.__version__.split(".")[:2]) < (3, 2):
     raise SessionError(f"psycopg {psycopg.__version__} is too old", hint="install psycopg 3.2 or later")
+if not psycopg.Pipeline.is_supported():
+    raise SessionError("psycopg's libpq is too old", hint="install `psycopg[binary]`, or libpq 14 or later")
+
+T = TypeVar("T")
+Steps = Generator[Any, Any, T]
+"""What `Connection.wait` drives: it says whether to wait for reading or writing."""
+
+_GOOD = frozenset((ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY))
 
 
-class _Bound(Dumper):
-    """A pair of a type's number and the bytes of a value, or `None` for NULL."""
+class _Asked(NamedTuple):
+    """A statement as psycopg counts them, to know what to prepare."""
 
-    format = Format.BINARY
-
-    def get_key(self, obj: Any, format: Any) -> Any:
-        return (self.cls, obj[0])
-
-    def upgrade(self, obj: Any, format: Any) -> _Bound:
-        dumper = type(self)(self.cls)
-        dumper.oid = obj[0]
-        return dumper
-
-    def dump(self, obj: Any) -> Any:
-        return obj[1]
-
-
-class _Raw(Loader):
-    """Bytes as they come; psycopg wants to know a loader also of rows that nobody loads."""
-
-    format = Format.BINARY
-
-    def load(self, data: Any) -> bytes:
-        return bytes(data)
-
-
-class _RawText(_Raw):
-    format = Format.TEXT
-
-
-# Nothing else is known here, so that a tuple is such a pair and not a record.
-_ADAPTERS = AdaptersMap()
-_ADAPTERS.register_dumper(tuple, _Bound)
-_ADAPTERS.register_loader(0, _Raw)
-_ADAPTERS.register_loader(0, _RawText)
-
-
-class _Cursor(psycopg.Cursor[Any]):
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        super().__init__(connection)
-        self._adapters = _ADAPTERS
-
-
-class _AsyncCursor(psycopg.AsyncCursor[Any]):
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        super().__init__(connection)
-        self._adapters = _ADAPTERS
+    query: bytes
+    types: tuple[int, ...]
 
 
 class Psycopg(Driver):
     """A connection of psycopg."""
 
-    wire: ClassVar[str] = "psycopg"
+    wire: ClassVar[str] = "postgres-binary"
     takes_pairs: ClassVar[bool] = True
 
     def __init__(self, connection: Any) -> None:
@@ -90,19 +61,90 @@ class Psycopg(Driver):
         return bool(self._raw.autocommit)
 
     def control(self, texts: Sequence[str]) -> None:
-        # Without parameters they are one message, which the server runs one by one.
-        self._executed("; ".join(texts), None)
+        self._done(self._controlled(texts))
 
     def run(self, sql: str, params: Sequence[Any], limit_ms: int | None) -> Fetched:
-        cursor = self._executed(sql, params)
-        result = cursor.pgresult
+        return self.enclosed((), sql, params, limit_ms, ())
+
+    def enclosed(
+        self, before: Sequence[str], sql: str, params: Sequence[Any], limit_ms: int | None, after: Sequence[str]
+    ) -> Fetched:
+        result = self._done(self._answered(before, sql, params, after))
         columns = range(result.nfields)
         value = result.get_value
         rows = [[value(row, column) for column in columns] for row in range(result.ntuples)]
-        return rows, cursor.rowcount, None, [result.ftype(column) for column in columns]
+        count = result.command_tuples
+        return rows, -1 if count is None else count, None, [result.ftype(column) for column in columns]
 
-    def _executed(self, sql: str, params: Sequence[Any] | None) -> Any:
-        return _Cursor(self._raw).execute(sql, params, binary=params is not None)
+    def _done(self, steps: Steps[T]) -> T:
+        with self._raw.lock:
+            done: T = self._raw.wait(steps)
+            return done
+
+    def _controlled(self, texts: Sequence[str]) -> Steps[None]:
+        connection = self._idle()
+        # Without parameters they are one message, which the server runs one by one.
+        connection.send_query("; ".join([*self._begin(), *texts]).encode())
+        for result in (yield from execute(connection)):
+            self._check(result)
+
+    def _answered(
+        self, before: Sequence[str], sql: str, params: Sequence[Any], after: Sequence[str]
+    ) -> Steps[psycopg.pq.abc.PGresult]:
+        connection = self._idle()
+        asked = _Asked(sql.encode(), tuple(number for number, _ in params))
+        values, formats = [value for _, value in params], [Format.BINARY] * len(params)
+        prepared = self._raw._prepared
+        prepare, name = prepared.get(asked)
+        first = [*self._begin(), *before]
+        place = len(first)
+        connection.enter_pipeline_mode()
+        for text in first:
+            connection.send_query_params(text.encode(), None)
+        if prepare.name == "SHOULD":
+            connection.send_prepare(name, asked.query, asked.types)
+            place += 1
+        if name:
+            connection.send_query_prepared(name, values, formats, Format.BINARY)
+        else:
+            connection.send_query_params(asked.query, values, asked.types, formats, Format.BINARY)
+        for text in after:
+            connection.send_query_params(text.encode(), None)
+        connection.pipeline_sync()
+        # Given up in here, it is left as it is, and nothing more can be sent on it.
+        yield from send(connection)
+        results = []
+        for _ in range(place + 1 + len(after)):
+            results += yield from fetch_many(connection)
+        yield from fetch_many(connection)
+        connection.exit_pipeline_mode()
+        # What follows a failure was not run, and says so.
+        for result in results[:place]:
+            self._check(result)
+        new = prepared.maybe_add_to_cache(asked, prepare, name)
+        if new is not None:
+            prepared.validate(new, prepare, name, results[place : place + 1])
+        for result in results[place:]:
+            self._check(result)
+        yield from prepared.maintain_gen(self._raw)
+        return results[place]
+
+    def _idle(self) -> Any:
+        connection = self._raw.pgconn
+        if connection.pipeline_status != PipelineStatus.OFF:
+            raise SessionError("the connection is in pipeline mode", hint="make calls outside of `pipeline()`")
+        return connection
+
+    def _begin(self) -> list[str]:
+        """What begins a transaction, if there is none, as psycopg's own cursors would."""
+        if self._raw.pgconn.transaction_status != TransactionStatus.IDLE:
+            return []
+        begin: bytes = self._raw._get_tx_start_command()
+        return [begin.decode()]
+
+    def _check(self, result: Any) -> None:
+        if result.status not in _GOOD:
+            raise error_from_result(result, encoding="utf-8")
 
     @staticmethod
     def code(error: Exception) -> str | None:
@@ -116,5 +158,11 @@ class PsycopgAsync(Psycopg):
     def _beneath(connection: Any) -> Any:
         return connection.driver_connection
 
-    def _executed(self, sql: str, params: Sequence[Any] | None) -> Any:
-        return await_only(_AsyncCursor(self._raw).execute(sql, params, binary=params is not None))
+    def _done(self, steps: Steps[T]) -> T:
+        done: T = await_only(self._waited(steps))
+        return done
+
+    async def _waited(self, steps: Steps[T]) -> T:
+        async with self._raw.lock:
+            done: T = await self._raw.wait(steps)
+            return done
