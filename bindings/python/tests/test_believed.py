@@ -149,6 +149,12 @@ def test_other_types_of_text_are_compared_by_their_bytes(ground: Ground, column:
 
 
 @pytest.mark.databases("postgresql")
+def test_a_text_that_is_padded_is_that_of_the_tenant_without_blanks(ground: Ground) -> None:
+    toolset = made(ground, "char(4)", "a", "A")
+    assert [ids(toolset, tenant) for tenant in ("a", "A", "a ", "a   ")] == [[1], [2], [], []]
+
+
+@pytest.mark.databases("postgresql")
 def test_a_loose_column_in_a_schema_that_no_name_leads_to_is_none_of_the_models(ground: Ground) -> None:
     before = (
         f"{NONDETERMINISTIC}; CREATE SCHEMA aside; "

@@ -383,6 +383,15 @@ def test_times_in_a_form_of_their_own_are_unsupported_on_sqlite() -> None:
     assert types(SQLITE, *columns)[0] == {"own": "!text", "usual": "date"}
 
 
+def test_an_enum_whose_words_a_collation_could_take_for_one_is_text_on_sqlite() -> None:
+    def kinds(url: str) -> dict[str, str]:
+        columns = [sa.Column("a", sa.Enum("x", "X")), sa.Column("b", sa.Enum("x", "x ")), sa.Column("c", sa.Enum("x", "y"))]
+        return types(url, *columns)[0]
+
+    assert kinds(SQLITE)["a"].startswith("text") and kinds(SQLITE)["b"].startswith("text")
+    assert "[" in kinds(SQLITE)["c"] and "[" in kinds(POSTGRES)["a"]
+
+
 def test_collations_are_what_is_known_of_them() -> None:
     def collated(url: str, *names: str | None) -> list[str]:
         columns = [sa.Column(f"c{at}", sa.String(9, collation=name)) for at, name in enumerate(names)]

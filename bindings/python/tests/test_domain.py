@@ -236,13 +236,22 @@ def test_what_a_tool_fails_with_is_told_to_the_log_alone(
         """Answer with what is no JSON."""
         return {1, 2}
 
+    @tool
+    def mumbles(ctx: ToolContext) -> None:
+        """Refuse with what is no JSON."""
+        raise ConflictError("the stock is empty", details={"missing": {1, 2}})
+
     store = MemoryAuditStore()
-    toolset = shop(tools=[breaks, refuses, odd], audit_store=store)
+    toolset = shop(tools=[breaks, refuses, odd, mumbles], audit_store=store)
     with caplog.at_level(logging.ERROR, logger="ormai.tools"):
         broken = toolset.sync.call(context(db), "breaks")
         strange = toolset.sync.call(context(db), "odd")
+        mumbled = toolset.sync.call(context(db), "mumbles")
+        awaited = asyncio.run(toolset.call(context(db), "mumbles"))
     assert broken.error == {"code": "INTERNAL", "message": "the tool `breaks` failed", "retryable": False}
     assert strange.error == {"code": "INTERNAL", "message": "the tool `odd` failed", "retryable": False}
+    assert mumbled.error == {"code": "INTERNAL", "message": "the tool `mumbles` failed", "retryable": False}
+    assert awaited.error == mumbled.error
     assert "hunter2" in caplog.text
     refused = toolset.sync.call(context(db), "refuses")
     assert refused.error is not None

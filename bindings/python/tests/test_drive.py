@@ -76,7 +76,7 @@ class Connection:
         self.controls += texts
 
     def fixed(self, sql: str, params: Sequence[Any]) -> Any:
-        return self.statement(sql, params, 0, False, ())
+        return self.statement(sql, params, 0, False, (), (), ())
 
     def statement(
         self,

@@ -145,7 +145,7 @@ def _tool_called(running: Running, order: Order, call_tool: ToolCall) -> Order:
         if _is_awaitable(answer):
             answer = _run_alone(answer)
     except Exception as error:
-        return running.refuse(refusal(name, error))
+        return refused(running, name, error)
     return answered(running, name, answer)
 
 
@@ -155,7 +155,16 @@ def answered(running: Running, tool: str, answer: Any) -> Order:
         return running.step(answer)
     except (TypeError, ValueError) as error:
         # It has no JSON form, and the engine still waits for an answer.
+        return refused(running, tool, error)
+
+
+def refused(running: Running, tool: str, error: Exception) -> Order:
+    """Tells the engine why a tool of the project's own did not answer."""
+    try:
         return running.refuse(refusal(tool, error))
+    except (TypeError, ValueError) as misfit:
+        # What it says of itself has no JSON form.
+        return running.refuse(refusal(tool, misfit))
 
 
 def _is_awaitable(value: object) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._drive import DATABASE_ORDERS, Connection, ToolCall, answered, pump, refusal, required, told, undo, unknown
+from ._drive import DATABASE_ORDERS, Connection, ToolCall, answered, pump, refused, required, told, undo, unknown
 
 if TYPE_CHECKING:
     from ._drive import Order
@@ -74,7 +74,7 @@ async def _tool_called(running: Running, order: Order, call_tool: ToolCall) -> O
         if isinstance(answer, Awaitable):
             answer = await answer
     except Exception as error:
-        return running.refuse(refusal(name, error))
+        return refused(running, name, error)
     return answered(running, name, answer)
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import psycopg
 from psycopg.errors import error_from_result
 from psycopg.generators import execute, fetch_many, send
-from psycopg.pq import ExecStatus, Format, PipelineStatus, TransactionStatus
+from psycopg.pq import DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
 from sqlalchemy.util import await_only
 
 from ..errors import SessionError
@@ -27,6 +27,8 @@ T = TypeVar("T")
 Steps = Generator[Any, Any, T]
 """What `Connection.wait` drives: it says whether to wait for reading or writing."""
 
+# A statement that was prepared is not there any more, or its rows would be of other types than then.
+_STALE = frozenset((b"26000", b"0A000"))
 _GOOD = frozenset((ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY))
 
 
@@ -52,6 +54,8 @@ class Psycopg(Driver):
                 f"the connection's texts are {(encoding or b'unknown').decode()} and not UTF-8",
                 hint="make the engine with `client_encoding='utf8'`",
             )
+        if self._raw.pgconn.pipeline_status != PipelineStatus.OFF:
+            raise SessionError("the connection is in pipeline mode", hint="make calls outside of `pipeline()`")
 
     @staticmethod
     def _beneath(connection: Any) -> Any:
@@ -82,7 +86,7 @@ class Psycopg(Driver):
             return done
 
     def _controlled(self, texts: Sequence[str]) -> Steps[None]:
-        connection = self._idle()
+        connection = self._raw.pgconn
         # Without parameters they are one message, which the server runs one by one.
         connection.send_query("; ".join([*self._begin(), *texts]).encode())
         for result in (yield from execute(connection)):
@@ -91,7 +95,7 @@ class Psycopg(Driver):
     def _answered(
         self, before: Sequence[str], sql: str, params: Sequence[Any], after: Sequence[str]
     ) -> Steps[psycopg.pq.abc.PGresult]:
-        connection = self._idle()
+        connection = self._raw.pgconn
         asked = _Asked(sql.encode(), tuple(number for number, _ in params))
         values, formats = [value for _, value in params], [Format.BINARY] * len(params)
         prepared = self._raw._prepared
@@ -113,7 +117,7 @@ class Psycopg(Driver):
         connection.pipeline_sync()
         # Given up in here, it is left as it is, and nothing more can be sent on it.
         yield from send(connection)
-        results = []
+        results: list[psycopg.pq.abc.PGresult] = []
         for _ in range(place + 1 + len(after)):
             results += yield from fetch_many(connection)
         yield from fetch_many(connection)
@@ -124,16 +128,13 @@ class Psycopg(Driver):
         new = prepared.maybe_add_to_cache(asked, prepare, name)
         if new is not None:
             prepared.validate(new, prepare, name, results[place : place + 1])
+        if name and results[place].error_field(DiagnosticField.SQLSTATE) in _STALE:
+            # The next time it is prepared anew.
+            prepared._names.pop(prepared.key(asked), None)
         for result in results[place:]:
             self._check(result)
         yield from prepared.maintain_gen(self._raw)
         return results[place]
-
-    def _idle(self) -> Any:
-        connection = self._raw.pgconn
-        if connection.pipeline_status != PipelineStatus.OFF:
-            raise SessionError("the connection is in pipeline mode", hint="make calls outside of `pipeline()`")
-        return connection
 
     def _begin(self) -> list[str]:
         """What begins a transaction, if there is none, as psycopg's own cursors would."""
