@@ -31,7 +31,7 @@ from ormai.sqlalchemy import CatalogError, catalog_of
 SHOP = {
     "Item": {
         "table": "items",
-        "fields": {"order_id": "int", "position": "int", "tenant_id": "text(40)", "sku": "text(40)"},
+        "fields": {"order_id": "int", "position": "int", "tenant_id": "text(40) ~ordered", "sku": "text(40) ~ordered"},
         "key": "order_id, position",
         "indexes": ["order_id, position", "tenant_id"],
         "relations": {"order": "one Order order_id=id"},
@@ -41,9 +41,9 @@ SHOP = {
         "table": "orders",
         "fields": {
             "id": "int default",
-            "tenant_id": "text(40)",
-            "user_id": "text(40)",
-            "status": "text(20) null",
+            "tenant_id": "text(40) ~ordered",
+            "user_id": "text(40) ~ordered",
+            "status": "text(20) null ~ordered",
             "total": "decimal null",
             "created_at": "datetime null",
         },
@@ -54,13 +54,13 @@ SHOP = {
     },
     "Tenant": {
         "table": "tenants",
-        "fields": {"id": "text(40)", "name": "text(80)"},
+        "fields": {"id": "text(40) ~ordered", "name": "text(80) ~ordered"},
         "key": "id",
         "indexes": ["id"],
     },
     "User": {
         "table": "users",
-        "fields": {"id": "text(40)", "tenant_id": "text(40)", "email": "text(120)"},
+        "fields": {"id": "text(40) ~ordered", "tenant_id": "text(40) ~ordered", "email": "text(120) ~ordered"},
         "key": "id",
         "indexes": ["id", "tenant_id"],
         "relations": {"orders": "many Order id=user_id"},
@@ -124,7 +124,7 @@ def test_models_of_the_guide_with_columns_instead_of_annotations() -> None:
 
     assert brief(catalog_of(Base, dialect(SQLITE)))["User"] == {
         "table": "users",
-        "fields": {"id": "text", "tenant_id": "text", "email": "text"},
+        "fields": {"id": "text ~ordered", "tenant_id": "text ~ordered", "email": "text ~ordered"},
         "key": "id",
         "indexes": ["id"],
         "foreign keys": ["Tenant tenant_id=id"],
@@ -145,7 +145,7 @@ def test_mapped_dataclasses() -> None:
     assert brief(catalog_of(Base, dialect(SQLITE))) == {
         "Note": {
             "table": "notes",
-            "fields": {"id": "int default", "title": "text(20)", "text": "text null"},
+            "fields": {"id": "int default", "title": "text(20) ~ordered", "text": "text null ~ordered"},
             "key": "id",
             "indexes": ["id"],
         }
@@ -177,7 +177,7 @@ def test_classes_mapped_to_tables() -> None:
         },
         "User": {
             "table": "users",
-            "fields": {"id": "int default <user_id", "email": "text(9) null <e_mail"},
+            "fields": {"id": "int default <user_id", "email": "text(9) null ~ordered <e_mail"},
             "key": "id",
             "indexes": ["id"],
             "relations": {"orders": "many Order id=owner"},
@@ -221,9 +221,9 @@ def test_automap(tmp_path: Path) -> None:
         "table": "orders",
         "fields": {
             "id": "int default",
-            "tenant_id": "text(40)",
-            "user_id": "text(40)",
-            "status": "text(20) null",
+            "tenant_id": "text(40) ~ordered",
+            "user_id": "text(40) ~ordered",
+            "status": "text(20) null ~ordered",
             "total": "decimal null",
             "created_at": "datetime null",
         },
@@ -359,8 +359,8 @@ def test_attributes_that_are_no_columns_are_left_out_with_their_reasons() -> Non
     catalog = catalog_of(Base, dialect(SQLITE))
     assert brief(catalog)["Row"]["fields"] == {
         "id": "int default",
-        "first": "text(9) null <first_name",
-        "last": "text(9) null",
+        "first": "text(9) null ~ordered <first_name",
+        "last": "text(9) null ~ordered",
         "x": "int",
         "y": "int",
     }
@@ -384,7 +384,7 @@ def test_a_column_that_is_not_mapped_is_in_no_key_and_no_field() -> None:
     assert brief(catalog_of(reg, dialect(SQLITE))) == {
         "Row": {
             "table": "rows",
-            "fields": {"id": "int default", "name": "text(9) null"},
+            "fields": {"id": "int default", "name": "text(9) null ~ordered"},
             "key": "id",
             "indexes": ["id", "name"],
         }
@@ -423,7 +423,7 @@ def test_a_table_that_is_marked_as_a_view_is_one() -> None:
     assert brief(catalog_of(reg, dialect(SQLITE))) == {
         "Total": {
             "table": "totals view",
-            "fields": {"tenant_id": "text(9) null", "total": "int null"},
+            "fields": {"tenant_id": "text(9) null ~ordered", "total": "int null"},
             "key": "tenant_id",
         }
     }

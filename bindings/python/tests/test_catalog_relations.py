@@ -305,14 +305,14 @@ def test_a_subclass_with_a_table_of_its_own_leads_to_its_parents_row() -> None:
     found, why = described(Base)
     assert found["StaffMember"] == {
         "table": "staff",
-        "fields": {"id": "int", "badge": "text(9) null"},
+        "fields": {"id": "int", "badge": "text(9) null ~ordered"},
         "key": "id",
         "indexes": ["id"],
         "relations": {"person": "one Person id=id"},
         "foreign keys": ["Person id=id delete cascade"],
     }
     assert found["Boss"]["relations"] == {"parent_staff_member": "one StaffMember boss_id=id"}
-    assert found["Boss"]["fields"] == {"boss_id": "int", "staff_member": "text(9) null"}
+    assert found["Boss"]["fields"] == {"boss_id": "int", "staff_member": "text(9) null ~ordered"}
     assert why["StaffMember.tenant_id"] == "its column is in the table `people` of a parent class"
     assert {"StaffMember.kind", "Boss.badge", "Boss.tenant_id", "Boss.kind"} <= set(why)
 
