@@ -91,9 +91,7 @@ def refused(toolset: Toolset, tenant: str = "a") -> SessionError:
     return raised.value
 
 
-NONDETERMINISTIC = (
-    "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
-)
+NONDETERMINISTIC = "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 
 
 @pytest.mark.databases("sqlite")
@@ -142,7 +140,7 @@ def test_a_collation_that_the_model_names_is_no_scope(ground: Ground) -> None:
 
 
 @pytest.mark.databases("postgresql")
-@pytest.mark.parametrize("column", ["citext", "VARCHAR(40)", "VARCHAR(40) COLLATE \"und-x-icu\"", "name"])
+@pytest.mark.parametrize("column", ["citext", "VARCHAR(40)", 'VARCHAR(40) COLLATE "und-x-icu"', "name"])
 def test_other_types_of_text_are_compared_by_their_bytes(ground: Ground, column: str) -> None:
     toolset = made(ground, column, "a", "A", "a ", before="CREATE EXTENSION citext")
     assert [ids(toolset, tenant) for tenant in ("a", "A", "a ", "á")] == [[1], [2], [3], []]

@@ -385,7 +385,11 @@ def test_times_in_a_form_of_their_own_are_unsupported_on_sqlite() -> None:
 
 def test_an_enum_whose_words_a_collation_could_take_for_one_is_text_on_sqlite() -> None:
     def kinds(url: str) -> dict[str, str]:
-        columns = [sa.Column("a", sa.Enum("x", "X")), sa.Column("b", sa.Enum("x", "x ")), sa.Column("c", sa.Enum("x", "y"))]
+        columns = [
+            sa.Column("a", sa.Enum("x", "X")),
+            sa.Column("b", sa.Enum("x", "x ")),
+            sa.Column("c", sa.Enum("x", "y")),
+        ]
         return types(url, *columns)[0]
 
     assert kinds(SQLITE)["a"].startswith("text") and kinds(SQLITE)["b"].startswith("text")

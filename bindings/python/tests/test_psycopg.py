@@ -80,7 +80,9 @@ class Asked:
     @property
     async def raw(self) -> Any:
         connection = await self.do("connection")
-        fairy = await connection.get_raw_connection() if isinstance(self.session, AsyncSession) else connection.connection
+        fairy = (
+            await connection.get_raw_connection() if isinstance(self.session, AsyncSession) else connection.connection
+        )
         return fairy.driver_connection
 
 
