@@ -116,8 +116,8 @@ def test_a_collation_that_takes_different_texts_for_the_same_is_refused(ground: 
     toolset = made(ground, "VARCHAR(40) COLLATE loose", "a", "A", before=NONDETERMINISTIC)
     error = refused(toolset)
     assert error.message == (
-        "`Note.tenant_id` is plain text to its model, and its column has a collation that takes different texts for the "
-        "same"
+        "`Note.tenant_id` is plain text to its model, and its column has a collation that takes different texts for "
+        "the same"
     )
     assert error.hint is not None
     # It is refused each time, and not the first time alone.

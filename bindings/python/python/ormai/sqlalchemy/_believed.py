@@ -1,8 +1,8 @@
 """What the models say of columns of text, held against the database when an engine is first used.
 
-A catalog is made of the models alone. Most of what they say wrongly the database refuses, or is compared by its bytes all the
-same. What is left would take one tenant for another, and is looked for: text in a column of numbers on SQLite, where `007` is
-`7`, and a collation on PostgreSQL whose equality is not by bytes.
+A catalog is made of the models alone. Most of what they say wrongly the database refuses, or is compared by its bytes
+all the same. What is left would take one tenant for another, and is looked for: text in a column of numbers on SQLite,
+where `007` is `7`, and a collation on PostgreSQL whose equality is not by bytes.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class Believed:
                 raise SessionError(
                     f"`{self._columns[place]}` is plain text to its model, and its column has a collation that takes "
                     "different texts for the same",
-                    hint="give the column another one, or name it in the model, `String(collation=…)`: then it is no scope",
+                    hint="give the column another one, or name it in the model (`String(collation=…)`): then it is no "
+                    "scope",
                 )
 
 

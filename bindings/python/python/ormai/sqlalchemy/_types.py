@@ -230,7 +230,7 @@ def collation(name: str | None, dialect: Dialect) -> str | None:
             return "ordered"
         return None if name in ("C", "POSIX", "ucs_basic") else "loose"
     if dialect.name == "sqlite":
-        # The database is not asked, so each comparison says that it is by bytes; an index by bytes serves it all the same.
+        # The database is not asked, so each comparison says that it is by bytes. An index by bytes serves it as well.
         return "ordered" if name is None or name.upper() == "BINARY" else "loose"
     # Nobody relies on a collation there that is not named: all text is compared by its bytes.
     return f"folded:{name}" if name else None
