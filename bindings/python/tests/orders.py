@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ def run(place: HostConnection, sql: str, *values: str | int, is_change: bool = F
     """Runs a statement; the rows, and how many a change found."""
     text, params = statement(place.wire, sql, *values)
     return place.statement(text, params, limit_ms, is_change, [], (), ())
+
+
+def sqlite_code(code: str) -> str | None:
+    """An error's code of SQLite's, which Python tells since 3.11."""
+    return code if sys.version_info >= (3, 11) else None
 
 
 def cells(fetched: Any) -> list[tuple[Any, ...]]:

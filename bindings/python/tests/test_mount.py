@@ -15,6 +15,7 @@ from ormai.core import Principal, RunContext
 from ormai.core.errors import ConflictError, OrmAiError, TimeoutError
 from ormai.quickstart import mount_sqlalchemy
 from ormai.sqlalchemy import SessionError
+from ormai.sqlalchemy.drivers._sqlite import Pysqlite
 from ormai.tools import Toolset
 from shop import Base, Order, User
 
@@ -265,8 +266,23 @@ def test_what_is_no_session_is_refused(shop: Ground) -> None:
 
 
 @pytest.mark.databases("sqlite")
+def test_an_error_of_sqlite_is_known_by_its_words_where_there_is_no_code(
+    shop: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As with Python 3.10.
+    monkeypatch.setattr(Pysqlite, "code", staticmethod(lambda error: None))
+    with pytest.raises(ConflictError):
+        call(shop, "create", model="Order", data={"id": 1, "user_id": "acme-1", "status": "new"})
+
+
+@pytest.mark.databases("sqlite")
 @pytest.mark.synchronous
-def test_a_statement_that_takes_too_long_is_stopped_and_the_session_goes_on(shop: Ground) -> None:
+@pytest.mark.parametrize("has_code", [True, False])
+def test_a_statement_that_takes_too_long_is_stopped_and_the_session_goes_on(
+    shop: Ground, has_code: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_code:
+        monkeypatch.setattr(Pysqlite, "code", staticmethod(lambda error: None))
     slow = {**POLICY, "budget": {"max_rows": 1000, "statement_timeout_ms": 50}}
     engine: Any = shop.engine
     toolset = mount_sqlalchemy(engine, Base, slow)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from databases import Ground
-from orders import cells, ids, run
+from orders import cells, ids, run, sqlite_code
 from ormai._drive import DriverError
 from ormai.sqlalchemy import HostConnection, SessionError, open_session
 from shop import Order, User
@@ -109,7 +109,7 @@ def test_what_is_committed_by_the_session_is_kept(shop: Ground) -> None:
 
 
 def test_an_error_has_the_databases_code_and_leaves_the_session_usable(shop: Ground) -> None:
-    codes = {"sqlite": "1555", "postgresql": "23505", "mysql": "1062"}
+    codes = {"sqlite": sqlite_code("1555"), "postgresql": "23505", "mysql": "1062"}
 
     def work(session: Session) -> None:
         added(session)

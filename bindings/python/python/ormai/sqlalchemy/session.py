@@ -338,7 +338,7 @@ class HostConnection:
             lost = dialect.is_disconnect(error, connection.connection, None)
             if lost:
                 connection.invalidate(error)
-        raise DriverError(self._kind.code(error), f"{type(error).__name__}: {error}", lost) from error
+        raise DriverError(self._kind.code(error), self._kind.words(error), lost) from error
 
     def _changed(self, sql: str) -> None:
         """After a statement that changed rows."""

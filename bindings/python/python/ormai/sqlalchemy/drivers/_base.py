@@ -55,3 +55,8 @@ class Driver(ABC):
     @abstractmethod
     def code(error: Exception) -> str | None:
         """The database's own code of an error."""
+
+    @staticmethod
+    def words(error: Exception) -> str:
+        """What is said of an error to the operator, and where there is no code, by what it is known."""
+        return f"{type(error).__name__}: {error}"

@@ -16,6 +16,8 @@ T = TypeVar("T")
 # How many steps of SQLite's machine pass between two looks at the clock: some tens of microseconds.
 _STEPS = 4_000
 
+_OF_A_TRIGGER = "1811"
+
 
 class Pysqlite(Driver):
     """The connection of `sqlite3`.
@@ -93,7 +95,15 @@ class Pysqlite(Driver):
     def code(error: Exception) -> str | None:
         # Python 3.10 keeps the code to itself; then the words tell.
         code = getattr(error, "sqlite_errorcode", None)
+        if code is None and isinstance(error, sqlite3.IntegrityError) and "constraint failed" not in str(error):
+            # A trigger's own words say nothing of what it is.
+            return _OF_A_TRIGGER
         return None if code is None else str(code)
+
+    @staticmethod
+    def words(error: Exception) -> str:
+        # As SQLite says them, by which it is known.
+        return str(error)
 
 
 class Aiosqlite(Pysqlite):
