@@ -117,6 +117,7 @@ class Connection:
     wire = "sqlite"
     is_async = False
     is_borrowed = True
+    is_open = True
 
     def __init__(self, db: Any) -> None:
         if not isinstance(db, sqlite3.Connection):

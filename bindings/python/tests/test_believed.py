@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, String, text
+from sqlalchemy import ARRAY, Engine, Enum, String, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from databases import Ground
 from ormai.core import Principal, RunContext
-from ormai.core.errors import PolicyInvalidError
+from ormai.core.errors import OrmAiError, PolicyInvalidError
 from ormai.quickstart import mount_sqlalchemy
-from ormai.sqlalchemy import SessionError
+from ormai.sqlalchemy import SessionError, _believed
 from ormai.tools import Toolset
 
 
@@ -102,13 +103,203 @@ def test_text_is_compared_by_its_bytes_whatever_the_column_was_declared_with(gro
 
 
 @pytest.mark.databases("sqlite")
-@pytest.mark.parametrize("column", ["INTEGER", "STRING", "NUMERIC", "charint"])
+@pytest.mark.parametrize("column", ["INTEGER", "STRING", "NUMERIC", "charint", "REAL"])
 def test_a_text_in_a_column_that_makes_numbers_of_texts_is_refused(ground: Ground, column: str) -> None:
     # `7` would have the rows of `007`.
     error = refused(made(ground, column, "007"), "7")
-    assert error.message == (
-        f"`Note.tenant_id` is text to its model, and its column is `{column.upper()}`, which makes a number of it"
+    assert error.message == other_type("Note.tenant_id", "text", column.upper())
+
+
+def other_type(name: str, kind: str, declared: str) -> str:
+    return (
+        f"`{name}` is of type `{kind}` to its model, and its column is `{declared}`, to which other values are the same"
     )
+
+
+class Sized(DeclarativeBase):
+    pass
+
+
+class Box(Sized):
+    __tablename__ = "boxes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(Enum("a", "b", name="kinds"))
+    code: Mapped[uuid.UUID]
+
+
+BOXES = {
+    "models": {
+        "Box": {
+            "fields": {"id": "allow"},
+            "scoping": {"number": "principal.tenant_id", "kind": "principal.metadata.kind"},
+        }
+    }
+}
+USUAL = {
+    "sqlite": {"number": "INTEGER", "kind": "VARCHAR(1)", "code": "CHAR(32)"},
+    "postgresql": {"number": "INTEGER", "kind": "kinds", "code": "UUID"},
+    "mysql": {"number": "INTEGER", "kind": "ENUM('a', 'b')", "code": "CHAR(32)"},
+}
+
+
+def boxes(ground: Ground, **columns: str) -> Toolset:
+    """A toolset on a table with another column than the model has, and a box of each kind for the number 7."""
+    database = ground.driver.database
+    declared = {**USUAL[database], **columns}
+
+    def work(session: Session) -> None:
+        if database == "postgresql":
+            session.execute(text("CREATE TYPE kinds AS ENUM ('a', 'b')"))
+        listed = ", ".join(f"{name} {kind}" for name, kind in declared.items())
+        session.execute(text(f"CREATE TABLE boxes (id INTEGER PRIMARY KEY, {listed})"))
+
+    ground.run(work, commits=True)
+    return mount_sqlalchemy(ground.engine, Sized, BOXES)
+
+
+def in_boxes(toolset: Toolset, number: int, kind: str) -> list[int]:
+    context = RunContext(principal=Principal(tenant_id=number, user_id="u", metadata={"kind": kind}))
+    page = asyncio.run(toolset.query(context, model="Box", select=["id"], order=[{"field": "id"}]))
+    return [row["id"] for row in page.rows]
+
+
+# By database: columns in which other values are the same as those of the model.
+OTHERS = [
+    ("sqlite", "number", "int32", "REAL", "REAL"),
+    ("sqlite", "kind", "enum", "INTEGER", "INTEGER"),
+    ("sqlite", "code", "uuid", "UUID", "UUID"),
+    ("postgresql", "number", "int32", "double precision", "double precision"),
+    ("postgresql", "number", "int32", "fraction", "real"),
+    ("mysql", "number", "int32", "VARCHAR(20)", "varchar"),
+    ("mysql", "number", "int32", "YEAR", "year"),
+    ("mysql", "number", "int32", "DOUBLE", "double"),
+    ("mysql", "number", "int32", "ENUM('7')", "enum"),
+    ("mysql", "kind", "enum", "VARCHAR(1)", "varchar"),
+    ("mysql", "kind", "enum", "INTEGER", "int"),
+    ("mysql", "code", "uuid", "BIGINT", "bigint"),
+]
+
+
+@pytest.mark.drivers("pysqlite", "aiosqlite", "psycopg", "psycopg2", "asyncpg", "pymysql", "asyncmy")
+@pytest.mark.parametrize(("database", "name", "kind", "column", "told"), OTHERS)
+def test_a_column_of_another_type_is_refused(
+    ground: Ground, database: str, name: str, kind: str, column: str, told: str
+) -> None:
+    if database != ground.driver.database:
+        pytest.skip("of another database")
+    if column == "fraction":
+        ground.run(lambda session: session.execute(text("CREATE DOMAIN fraction AS real")), commits=True)
+    toolset = boxes(ground, **{name: column})
+    with pytest.raises(SessionError) as raised:
+        in_boxes(toolset, 7, "a")
+    assert raised.value.message == other_type(
+        f"Box.{name}", "int" if database == "sqlite" and kind == "int32" else kind, told
+    )
+
+
+def test_columns_of_the_models_own_types_are_used(ground: Ground) -> None:
+    toolset = boxes(ground)
+    assert in_boxes(toolset, 7, "a") == []
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("collation", ["NOCASE", "RTRIM"])
+def test_an_enum_is_compared_by_its_bytes_as_well(ground: Ground, collation: str) -> None:
+    toolset = boxes(ground, kind=f"VARCHAR(2) COLLATE {collation}")
+    rows = "INSERT INTO boxes VALUES (1, 7, 'a', ''), (2, 7, 'A', ''), (3, 7, 'a ', ''), (4, 7, 'b', '')"
+    ground.run(lambda session: session.execute(text(rows)), commits=True)
+    assert [in_boxes(toolset, 7, kind) for kind in ("a", "b")] == [[1], [4]]
+
+
+NUMBERS = "CREATE TABLE {} (id INTEGER PRIMARY KEY, tenant_id NUMERIC, words VARCHAR(40))"
+
+
+@pytest.mark.drivers("pysqlite")
+@pytest.mark.parametrize(
+    ("main", "elsewhere"),
+    [
+        (None, NUMBERS.format("aside.notes")),
+        ("CREATE TABLE notes (id INTEGER PRIMARY KEY, tenant_id TEXT, words TEXT)", NUMBERS.format("temp.notes")),
+        (NUMBERS.format("NOTES").replace("tenant_id", "TENANT_ID"), None),
+        (
+            f"{NUMBERS.format('n')}; CREATE VIEW notes AS SELECT id, CAST(tenant_id AS REAL) tenant_id, words FROM n",
+            None,
+        ),
+        (f"{NUMBERS.format('n')}; CREATE VIEW notes AS SELECT * FROM n", None),
+    ],
+    ids=["attached", "temporary", "spelled", "expression", "view"],
+)
+def test_the_table_that_is_looked_at_is_the_one_that_statements_lead_to(
+    ground: Ground, main: str | None, elsewhere: str | None
+) -> None:
+    engine = ground.engine
+    assert isinstance(engine, Engine)
+
+    @event.listens_for(engine, "connect")
+    def attach(raw: Any, _: Any) -> None:
+        raw.execute("ATTACH ':memory:' AS aside")
+        if elsewhere is not None:
+            raw.execute(elsewhere)
+
+    if main is not None:
+        with engine.begin() as connection:
+            for statement in main.split("; "):
+                connection.exec_driver_sql(statement)
+    assert refused(mount_sqlalchemy(engine, Base, POLICY)).message.startswith("`Note.tenant_id` is of type `text`")
+
+
+@pytest.mark.drivers("pysqlite")
+@pytest.mark.parametrize("expression", ["tenant_id || ''", "CAST(tenant_id AS TEXT)", "tenant_id + 0"])
+def test_other_expressions_of_views_compare_as_what_they_are(ground: Ground, expression: str) -> None:
+    toolset = made(ground, "TEXT", "007")
+
+    def work(session: Session) -> None:
+        session.execute(text("ALTER TABLE notes RENAME TO n"))
+        session.execute(text(f"CREATE VIEW notes AS SELECT id, {expression} AS tenant_id, words FROM n"))
+
+    ground.run(work, commits=True)
+    found = [
+        asyncio.run(toolset.query(ctx(tenant), model="Note", select=["id"])).rows for tenant in ("7", "007", "7.0")
+    ]
+    assert found == [[], [], []] if expression == "tenant_id + 0" else [[], [{"id": 1}], []]
+
+
+@pytest.mark.drivers("pysqlite")
+def test_a_schema_that_a_model_names_is_looked_at(ground: Ground) -> None:
+    engine = ground.engine
+    assert isinstance(engine, Engine)
+
+    class Aside(DeclarativeBase):
+        pass
+
+    class Note(Aside):
+        __tablename__ = "notes"
+        __table_args__ = {"schema": "a side"}  # noqa: RUF012
+        id: Mapped[int] = mapped_column(primary_key=True)
+        tenant_id: Mapped[str] = mapped_column(String(40))
+        words: Mapped[str] = mapped_column(String(40))
+
+    @event.listens_for(engine, "connect")
+    def attach(raw: Any, _: Any) -> None:
+        raw.execute("ATTACH ':memory:' AS \"a side\"")
+        raw.execute(NUMBERS.format('"a side".notes'))
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE notes (id INTEGER PRIMARY KEY, tenant_id TEXT, words TEXT)")
+    assert "NUMERIC" in refused(mount_sqlalchemy(engine, Aside, POLICY)).message
+
+
+@pytest.mark.databases("postgresql", "sqlite")
+def test_a_table_that_is_made_later_is_looked_at_then(ground: Ground) -> None:
+    toolset = mount_sqlalchemy(ground.engine, Base, POLICY)
+    with pytest.raises(OrmAiError):
+        asyncio.run(toolset.query(ctx("a"), model="Note"))
+    if ground.driver.database == "sqlite":
+        made(ground, "NUMERIC", "a")
+    else:
+        made(ground, "VARCHAR(40) COLLATE loose", "a", before=NONDETERMINISTIC)
+    refused(toolset)
 
 
 @pytest.mark.databases("postgresql")
@@ -167,26 +358,78 @@ def test_a_loose_column_in_a_schema_that_no_name_leads_to_is_none_of_the_models(
     assert ids(made(ground, "VARCHAR(40)", "a"), "a") == [1]
 
 
-@pytest.mark.databases("postgresql", "sqlite")
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize("kind", ["view", "materialized view", "partition", "schema", "array", "domain"])
+def test_a_loose_column_is_found_wherever_it_is(ground: Ground, kind: str) -> None:
+    shape = "(id INTEGER, tenant_id VARCHAR(40) COLLATE loose, words VARCHAR(40))"
+    statements = {
+        "view": [f"CREATE TABLE n {shape}", "CREATE VIEW notes AS SELECT * FROM n"],
+        "materialized view": [f"CREATE TABLE n {shape}", "CREATE MATERIALIZED VIEW notes AS SELECT * FROM n"],
+        "partition": [f"CREATE TABLE notes {shape} PARTITION BY RANGE (id)"],
+        "schema": [f"CREATE TABLE public.notes {shape}"],
+        "array": ["CREATE TABLE notes (id INTEGER, tenant_id VARCHAR(40), words VARCHAR(40)[] COLLATE loose)"],
+        "domain": [
+            "CREATE DOMAIN name_of_tenant AS VARCHAR(40) COLLATE loose",
+            "CREATE TABLE notes (id INTEGER, tenant_id name_of_tenant, words VARCHAR(40))",
+        ],
+    }[kind]
+
+    class Own(DeclarativeBase):
+        pass
+
+    class Note(Own):
+        __tablename__ = "notes"
+        __table_args__ = {"schema": "public" if kind == "schema" else None}  # noqa: RUF012
+        id: Mapped[int] = mapped_column(primary_key=True)
+        tenant_id: Mapped[str] = mapped_column(String(40))
+        words: Mapped[Any] = mapped_column(ARRAY(String(40)) if kind == "array" else String(40))
+
+    def work(session: Session) -> None:
+        for statement in [NONDETERMINISTIC, *statements]:
+            session.execute(text(statement))
+
+    ground.run(work, commits=True)
+    assert "a collation that takes" in refused(mount_sqlalchemy(ground.engine, Own, POLICY)).message
+
+
+@pytest.mark.databases("postgresql", "sqlite", "mysql")
 def test_the_database_is_asked_once_for_an_engine(ground: Ground) -> None:
     toolset = made(ground, "VARCHAR(40)", "a")
-    asked = []
-    engine: Any = ground.engine
-    from ormai.sqlalchemy import _believed
+    asked: list[str] = []
+    dialect = "mysql" if ground.driver.database == "mysql" else ground.driver.database
+    look, *more = _believed._LOOKS[dialect]
 
-    rows = _believed._rows
-
-    def counted(driver: Any, sql: str) -> Any:
-        asked.append(sql)
-        return rows(driver, sql)
+    def counted(*arguments: Any) -> Any:
+        asked.append(dialect)
+        return look(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_believed, "_rows", counted)
+        patch.setitem(_believed._LOOKS, dialect, (counted, *more))
         assert [ids(toolset, "a") for _ in range(2)] == [[1], [1]]
         assert len(asked) == 1
-        other = mount_sqlalchemy(engine, Base, POLICY)
+        other = mount_sqlalchemy(ground.engine, Base, POLICY)
         assert ids(other, "a") == [1]
         assert len(asked) == 2
+
+
+@pytest.mark.synchronous
+@pytest.mark.databases("postgresql")
+def test_a_question_that_fails_leaves_the_transaction_as_it_was(ground: Ground) -> None:
+    toolset = made(ground, "VARCHAR(40)", "a")
+    engine = ground.engine
+    assert isinstance(engine, Engine)
+    with Session(engine) as session:
+        session.execute(text("INSERT INTO notes VALUES (2, 'a', 'mine')"))
+        session.execute(text("SET LOCAL statement_timeout = '7s'"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_believed, "_POSTGRES", "SELECT nothing WHERE 'x' IN ({tables})")
+            with pytest.raises(OrmAiError):
+                toolset.sync.query(RunContext(principal=Principal(tenant_id="a"), db=session), model="Note")
+        assert session.scalar(text("SELECT count(*) FROM notes")) == 2
+        assert session.scalar(text("SHOW statement_timeout")) == "7s"
+        page = toolset.sync.query(RunContext(principal=Principal(tenant_id="a"), db=session), model="Note")
+        assert len(page.rows) == 2
+        assert session.scalar(text("SHOW statement_timeout")) == "7s"
 
 
 @pytest.mark.synchronous

@@ -61,6 +61,7 @@ class Connection:
     wire = "sqlite"
     is_async = False
     is_borrowed = True
+    is_open = True
 
     def __init__(self, raises: BaseException | None = None, in_control: Exception | None = None) -> None:
         self.raises = raises

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import inspect
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 import pytest
 import pytest_asyncio
-from sqlalchemy import AsyncAdaptedQueuePool, Engine, QueuePool, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy import AsyncAdaptedQueuePool, Engine, QueuePool, create_engine, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from databases import Ground
@@ -36,20 +41,52 @@ POLICY: dict[str, Any] = {
 }
 
 
-@contextmanager
-def round_trips() -> Iterator[list[int]]:
-    """Counts how often psycopg waits for the server."""
-    trips: list[int] = []
-    with pytest.MonkeyPatch.context() as patch:
-        for kind in (psycopg.Connection, psycopg.AsyncConnection):
-            wait: Any = kind.wait
+class Between:
+    """Stands between a client and the server, and counts how often the one waited for the other."""
 
-            def counted(self: Any, steps: Any, *more: Any, _wait: Any = wait, **options: Any) -> Any:
-                trips.append(1)
-                return _wait(self, steps, *more, **options)
+    def __init__(self, url: URL) -> None:
+        host = url.query.get("host") or url.host or "127.0.0.1"
+        self._server = str(host), url.port or 5432
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = url.difference_update_query(["host"]).set(host="127.0.0.1", port=self._listener.getsockname()[1])
+        self.trips = 0
+        self._is_asking = False
+        self._closed: list[socket.socket] = [self._listener]
+        threading.Thread(target=self._serve, daemon=True).start()
 
-            patch.setattr(kind, "wait", counted)
-        yield trips
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                host, port = self._server
+                if host.startswith("/"):
+                    server = socket.socket(socket.AF_UNIX)
+                    server.connect(f"{host}/.s.PGSQL.{port}")
+                else:
+                    server = socket.create_connection((host, port))
+                self._closed += [client, server]
+                threading.Thread(target=self._carry, args=(client, server, True), daemon=True).start()
+                threading.Thread(target=self._carry, args=(server, client, False), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket, asks: bool) -> None:
+        with contextlib.suppress(OSError):
+            while sent := source.recv(65_536):
+                if asks and not self._is_asking:
+                    self.trips += 1
+                self._is_asking = asks
+                sink.sendall(sent)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        for each in self._closed:
+            each.close()
+
+
+@pytest_asyncio.fixture
+async def between(shop: Ground) -> AsyncIterator[Between]:
+    made = Between(shop.url)
+    yield made
+    made.close()
 
 
 class Asked:
@@ -85,35 +122,54 @@ class Asked:
         return fairy.driver_connection
 
 
+@contextlib.asynccontextmanager
+async def asking(shop: Ground, url: URL) -> AsyncIterator[Asked]:
+    pool = AsyncAdaptedQueuePool if shop.driver.is_async else QueuePool
+    made = (create_async_engine if shop.driver.is_async else create_engine)(
+        url.set(drivername=shop.driver.scheme), poolclass=pool
+    )
+    asked = Asked(made, mount_sqlalchemy(made, Base, POLICY))
+    # The database is looked at once.
+    await asked.ids()
+    await asked.do("rollback")
+    yield asked
+    await asked.do("close")
+    done = made.dispose()
+    if done is not None:
+        await done
+
+
 @pytest_asyncio.fixture
 async def asked(shop: Ground) -> AsyncIterator[Asked]:
-    engine = shop.create_engine(poolclass=AsyncAdaptedQueuePool if shop.driver.is_async else QueuePool)
-    made = Asked(engine, mount_sqlalchemy(engine, Base, POLICY))
-    # The database is looked at once.
-    await made.ids()
-    await made.do("rollback")
-    yield made
-    await made.do("close")
-    if isinstance(engine, AsyncEngine):
-        await engine.dispose()
+    async with asking(shop, shop.url) as made:
+        yield made
 
 
 ALL = [1, 3, 5, 7, 9, 11]
 
 
-async def test_a_read_is_one_round_trip_also_where_it_begins_the_transaction(asked: Asked) -> None:
-    with round_trips() as trips:
+async def test_a_read_is_one_round_trip_also_where_it_begins_the_transaction(shop: Ground, between: Between) -> None:
+    async with asking(shop, between.url) as asked:
+        # What a session does with its connection when it takes it.
+        await asked.do("connection")
+        await asked.do("rollback")
+        await asked.do("connection")
+        before = between.trips
+
+        def trips() -> int:
+            return between.trips - before
+
         assert await asked.ids() == ALL
-        assert len(trips) == 1
+        assert trips() == 1
         assert await asked.ids(limit=2) == ALL[:2]
-        assert len(trips) == 2
+        assert trips() == 2
         # An include is a statement of its own.
         assert await asked.ids(include=[{"relation": "items"}]) == ALL
-        assert len(trips) == 4
+        assert trips() == 4
         # Also where it is prepared, and once it is.
         for _ in range(10):
             await asked.ids()
-        assert len(trips) == 14
+        assert trips() == 14
 
 
 async def test_what_the_sessions_user_has_prepared_outlasts_calls(asked: Asked) -> None:
@@ -130,25 +186,117 @@ async def test_what_the_sessions_user_has_prepared_outlasts_calls(asked: Asked) 
     assert await asked.prepared() == before + 1, "what a call asks for often is prepared as well"
 
 
-async def test_calls_go_on_after_everything_that_was_prepared_is_gone(asked: Asked) -> None:
+@pytest.mark.parametrize("gone", ["", "DEALLOCATE ALL", "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"])
+async def test_calls_go_on_after_everything_that_was_prepared_is_gone(asked: Asked, gone: str) -> None:
     for _ in range(3):
         for _ in range(7):
             assert await asked.ids() == ALL
-        # psycopg forgets what is prepared with it.
-        await asked.do("rollback")
+        if gone:
+            # In the second of these psycopg does not see it.
+            await asked.do("execute", text(gone))
+        else:
+            # psycopg forgets what is prepared with it.
+            await asked.do("rollback")
 
 
-async def test_a_column_that_became_another_one_is_told_once_at_most(asked: Asked, shop: Ground) -> None:
+async def test_a_column_that_became_another_one_is_prepared_for_anew(asked: Asked, shop: Ground) -> None:
     for _ in range(7):
         await asked.ids()
     await asked.do("commit")
-    url = shop.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url) as other:
+    with psycopg.connect(shop.url.set(drivername="postgresql").render_as_string(hide_password=False)) as other:
         other.execute("ALTER TABLE orders ALTER COLUMN status TYPE varchar(99)")
-    # What was prepared had rows of another type.
-    with pytest.raises(OrmAiError):
-        await asked.ids()
+    for _ in range(7):
+        assert await asked.ids(select=["id", "status"]) == ALL
+        assert await asked.ids() == ALL
+
+
+@pytest.mark.parametrize("end", ["cancel", "terminate"])
+async def test_a_call_that_is_cut_off_in_the_middle_leaves_nothing_to_be_read_by_the_next(
+    asked: Asked, shop: Ground, end: str
+) -> None:
+    url = shop.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    mine = await asked.scalar("SELECT pg_backend_pid()")
+    with psycopg.connect(url, autocommit=True) as other, psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        ends = "SELECT pg_cancel_backend(%s)" if end == "cancel" else "SELECT pg_terminate_backend(%s)"
+        waits = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
+
+        def cut_off() -> None:
+            while other.execute(waits, (mine,)).fetchone() != (True,):
+                pass
+            other.execute(ends, (mine,))
+
+        thread = threading.Thread(target=cut_off)
+        thread.start()
+        with pytest.raises(OrmAiError) as raised:
+            await asked.ids()
+        thread.join()
+        assert raised.value.code == ("TIMEOUT" if end == "cancel" else "DATABASE_UNAVAILABLE")
+    if end == "terminate":
+        await asked.do("rollback")
+    assert await asked.scalar("SELECT 42") == 42
     assert await asked.ids() == ALL
+
+
+class TooLong(Exception):
+    """Raised by a signal, as those who run tasks do."""
+
+
+@pytest.mark.synchronous
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no such signals")
+def test_what_is_raised_in_the_middle_is_its_raisers_and_nothing_is_read_by_the_next(shop: Ground) -> None:
+    engine = shop.engine
+    assert isinstance(engine, Engine)
+    toolset = mount_sqlalchemy(engine, Base, POLICY)
+
+    def ring(*_: Any) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, ring)
+    url = shop.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with Session(engine) as session, psycopg.connect(url) as holder:
+            ctx = RunContext(principal=Principal(tenant_id="acme", user_id="acme-1"), db=session)
+            toolset.sync.query(ctx, model="Order")
+            session.commit()
+            holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(TooLong):
+                toolset.sync.query(ctx, model="Order")
+            session.rollback()
+            assert session.scalar(text("SELECT 42")) == 42
+            holder.rollback()
+            assert len(toolset.sync.query(ctx, model="Order").rows) == len(ALL)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.asynchronous
+async def test_a_task_that_is_cancelled_leaves_nothing_to_be_read_by_the_next(asked: Asked, shop: Ground) -> None:
+    url = shop.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(asked.ids(), 0.1)
+    await asked.do("rollback")
+    assert await asked.scalar("SELECT 42") == 42
+    assert await asked.ids() == ALL
+
+
+async def test_a_read_that_another_change_stands_against_can_be_made_again(asked: Asked, shop: Ground) -> None:
+    url = shop.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    await asked.do("execute", text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
+    await asked.do("execute", text("UPDATE orders SET total = (SELECT count(*) FROM items) WHERE id = 1"))
+    with psycopg.connect(url) as other:
+        other.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        other.execute(
+            "INSERT INTO items (order_id, position, tenant_id, sku) SELECT 1, 99, 'acme', count(*) FROM orders"
+        )
+        other.execute("SELECT sum(total) FROM orders")
+    with pytest.raises(OrmAiError) as raised:
+        await asked.ids(include=[{"relation": "items"}])
+    assert (raised.value.code, raised.value.retryable) == ("CONFLICT", True)
 
 
 async def test_a_read_that_fails_leaves_the_transaction_and_its_settings(asked: Asked) -> None:

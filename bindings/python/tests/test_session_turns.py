@@ -16,7 +16,7 @@ from databases import Ground
 from ormai.core import Principal, RunContext
 from ormai.core.errors import ConflictError, DatabaseUnavailableError, OrmAiError
 from ormai.quickstart import mount_sqlalchemy
-from ormai.sqlalchemy import SessionError
+from ormai.sqlalchemy import HostConnection, SessionError
 from ormai.sqlalchemy.drivers import _sqlite
 from ormai.tools import Toolset
 from shop import Base, Order
@@ -28,7 +28,7 @@ POLICY: dict[str, Any] = {
             "fields": {"id": "allow", "status": "allow", "user_id": "allow"},
             "scoping": {"tenant_id": "principal.tenant_id"},
             "write_policy": {"create": "allow", "auto_set": {"tenant_id": "principal.tenant_id"}},
-        }
+        },
     }
 }
 
@@ -193,3 +193,29 @@ def test_a_session_that_failed_before_is_told_without_what_it_failed_with(shop: 
         with pytest.raises(SessionError) as refused:
             toolset.sync.query(acme(session), model="Order")
     assert "SECRET" not in str(refused.value)
+
+
+@pytest.mark.synchronous
+def test_a_call_that_is_turned_away_undoes_nothing_of_the_next(shop: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(shop.engine, Engine)
+    toolset = mounted(shop.engine)
+    claim = HostConnection._claim
+    turned_away: list[HostConnection] = []
+
+    def once(self: HostConnection, connection: Any) -> None:
+        # The call before ends as soon as this one has been turned away.
+        if not turned_away:
+            turned_away.append(self)
+            raise SessionError("another call is under way on this session")
+        claim(self, connection)
+
+    with Session(shop.engine) as session:
+        session.add(Order(id=901, tenant_id="acme", user_id="acme-1"))
+        session.flush()
+        monkeypatch.setattr(HostConnection, "_claim", once)
+        with pytest.raises(SessionError, match="under way"):
+            toolset.sync.query(acme(session), model="Order")
+        assert session.get(Order, 901) is not None
+        assert len(toolset.sync.query(acme(session), model="Order").rows) == 7
+        session.commit()
+    assert stored(shop) == [901]

@@ -110,7 +110,9 @@ impl<'a> Printer<'a> {
         let field = self.supported(row.model, id)?;
         row.used.insert(id);
         let expr = Expr::col((Alias::new(&row.alias), name(&field.column)?));
-        let collation = field.ty.is_text().then(|| field.collation.clone());
+        // An enum in a column of text, whose collation nobody has looked at, is compared as text is.
+        let is_enum_as_text = matches!(field.ty, ColumnType::Enum(_)) && field.collation == Collation::Ordered;
+        let collation = (field.ty.is_text() || is_enum_as_text).then(|| field.collation.clone());
         if let Some(Collation::Folded(collation)) = &collation {
             name(collation)?;
         }

@@ -12,7 +12,7 @@ use ormai_core::fault::Fault;
 use ormai_core::principal::CallContext;
 use ormai_core::request::{Aggregate, DescribeSchema, Get, Query, Request, Tool, check_arguments, read_arguments};
 use ormai_core::resolve::resolve;
-use ormai_db::{Database, DbError, Session};
+use ormai_db::{ConflictKind, Database, DbError, Session};
 use ormai_sql::Statement;
 use serde_json::Value as Json;
 
@@ -378,6 +378,12 @@ pub(crate) fn failed(error: &DbError, request_id: &str) -> Error {
             .hint(Some("narrow the filters, lower the limit or leave out includes".to_owned())),
         DbError::OutOfRange(_) => Error::new(ErrorCode::QueryTooBroad, "a figure is too large to be computed")
             .hint(Some("narrow the filters, or group the rows".to_owned())),
+        DbError::Conflict { kind: ConflictKind::Concurrent, .. } => {
+            let mut error = Error::new(ErrorCode::Conflict, "another change is in the way")
+                .hint(Some("make the same call again; in a transaction, begin that again".to_owned()));
+            error.retryable = true;
+            error
+        }
         DbError::Unavailable(_) => Error::new(ErrorCode::DatabaseUnavailable, "the database cannot be reached"),
         _ => Error::new(ErrorCode::Internal, "the request could not be run"),
     }

@@ -73,6 +73,10 @@ class Connection(Protocol):
         """Runs a function in which the connection may be used; only where `is_async`."""
 
     @property
+    def is_open(self) -> bool:
+        """Whether anything was run on it, so that there may be something to undo."""
+
+    @property
     def is_borrowed(self) -> bool:
         """Whether it is the caller's: then it stays open."""
 
@@ -215,7 +219,8 @@ def unknown(kind: str) -> OrmAiError:
 
 def undo(texts: Sequence[str], connection: Connection | None) -> None:
     """Undoes on the host's connection what is open of a call that was given up."""
-    if connection is None:
+    # A call that was turned away has left nothing on it, and the next one's is not its to undo.
+    if connection is None or not connection.is_open:
         return
     failed = False
     # Each of them also where one before it failed.

@@ -31,9 +31,9 @@ def mount_sqlalchemy(
 ) -> Toolset:
     """Puts a policy in force on SQLAlchemy models.
 
-    The models are read and the database is not. Statements run where a context's `db` says: on a `Session`,
-    `AsyncSession`, `Connection` or `AsyncConnection`, as a part of its transaction, or without one on a connection of
-    the engine's, in a transaction of the call's own.
+    The models are read, and the database is asked with the first call whether its columns are theirs. Statements run
+    where a context's `db` says: on a `Session`, `AsyncSession`, `Connection` or `AsyncConnection`, as a part of its
+    transaction, or without one on a connection of the engine's, in a transaction of the call's own.
 
     What of the models the tools cannot offer is in `ormai.sqlalchemy.catalog_of(base, engine.dialect).left_out`.
 

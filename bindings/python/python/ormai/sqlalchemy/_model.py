@@ -112,7 +112,7 @@ def describe(
 
 def _field(name: str, column: Column[Any], found: Stored, table: Table, dialect: Dialect) -> dict[str, Any]:
     is_text = found.type in ("text", "char")
-    compares = found.collation if is_text else None
+    compares = found.collation
     if is_text and compares is None and dialect.name in ("mysql", "mariadb"):
         options = table.dialect_options[dialect.name]
         compares = collation(options.get("collate"), dialect)

@@ -168,11 +168,9 @@ def _enum(type_: sqltypes.Enum, dialect: Dialect) -> Stored:
     if dialect.name in ("mysql", "mariadb"):
         # An enum's order is that of its words there, and this column's is that of its collation.
         return Stored("text", length=type_.length, collation=collation(type_.collation, dialect))
-    if dialect.name == "sqlite" and len({word.rstrip().lower() for word in words}) < len(words):
-        # Should the column's collation take two of its words for one, text is compared by its bytes all the same.
-        return Stored("text", length=type_.length, collation=collation(type_.collation, dialect))
-    # In a column of text, the words are in the order of texts.
-    return Stored({**kind, "enum": sorted(words)})
+    # In a column of text, the words are in the order of texts, and on SQLite compared as texts are.
+    compares = collation(type_.collation, dialect) if dialect.name == "sqlite" else None
+    return Stored({**kind, "enum": sorted(words)}, collation=compares)
 
 
 def _integer(type_: sqltypes.Integer, dialect: str) -> str:

@@ -24,6 +24,7 @@ from ._believed import Believed
 from ._events import is_told, telling
 from ._instances import expire
 from .drivers import driver_of
+from .drivers._base import Interrupted
 from .errors import SessionError
 
 if TYPE_CHECKING:
@@ -164,6 +165,11 @@ class HostConnection:
         """Whether it is the caller's, who ends it."""
         return True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything was run on it."""
+        return self._connection is not None
+
     def control(self, texts: Sequence[str]) -> None:
         """Runs texts of transactions and settings.
 
@@ -177,7 +183,7 @@ class HostConnection:
             else:
                 driver.control(texts)
         except BaseException as error:
-            self._raise(error, connection)
+            self._raise(error, connection, driver)
         for text in texts:
             if text.startswith("SAVEPOINT"):
                 self._begun()
@@ -258,7 +264,7 @@ class HostConnection:
                 return driver.enclosed(before, sql, params, limit_ms, after)
             return driver.run(sql, params, limit_ms)
         except BaseException as error:
-            self._raise(error, connection)
+            self._raise(error, connection, driver)
 
     @staticmethod
     def _told_texts(connection: Connection, driver: Driver, texts: Sequence[str]) -> None:
@@ -278,11 +284,17 @@ class HostConnection:
         connection = self._connection
         if connection is None or self._driver is None:
             connection = self._opened()
+            self._claim(connection)
+            driver = None
             try:
                 driver = self._checked(connection)
+                if self.believed is not None:
+                    self.believed.check(connection, driver)
             except BaseException as error:
+                # What is refused keeps nobody out.
+                del _CLAIMS[connection]
                 try:
-                    self._raise(error, connection)
+                    self._raise(error, connection, driver)
                 finally:
                     self._turned_away(connection)
             self._connection, self._driver = connection, driver
@@ -313,29 +325,27 @@ class HostConnection:
                 "the session's connection is in AUTOCOMMIT, where nothing of a call could be undone",
                 hint="give one of an engine without `isolation_level='AUTOCOMMIT'`",
             )
-        # What is refused before keeps nobody out.
-        self._claim(connection)
-        try:
-            if self.believed is not None:
-                self.believed.check(connection, driver)
-        except BaseException:
-            del _CLAIMS[connection]
-            raise
         return driver
 
-    def _raise(self, error: BaseException, connection: Connection) -> NoReturn:
+    def _raise(self, error: BaseException, connection: Connection, driver: Driver | None) -> NoReturn:
         """Raises what an error of the driver's is to the engine."""
         if isinstance(error, (DriverError, SessionError)):
             raise error
-        if not isinstance(error, Exception):
+        if isinstance(error, Interrupted):
+            error = error.raised
+            if isinstance(error, Exception):
+                raise error
+        dialect = connection.dialect
+        is_drivers: bool = isinstance(error, dialect.loaded_dbapi.Error)
+        is_whole = driver is None or driver.is_whole()
+        if not isinstance(error, Exception) or not (is_drivers or is_whole):
             # Given up half way: what the server sends next would be taken for the answer to something else.
             if not connection.closed:
                 connection.invalidate(error)
             raise error
-        dialect = connection.dialect
         lost = connection.closed or connection.invalidated
-        if not lost and isinstance(error, dialect.loaded_dbapi.Error):
-            lost = dialect.is_disconnect(error, connection.connection, None)
+        if not lost and is_drivers:
+            lost = not is_whole or dialect.is_disconnect(error, connection.connection, None)  # type: ignore[arg-type]
             if lost:
                 connection.invalidate(error)
         raise DriverError(self._kind.code(error), self._kind.words(error), lost) from error

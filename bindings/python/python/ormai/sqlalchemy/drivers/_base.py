@@ -10,6 +10,14 @@ Fetched = tuple[Sequence[Sequence[Any]], int, "int | None", "Sequence[int] | Non
 """Rows, how many rows a change found, the key that the server made, the numbers of the columns' types."""
 
 
+class Interrupted(BaseException):
+    """Something of somebody else's was raised in the middle of a statement, and the connection is good."""
+
+    def __init__(self, raised: BaseException) -> None:
+        super().__init__(raised)
+        self.raised = raised
+
+
 class Driver(ABC):
     """A connection of a driver, inside of a transaction that is its user's.
 
@@ -33,6 +41,10 @@ class Driver(ABC):
     @abstractmethod
     def is_autocommit(self) -> bool:
         """Whether each statement is committed by itself, so that nothing could be undone."""
+
+    def is_whole(self) -> bool:
+        """Whether it waits for nothing: what the server sends next is the answer to what is sent next."""
+        return True
 
     @abstractmethod
     def control(self, texts: Sequence[str]) -> None:

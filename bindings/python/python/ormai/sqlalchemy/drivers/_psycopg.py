@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import psycopg
 from psycopg.errors import error_from_result
 from psycopg.generators import execute, fetch_many, send
-from psycopg.pq import DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
 from sqlalchemy.util import await_only
 
 from ..errors import SessionError
@@ -28,7 +28,7 @@ Steps = Generator[Any, Any, T]
 """What `Connection.wait` drives: it says whether to wait for reading or writing."""
 
 # A statement that was prepared is not there any more, or its rows would be of other types than then.
-_STALE = frozenset((b"26000", b"0A000"))
+_STALE = frozenset(("26000", "0A000"))
 _GOOD = frozenset((ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY))
 
 
@@ -64,6 +64,14 @@ class Psycopg(Driver):
     def is_autocommit(self) -> bool:
         return bool(self._raw.autocommit)
 
+    def is_whole(self) -> bool:
+        connection = self._raw.pgconn
+        return bool(
+            connection.status == ConnStatus.OK
+            and connection.pipeline_status == PipelineStatus.OFF
+            and connection.transaction_status != TransactionStatus.ACTIVE
+        )
+
     def control(self, texts: Sequence[str]) -> None:
         self._done(self._controlled(texts))
 
@@ -73,7 +81,14 @@ class Psycopg(Driver):
     def enclosed(
         self, before: Sequence[str], sql: str, params: Sequence[Any], limit_ms: int | None, after: Sequence[str]
     ) -> Fetched:
-        result = self._done(self._answered(before, sql, params, after))
+        try:
+            result = self._done(self._answered(before, sql, params, after))
+        except psycopg.Error as error:
+            if not after or error.sqlstate not in _STALE or not self.is_whole():
+                raise
+            # It is prepared anew, once what failed is undone.
+            self.control(after)
+            result = self._done(self._answered(before, sql, params, after))
         columns = range(result.nfields)
         value = result.get_value
         rows = [[value(row, column) for column in columns] for row in range(result.ntuples)]
@@ -115,7 +130,7 @@ class Psycopg(Driver):
         for text in after:
             connection.send_query_params(text.encode(), None)
         connection.pipeline_sync()
-        # Given up in here, it is left as it is, and nothing more can be sent on it.
+        # Given up in here, it is not whole, and lost to everybody.
         yield from send(connection)
         results: list[psycopg.pq.abc.PGresult] = []
         for _ in range(place + 1 + len(after)):
@@ -128,7 +143,8 @@ class Psycopg(Driver):
         new = prepared.maybe_add_to_cache(asked, prepare, name)
         if new is not None:
             prepared.validate(new, prepare, name, results[place : place + 1])
-        if name and results[place].error_field(DiagnosticField.SQLSTATE) in _STALE:
+        state = results[place].error_field(DiagnosticField.SQLSTATE)
+        if name and state is not None and state.decode() in _STALE:
             # The next time it is prepared anew.
             prepared._names.pop(prepared.key(asked), None)
         for result in results[place:]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy.util import await_only
 
-from ._base import Driver, Fetched
+from ._base import Driver, Fetched, Interrupted
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Pysqlite(Driver):
             return cursor.fetchall(), cursor.rowcount, cursor.lastrowid, None
         except sqlite3.OperationalError:
             if raised:
-                raise raised[0] from None
+                raise Interrupted(raised[0]) from None
             raise
         finally:
             raw.set_progress_handler(None, 0)
