@@ -163,9 +163,7 @@ def _sqlite(connection: Connection, driver: Driver, tables: Iterable[_Table]) ->
         sql = _SQLITE.format(kind=f"coalesce({kind}, '')", place="?1, ?2" if schema else "?1")
         params = [table, schema] if schema else [table]
         for name, declared, kind in _rows(driver.run(sql, params, None)):
-            yield _Column(
-                (schema, table), name, declared or "an expression", _affinity(declared, kind in ("table", "view"))
-            )
+            yield _Column((schema, table), name, declared or "an expression", _affinity(declared, kind))
 
 
 def _affinity(declared: str, kind: str) -> str:
