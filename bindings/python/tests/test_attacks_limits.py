@@ -232,8 +232,8 @@ class Broken(Slow):
 VIEWS = {
     "sqlite": (
         "CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000000)"
-        " SELECT i AS id, 'acme' AS tenant_id, CAST(i AS text) AS body FROM n",
-        "CREATE VIEW broken AS SELECT id, tenant_id, CAST(json_extract('{', '$') AS text) AS body FROM accounts",
+        " SELECT i AS id, 'acme' AS tenant_id, i || '' AS body FROM n",
+        "CREATE VIEW broken AS SELECT id, tenant_id, json_extract('{', '$') || '' AS body FROM accounts",
     ),
     "postgresql": (
         "CREATE VIEW endless AS SELECT i AS id, 'acme'::text AS tenant_id, pg_sleep(0.05)::text AS body"

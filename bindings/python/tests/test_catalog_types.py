@@ -314,6 +314,13 @@ def test_an_enum_is_what_is_stored_of_it() -> None:
         "numbers": "level[HIGH|LOW] ~ordered",
     }
     assert types(MYSQL, *columns)[0]["as_text"] == "text(9)"
+    # Words that a collation takes for one are compared as text is.
+    alike = [
+        sa.Column("case", sa.Enum("a", "A")),
+        sa.Column("accent", sa.Enum("a", "á")),
+        sa.Column("no", sa.Enum("a", "b")),
+    ]
+    assert types(MYSQL, *alike)[0] == {"case": "text", "accent": "text", "no": "enum[a|b]"}
 
 
 @pytest.mark.parametrize("url", [SQLITE, POSTGRES, MYSQL])

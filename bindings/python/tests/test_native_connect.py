@@ -94,9 +94,7 @@ def test_calls_of_many_run_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_a_database_that_is_not_there_is_told_without_its_url(url: str, code: str) -> None:
-    running = _ormai.Native.connect(
-        url=url, policy='{"version": 1, "models": {}}', options={"acquire_timeout_ms": 500}
-    )
+    running = _ormai.Native.connect(url=url, policy='{"version": 1, "models": {}}', options={"acquire_timeout_ms": 500})
     with pytest.raises(_ormai.NativeError) as caught:
         finish(running)
     assert caught.value.error is not None
@@ -135,11 +133,18 @@ def test_a_wait_is_interrupted_like_any_other(tmp_path: Path) -> None:
         while sys._current_frames()[main].f_code is not waiting.__code__:
             pass
         _thread.interrupt_main()
+        # What is raised in a finalizer is lost.
+        while not interrupted.wait(1):
+            _thread.interrupt_main()
 
+    interrupted = threading.Event()
     interrupting = threading.Thread(target=interrupt)
     interrupting.start()
     with pytest.raises(KeyboardInterrupt):
-        waiting()
+        try:
+            waiting()
+        finally:
+            interrupted.set()
     interrupting.join()
     assert waits.cancel() == []
     order = holds.step(True)

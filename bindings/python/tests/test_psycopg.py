@@ -238,6 +238,23 @@ async def test_a_call_that_is_cut_off_in_the_middle_leaves_nothing_to_be_read_by
     assert await asked.ids() == ALL
 
 
+@pytest.mark.synchronous
+def test_a_call_among_the_rows_of_a_stream_is_refused_and_does_not_wait_for_ever(shop: Ground) -> None:
+    engine = shop.engine
+    assert isinstance(engine, Engine)
+    toolset = mount_sqlalchemy(engine, Base, POLICY)
+    with Session(engine) as session:
+        ctx = RunContext(principal=Principal(tenant_id="acme", user_id="acme-1"), db=session)
+        toolset.sync.query(ctx, model="Order")
+        raw: Any = session.connection().connection.driver_connection
+        rows = raw.cursor().stream("SELECT id FROM orders ORDER BY id")
+        assert next(rows) == (1,)
+        with pytest.raises(SessionError, match="in use"):
+            toolset.sync.query(ctx, model="Order")
+        assert len(list(rows)) == 11
+        assert len(toolset.sync.query(ctx, model="Order").rows) == len(ALL)
+
+
 class TooLong(Exception):
     """Raised by a signal, as those who run tasks do."""
 

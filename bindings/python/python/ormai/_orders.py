@@ -21,8 +21,8 @@ Wait: TypeAlias = tuple[Literal["wait"]]
 Control: TypeAlias = tuple[Literal["control"], list[str]]
 #: `("fixed", sql, ())`: one statement without parameters, whose rows are wanted.
 Fixed: TypeAlias = tuple[Literal["fixed"], str, tuple[()]]
-#: `("statement", sql, parameters, limit_ms, is_change, columns, before, after)`; `columns` are the types that come back,
-#: as a catalog writes them. `before` and `after` are texts as those of a control, for the same round trip.
+#: `("statement", sql, parameters, limit_ms, is_change, columns, before, after)`; `columns` are the types that come
+#: back, as a catalog writes them. `before` and `after` are texts as those of a control, for the same round trip.
 Statement: TypeAlias = tuple[
     Literal["statement"], str, tuple[Parameter, ...], int, bool, tuple[str, ...], tuple[str, ...], tuple[str, ...]
 ]

@@ -79,6 +79,7 @@ def mount_sqlalchemy(
     catalog = catalog_of(
         base, plain.dialect, include=include, exclude=exclude, types=types, schema_translate_map=schemas
     )
+    believed = Believed(catalog)
     return over_host(
         catalog=catalog,
         dialect=plain.dialect.name,
@@ -89,8 +90,9 @@ def mount_sqlalchemy(
             mappers=list(catalog.mappers.values()),
             schemas=schemas,
             has_hex_uuids=catalog.has_hex_uuids,
-            believed=Believed(catalog),
+            believed=believed,
         ),
+        decide=believed.decide,
         audit_store=audit_store,
         tools=tools,
         approvals=approvals,

@@ -16,7 +16,8 @@ pub(crate) fn sorted(code: Option<&str>, words: &str) -> DbError {
     let detail = words.to_owned();
     let sorted = match code.unwrap_or_default() {
         "57014" => DbError::Timeout,
-        "40001" | "40P01" | "55P03" => DbError::conflict(ConflictKind::Concurrent, detail),
+        // A prepared statement that somebody else let go of is there again the next time.
+        "40001" | "40P01" | "55P03" | "26000" => DbError::conflict(ConflictKind::Concurrent, detail),
         "42P01" => DbError::not_there(detail),
         "22003" => DbError::out_of_range(detail),
         "25006" => DbError::read_only(detail),

@@ -1,4 +1,4 @@
-"""What the models say of columns, held against the database when an engine is first used.
+"""What the models say of columns that decide whose a row is, held against the database at the first use of an engine.
 
 A catalog is made of the models alone. Most of what they say wrongly the database refuses, and text is compared by its
 bytes whatever its column is. What is left would take one tenant for another, and is looked for: columns of another
@@ -50,52 +50,83 @@ class _Field(NamedTuple):
     is_loose: bool
 
 
+_Fields = dict[str, list[_Field]]
+"""By column, what the models say of it: there may be several."""
+
+
 class Believed:
-    """What is believed of a catalog's columns, until a database has shown it.
+    """What is believed of the columns that decide whose a row is, until a database has shown it.
 
     Args:
         catalog: as `catalog_of` makes it.
     """
 
     def __init__(self, catalog: Mapping[str, Any]) -> None:
-        self._fields: dict[_Table, dict[str, _Field]] = {}
-        for model in catalog["models"]:
-            fields = self._fields.setdefault((model["schema"] or "", model["table"]), {})
-            for field in model["fields"]:
-                name = f"{model['name']}.{field['name']}"
-                fields[field["column"]] = _Field(name, _kind(field["type"]), field["collation"] == "loose")
-        # A table that is not there yet is looked at when it is.
+        self._models = catalog["models"]
+        self._words: frozenset[str] = frozenset()
+        self._fields: dict[_Table, _Fields] = {}
+        # The tables that an engine has not shown yet; one that is not there is looked at when it is.
         self._left: WeakKeyDictionary[Engine, frozenset[_Table]] = WeakKeyDictionary()
+
+    def decide(self, policy: Mapping[str, Any]) -> None:
+        """Has what a policy decides by looked at, besides what those before it did. Told before it is in force."""
+        words = self._words | _words(policy)
+        if words == self._words:
+            return
+        fields: dict[_Table, _Fields] = {}
+        links = set()
+        for model in self._models:
+            for relation in model["relations"]:
+                if relation["name"] in words:
+                    links |= {(model["name"], here) for here, _ in relation["link"]}
+                    links |= {(relation["target"], there) for _, there in relation["link"]}
+        for model in self._models:
+            for field in model["fields"]:
+                if field["name"] in words or (model["name"], field["name"]) in links:
+                    table = fields.setdefault((model["schema"] or "", model["table"]), {})
+                    told = _Field(
+                        f"{model['name']}.{field['name']}", _kind(field["type"]), field["collation"] == "loose"
+                    )
+                    table.setdefault(field["column"], []).append(told)
+        self._words, self._fields, self._left = words, fields, WeakKeyDictionary()
 
     def check(self, connection: Connection, driver: Driver) -> None:
         """Asks the database of the tables that it has not shown yet.
 
         Raises:
-            SessionError: a column is another one than its model says.
+            SessionError: a column is another one than a model says.
         """
         engine = connection.engine
-        left = self._left.get(engine)
+        known, fields = self._left, self._fields
+        left = known.get(engine)
         if left is None:
-            left = frozenset(self._fields)
+            left = frozenset(fields)
         if not left:
             return
-        look, accepted, folds = _LOOKS[connection.dialect.name]
-        # Where names are the same in upper case, they are held in lower case.
-        spelled: Callable[[str], str] = str.lower if folds else str
-        fields = {
-            (schema, spelled(table)): {spelled(column): field for column, field in self._fields[schema, table].items()}
-            for schema, table in left
-        }
+        look, accepted = _LOOKS[connection.dialect.name]
         seen = set()
         for column in look(connection, driver, left):
-            table = column.table[0], spelled(column.table[1])
-            seen.add(table)
-            field = fields.get(table, {}).get(spelled(column.name))
-            if field is not None:
-                _compare(field, column, accepted)
-        self._left[engine] = frozenset(
-            (schema, table) for schema, table in left if (schema, spelled(table)) not in seen
-        )
+            seen.add(column.table)
+            # Names of columns are the same in upper case but on PostgreSQL, where there may be two of them.
+            for name, told in fields[column.table].items():
+                if name == column.name or (look is not _postgres and name.lower() == column.name.lower()):
+                    for field in told:
+                        _compare(field, column, accepted)
+        known[engine] = left - seen
+
+
+# Keys of a policy document under which nothing decides whose a row is.
+_HARMLESS = frozenset(("fields", "relations", "aggregations", "budget", "immutable_fields", "required_fields"))
+
+
+def _words(part: Any) -> frozenset[str]:
+    """Every word of a policy that could be the name of a field or a relation by which it decides."""
+    if isinstance(part, Mapping):
+        kept = [(key, value) for key, value in part.items() if key not in _HARMLESS]
+        return frozenset().union(*(_words(key) | _words(value) for key, value in kept))
+    if isinstance(part, list):
+        return frozenset().union(*map(_words, part))
+    return frozenset(re.findall(r"\w+", part)) if isinstance(part, str) else frozenset()
 
 
 def _compare(field: _Field, column: _Column, accepted: Mapping[str, Collection[str]]) -> None:
@@ -141,13 +172,9 @@ def _rows(fetched: Any) -> Iterable[list[Any]]:
 
 # SQLite: <https://sqlite.org/datatype3.html>, 3.1, says what a column makes of what is stored in it.
 
-# A name without a schema leads to temporary tables first, then to the file, then to what is attached.
 _SQLITE = "SELECT x.name, upper(x.type), {kind} FROM pragma_table_xinfo({place}) x"
-_SQLITE_KIND = """
-(SELECT CASE type WHEN 'table' THEN type ELSE (SELECT group_concat(sql, ' ') FROM {master} WHERE type = 'view') END
- FROM {master} WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view'))"""
-_CAST = re.compile(r"\bcast\s*\(", re.IGNORECASE)
-_CAST_TO_TEXT = re.compile(r"\bas\s+(text|clob|(var|n)?char(\s*\(\s*\d+\s*\))?)\s*\)", re.IGNORECASE)
+_SQLITE_KIND = "(SELECT type FROM {schema}.sqlite_master WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view'))"
+_SQLITE_CASTS = "SELECT 1 FROM {schema}.sqlite_master WHERE type = 'view' AND sql LIKE '%cast%' LIMIT 1"
 _SQLITE_ACCEPTED = {
     **dict.fromkeys(_TEXTS, ("text", "anything")),
     # An integer beside a text is compared as a text.
@@ -157,31 +184,46 @@ _SQLITE_ACCEPTED = {
 
 def _sqlite(connection: Connection, driver: Driver, tables: Iterable[_Table]) -> Iterable[_Column]:
     quoted = connection.dialect.identifier_preparer.quote_identifier
+    names = [row[0] for row in _rows(driver.run("SELECT name FROM pragma_database_list", (), None))]
+    # A name without a schema leads to temporary tables first, then to the file, then to what is attached.
+    schemas = ["temp", "main", *(name for name in names if name not in ("temp", "main"))]
+    casts = _casts(driver, [quoted(schema) for schema in schemas])
     for schema, table in tables:
-        masters = [f"{quoted(schema)}.sqlite_master"] if schema else ["sqlite_temp_master", "sqlite_master"]
-        kind = ", ".join(_SQLITE_KIND.format(master=master) for master in masters)
-        sql = _SQLITE.format(kind=f"coalesce({kind}, '')", place="?1, ?2" if schema else "?1")
-        params = [table, schema] if schema else [table]
-        for name, declared, kind in _rows(driver.run(sql, params, None)):
-            yield _Column((schema, table), name, declared or "an expression", _affinity(declared, kind))
+        kinds = [_SQLITE_KIND.format(schema=quoted(each)) for each in ([schema] if schema else schemas)]
+        sql = _SQLITE.format(kind=f"coalesce({', '.join(kinds)}, '')", place="?1, ?2" if schema else "?1")
+        try:
+            found = _rows(driver.run(sql, [table, schema] if schema else [table], None))
+        except Exception:
+            # What is not attached, and a view that does not run, no statement can read either.
+            continue
+        for name, declared, kind in found:
+            family = _affinity(declared, keeps=kind == "table" or not casts)
+            yield _Column((schema, table), name, declared or "an expression", family)
 
 
-def _affinity(declared: str, kind: str) -> str:
-    """What a column is compared as. `kind` is `table`, or what the views of its schema are made of."""
+def _casts(driver: Driver, schemas: Iterable[str]) -> bool:
+    """Whether an expression of a view may be one that was cast: since 3.41, SQLite tells to what."""
+    ((version,),) = _rows(driver.run("SELECT sqlite_version()", (), None))
+    if tuple(int(part) for part in version.split(".")[:2]) >= (3, 41):
+        return False
+    return any(list(_rows(driver.run(_SQLITE_CASTS.format(schema=schema), (), None))) for schema in schemas)
+
+
+def _affinity(declared: str, keeps: bool) -> str:
+    """What a column is compared as; `keeps` says whether one without a type takes everything as it is."""
     if "INT" in declared:
         return "int"
     if any(word in declared for word in ("CHAR", "CLOB", "TEXT")):
         return "text"
     if not declared:
-        # An expression has one where a view casts it, which SQLite tells since 3.41 alone.
-        keeps = kind == "table" or (kind and len(_CAST.findall(kind)) == len(_CAST_TO_TEXT.findall(kind)))
         return "anything" if keeps else "expression"
     if "BLOB" in declared:
         return "anything"
     return "float" if any(word in declared for word in ("REAL", "FLOA", "DOUB")) else "number"
 
 
-# PostgreSQL has no equality between most types; between integers and binary fractions it has one that rounds.
+# PostgreSQL has no equality between most types. Between integers and binary fractions it has one that rounds, and the
+# word of an enum is taken for whatever the column is.
 
 # A schema is left out where the search path leads to the table. A domain is what it is made of.
 _POSTGRES = """
@@ -190,39 +232,54 @@ SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::t
        (WITH RECURSIVE made(oid, base) AS (
             SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid
             UNION ALL SELECT t.oid, t.typbasetype FROM made, pg_catalog.pg_type t WHERE t.oid = made.base)
-        SELECT pg_catalog.format_type(oid, NULL) FROM made WHERE base = 0),
+        SELECT CASE t.typtype WHEN 'e' THEN 'enum' ELSE pg_catalog.format_type(t.oid, NULL) END
+        FROM made JOIN pg_catalog.pg_type t ON t.oid = made.oid WHERE made.base = 0),
        CASE WHEN NOT o.collisdeterministic THEN 'loose' ELSE '' END
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relname IN ({tables})"""
-_POSTGRES_ACCEPTED = dict.fromkeys(_INTEGERS, ("smallint", "integer", "bigint", "numeric", "oid", "boolean"))
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relname IN ({tables})
+  AND (pg_catalog.pg_table_is_visible(c.oid){schemas})"""
+_POSTGRES_ACCEPTED = {
+    **dict.fromkeys(_INTEGERS, ("smallint", "integer", "bigint", "numeric", "oid", "boolean")),
+    "enum": ("enum", "text", "character varying"),
+}
 
 # What fails in there is undone, and the time limit of the session comes back.
 _BEFORE = ("SAVEPOINT ormai_seen", "SET LOCAL statement_timeout = 10000")
 _AFTER = ("ROLLBACK TO SAVEPOINT ormai_seen", "RELEASE SAVEPOINT ormai_seen")
 
 
-def _postgres(connection: Connection, driver: Driver, tables: Iterable[_Table]) -> Iterable[_Column]:
-    marks, params = _texts(driver, sorted({table for _, table in tables}))
+def _postgres(connection: Connection, driver: Driver, tables: Collection[_Table]) -> Iterable[_Column]:
+    named, params = _named(driver, tables, " OR n.nspname IN ({})")
     try:
-        fetched = driver.enclosed(_BEFORE, _POSTGRES.format(tables=marks), params, None, _AFTER)
+        fetched = driver.enclosed(_BEFORE, _POSTGRES.format(**named), params, None, _AFTER)
     except Exception:
         with suppress(Exception):
             driver.control(_AFTER)
         raise
     for visible, schema, table, name, declared, loose in _rows(fetched):
-        for place in {visible, schema}:
-            yield _Column((place, table), name, declared, declared, loose == "loose")
+        for place in {(visible, table), (schema, table)} & set(tables):
+            yield _Column(place, name, declared, declared, loose == "loose")
+
+
+def _named(driver: Driver, tables: Collection[_Table], of_schemas: str) -> tuple[dict[str, str], list[Any]]:
+    """Placeholders for the names of tables and of their schemas, and the names."""
+    names = sorted({table for _, table in tables})
+    schemas = sorted({schema for schema, _ in tables if schema})
+    marks, params = _texts(driver, names)
+    more, named = _texts(driver, schemas, 1 + len(names))
+    return {"tables": marks, "schemas": of_schemas.format(more) if schemas else ""}, params + named
 
 
 # MariaDB and MySQL compare a text and a number as two binary fractions, and an enum also by the places of its words.
 
 _MYSQL = """
-SELECT IF(c.table_schema = DATABASE(), '', c.table_schema), c.table_schema, c.table_name, c.column_name, c.data_type
+SELECT IF(c.table_schema = DATABASE(), '', c.table_schema), c.table_schema, c.table_name, c.column_name, c.data_type,
+       CAST(@@lower_case_table_names AS CHAR)
 FROM information_schema.columns c
-WHERE (c.table_schema = DATABASE(){schemas}) AND c.table_name IN ({tables})"""
+WHERE c.table_name IN ({tables}) AND (c.table_schema = DATABASE(){schemas})"""
 _MYSQL_FAMILIES = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint"), "int"),
     **dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext"), "text"),
@@ -238,21 +295,21 @@ _MYSQL_ACCEPTED = {
 }
 
 
-def _mysql(connection: Connection, driver: Driver, tables: Iterable[_Table]) -> Iterable[_Column]:
-    schemas = sorted({schema for schema, _ in tables if schema})
-    named, params = _texts(driver, schemas)
-    marks, names = _texts(driver, sorted({table for _, table in tables}), 1 + len(schemas))
-    sql = _MYSQL.format(schemas=f" OR c.table_schema IN ({named})" if schemas else "", tables=marks)
-    for visible, schema, table, name, declared in _rows(driver.run(sql, params + names, None)):
-        for place in {visible, schema}:
-            yield _Column((place, table), name, declared, _MYSQL_FAMILIES.get(declared, declared))
+def _mysql(connection: Connection, driver: Driver, tables: Collection[_Table]) -> Iterable[_Column]:
+    named, params = _named(driver, tables, " OR c.table_schema IN ({})")
+    for visible, schema, table, name, declared, folds in _rows(driver.run(_MYSQL.format(**named), params, None)):
+        for place in {(visible, table), (schema, table)}:
+            for asked in tables:
+                # Whether names of tables are the same in upper case is a setting of the server.
+                if asked == place or (folds != "0" and [*map(str.lower, asked)] == [*map(str.lower, place)]):
+                    yield _Column(asked, name, declared, _MYSQL_FAMILIES.get(declared, declared))
 
 
 _Look = Callable[[Connection, "Driver", Collection[_Table]], Iterable[_Column]]
-_LOOKS: dict[str, tuple[_Look, Mapping[str, Collection[str]], bool]] = {
-    "sqlite": (_sqlite, _SQLITE_ACCEPTED, True),
-    "postgresql": (_postgres, _POSTGRES_ACCEPTED, False),
-    "mysql": (_mysql, _MYSQL_ACCEPTED, True),
-    "mariadb": (_mysql, _MYSQL_ACCEPTED, True),
+_LOOKS: dict[str, tuple[_Look, Mapping[str, Collection[str]]]] = {
+    "sqlite": (_sqlite, _SQLITE_ACCEPTED),
+    "postgresql": (_postgres, _POSTGRES_ACCEPTED),
+    "mysql": (_mysql, _MYSQL_ACCEPTED),
+    "mariadb": (_mysql, _MYSQL_ACCEPTED),
 }
-"""By dialect: what looks, which families a type accepts, and whether names are the same in upper case."""
+"""By dialect: what looks, and which families a type accepts."""

@@ -7,6 +7,7 @@ that changes values on their way is not the type of what is in the column.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -164,6 +165,9 @@ def _enum(type_: sqltypes.Enum, dialect: Dialect) -> Stored:
     if type_.name:
         kind["name"] = str(type_.name)
     if dialect.supports_native_enum and type_.native_enum:
+        if dialect.name in ("mysql", "mariadb") and len({_plain_word(word) for word in words}) < len(words):
+            # Its collation may take two of the words for one, and text is compared by its bytes.
+            return Stored("text")
         return Stored(kind)
     if dialect.name in ("mysql", "mariadb"):
         # An enum's order is that of its words there, and this column's is that of its collation.
@@ -171,6 +175,12 @@ def _enum(type_: sqltypes.Enum, dialect: Dialect) -> Stored:
     # In a column of text, the words are in the order of texts, and on SQLite compared as texts are.
     compares = collation(type_.collation, dialect) if dialect.name == "sqlite" else None
     return Stored({**kind, "enum": sorted(words)}, collation=compares)
+
+
+def _plain_word(word: str) -> str:
+    """Without case, accents and blanks at the end."""
+    parts = unicodedata.normalize("NFKD", word).casefold().rstrip()
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def _integer(type_: sqltypes.Integer, dialect: str) -> str:

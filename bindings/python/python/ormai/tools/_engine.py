@@ -36,16 +36,27 @@ class Place:
 class Engine:
     """The engine with what Python does for it."""
 
-    __slots__ = ("_inside", "_native", "_open", "_tools", "policy")
+    __slots__ = ("_inside", "_native", "_open", "_tools", "decide", "policy")
 
     policy: PolicyText
     """The policy in force, as it was given."""
 
-    def __init__(self, native: Native, opening: Opening | None, tools: Mapping[str, Tool], policy: PolicyText) -> None:
+    decide: Callable[[Mapping[str, Any]], None] | None
+    """Is told of a policy's document before that is in force."""
+
+    def __init__(
+        self,
+        native: Native,
+        opening: Opening | None,
+        tools: Mapping[str, Tool],
+        policy: PolicyText,
+        decide: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
         self._native = native
         self._open = opening
         self._tools = tools
         self.policy = policy
+        self.decide = decide
         # Which one the calls of tools of the project's own go through, where it is not this one.
         self._inside: Engine | None = None
 
@@ -56,7 +67,7 @@ class Engine:
 
     def through(self, native: Any) -> Engine:
         """The same with another way into the engine, which what tools of the project's own call does not take."""
-        made = Engine(native, self._open, self._tools, self.policy)
+        made = Engine(native, self._open, self._tools, self.policy, self.decide)
         made._inside = self._inside or self
         return made
 

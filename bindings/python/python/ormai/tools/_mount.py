@@ -89,6 +89,7 @@ def over_host(
     dialect: str,
     policy: PolicyLike,
     open_connection: Opening,
+    decide: Callable[[Mapping[str, Any]], None] | None = None,
     audit_store: AuditStore | Iterable[AuditStore] | None = None,
     tools: Iterable[Any] = (),
     approvals: ApprovalStore | None = None,
@@ -123,4 +124,6 @@ def over_host(
         )
     except PolicyInvalidError as error:
         raise text.told(error) from None
-    return Toolset(Engine(native, open_connection, named, text))
+    if decide is not None:
+        decide(text.document())
+    return Toolset(Engine(native, open_connection, named, text, decide))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -34,6 +35,13 @@ class PolicyText:
             raise TypeError(
                 f"a policy is a Policy, its document or the path of its file, and not {type(policy).__name__}"
             )
+
+    def document(self) -> dict[str, Any]:
+        """The document, read."""
+        from .._native import policy_from_text
+
+        read: dict[str, Any] = json.loads(policy_from_text(self.text, self.format))
+        return read
 
     def placed(self, findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Findings with their places in it."""

@@ -352,6 +352,8 @@ class Toolset(Listing):
 
         text = PolicyText(policy, has_hash_key=self._engine.policy.has_hash_key)
         try:
+            if self._engine.decide is not None:
+                self._engine.decide(text.document())
             await self._done(self._engine.native.reload(text.text, text.format))
         except PolicyInvalidError as error:
             raise text.told(error) from None

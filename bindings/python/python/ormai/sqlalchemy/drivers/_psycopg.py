@@ -54,6 +54,9 @@ class Psycopg(Driver):
                 f"the connection's texts are {(encoding or b'unknown').decode()} and not UTF-8",
                 hint="make the engine with `client_encoding='utf8'`",
             )
+        if self._raw.lock.locked():
+            # Who holds it waits for its next row to be asked for, and on this thread that would be never.
+            raise SessionError("the connection is in use", hint="read the rows of a `stream()` to their end first")
         if self._raw.pgconn.pipeline_status != PipelineStatus.OFF:
             raise SessionError("the connection is in pipeline mode", hint="make calls outside of `pipeline()`")
 
