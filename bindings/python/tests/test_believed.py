@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Engine, Enum, Float, Numeric, String, event, text
+from sqlalchemy import BigInteger, Column, Engine, Enum, Float, Integer, Numeric, String, Table, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from databases import Ground
@@ -586,3 +586,18 @@ def test_models_that_the_policy_does_not_open_keep_nobody_out(ground: Ground) ->
     made(ground, "TEXT", "a")
     ground.run(lambda session: session.execute(text("CREATE VIEW broken AS SELECT * FROM nowhere")), commits=True)
     assert ids(mount_sqlalchemy(ground.engine, Own, POLICY), "a") == [1]
+
+
+@pytest.mark.drivers("pysqlite")
+@pytest.mark.parametrize("name", ["fields", "budget", "relations", "required_fields", "roles"])
+def test_a_model_and_its_scope_may_have_the_name_of_a_part_of_a_policy(ground: Ground, name: str) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    table = Table("t", Own.metadata, Column("id", Integer, primary_key=True), Column(name, String(40)))
+    model = type("Model", (Own,), {"__table__": table})
+    ground.run(lambda session: session.execute(text(f'CREATE TABLE t (id INTEGER, "{name}" NUMERIC)')), commits=True)
+    policy = {"models": {name: {"fields": {"id": "allow"}, "scoping": {name: "principal.tenant_id"}}}}
+    toolset = mount_sqlalchemy(ground.engine, {name: model}, policy)
+    with pytest.raises(SessionError, match="is of type `text`"):
+        asyncio.run(toolset.query(ctx("7"), model=name))

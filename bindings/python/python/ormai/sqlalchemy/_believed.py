@@ -115,18 +115,38 @@ class Believed:
         known[engine] = left - seen
 
 
-# Keys of a policy document under which nothing decides whose a row is.
-_HARMLESS = frozenset(("fields", "relations", "aggregations", "budget", "immutable_fields", "required_fields"))
+# Parts of a model's policy in which nothing decides whose a row is.
+_HARMLESS = frozenset(("fields", "relations", "aggregations", "budget"))
+_HARMLESS_IN_WRITES = frozenset(("immutable_fields", "required_fields"))
 
 
-def _words(part: Any) -> frozenset[str]:
+def _words(policy: Mapping[str, Any]) -> frozenset[str]:
     """Every word of a policy that could be the name of a field or a relation by which it decides."""
+    return _union(_words_of_model(model) for model in policy["models"].values())
+
+
+def _words_of_model(model: Mapping[str, Any]) -> frozenset[str]:
+    found = []
+    for key, part in model.items():
+        if key == "roles" and isinstance(part, Mapping):
+            found += [_words_of_model(overlay) for overlay in part.values() if isinstance(overlay, Mapping)]
+        elif key == "write_policy" and isinstance(part, Mapping):
+            found += [_all_words(each) for name, each in part.items() if name not in _HARMLESS_IN_WRITES]
+        elif key not in _HARMLESS:
+            found.append(_all_words(part))
+    return _union(found)
+
+
+def _all_words(part: Any) -> frozenset[str]:
     if isinstance(part, Mapping):
-        kept = [(key, value) for key, value in part.items() if key not in _HARMLESS]
-        return frozenset().union(*(_words(key) | _words(value) for key, value in kept))
+        return _union(_all_words(key) | _all_words(value) for key, value in part.items())
     if isinstance(part, list):
-        return frozenset().union(*map(_words, part))
+        return _union(map(_all_words, part))
     return frozenset(re.findall(r"\w+", part)) if isinstance(part, str) else frozenset()
+
+
+def _union(parts: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*parts)
 
 
 def _compare(field: _Field, column: _Column, accepted: Mapping[str, Collection[str]]) -> None:
